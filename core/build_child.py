@@ -1,0 +1,155 @@
+"""The child's side of a build: runs TensorRT's builder and says how it goes, in JSON lines."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+from core.build import write_engine
+from core.cuda import open_context
+from core.errors import EnginebayError, MachineError, ModelError
+from core.tensorrt_library import load_library, refusal
+
+
+def main() -> None:
+    """Take one order from standard input, build, and answer on standard output."""
+    # Native code prints to descriptor 1 as it likes; only our own lines may reach the parent's.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+
+    def say(message: dict[str, object]) -> None:
+        answers.write(json.dumps(message) + "\n")
+
+    order = json.loads(sys.stdin.readline())
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        _build(order, lambda text: say({"doing": text}))
+    except EnginebayError as error:
+        say({"error": error.as_json()})
+    else:
+        say({"done": True})
+
+
+def _die_with_parent() -> None:
+    """Our standard input ends when the parent does, on every system."""
+    sys.stdin.read()
+    os._exit(1)
+
+
+def _build(order: dict[str, Any], doing: Any) -> None:
+    options = order["options"]
+    context = open_context()
+    library = load_library()
+    trt = library.trt
+    if not hasattr(trt, "Builder"):
+        raise MachineError(
+            "no-builder",
+            f"{library.module} {library.version} runs engines but cannot build them.",
+            'Install the full TensorRT: pip install "enginebay[gpu]".',
+        )
+    onnx = Path(order["onnx"])
+    with library.tape.capture() as lines:
+        doing("loading the builder")
+        builder = trt.Builder(library.trt_logger)
+        network = builder.create_network(_network_flags(trt))
+        doing("reading the ONNX")
+        parser = trt.OnnxParser(network, library.trt_logger)
+        if not parser.parse_from_file(str(onnx)):
+            raise _parse_error(parser, onnx.name)
+        config = _configure(trt, builder, network, options)
+        if hasattr(trt, "IProgressMonitor"):
+            config.progress_monitor = _monitor(trt, doing)
+        doing("trying kernels")
+        plan = builder.build_serialized_network(network, config)
+    if plan is None:
+        raise refusal(library, lines, f"TensorRT could not build {onnx.name}")
+    doing("writing the engine")
+    try:
+        write_engine(Path(order["part"]), plan, options["metadata"])
+    except OSError as error:
+        raise ModelError(
+            "cannot-save", f"The engine cannot be written: {error}.", "Choose another folder."
+        ) from None
+    del plan, config, parser, network, builder
+    context.close()
+
+
+def _network_flags(trt: Any) -> int:
+    """Explicit batch where it must be asked for: up to 9; by name, as values changed in 11."""
+    flag = getattr(trt.NetworkDefinitionCreationFlag, "EXPLICIT_BATCH", None)
+    return 0 if flag is None else 1 << int(flag)
+
+
+def _configure(trt: Any, builder: Any, network: Any, options: dict[str, Any]) -> Any:
+    config = builder.create_builder_config()
+    config.profiling_verbosity = trt.ProfilingVerbosity.DETAILED
+    for wish, flag_name in (("fp16", "FP16"), ("version_compatible", "VERSION_COMPATIBLE")):
+        if not options[wish]:
+            continue
+        flag = getattr(trt.BuilderFlag, flag_name, None)
+        if flag is None:
+            raise ModelError(
+                "option-not-available",
+                f"TensorRT {trt.__version__} has no builder flag {flag_name}.",
+                "From TensorRT 11 on precision comes from the ONNX itself; convert it first."
+                if wish == "fp16"
+                else "Version-compatible engines need TensorRT 8.6 or newer.",
+            )
+        config.set_flag(flag)
+    if options["optimization_level"] is not None and hasattr(config, "builder_optimization_level"):
+        config.builder_optimization_level = options["optimization_level"]
+    names = {network.get_input(i).name for i in range(network.num_inputs)}
+    for shapes in options["profiles"]:
+        profile = builder.create_optimization_profile()
+        for name, limits in shapes.items():
+            if name not in names:
+                raise ModelError(
+                    "unknown-input",
+                    f"The model has no input {name!r}.",
+                    f"Its inputs are: {', '.join(sorted(names))}.",
+                )
+            try:
+                profile.set_shape(name, limits["min"], limits["opt"], limits["max"])
+            except RuntimeError as error:
+                raise ModelError(
+                    "bad-profile",
+                    f"The profile of {name!r} does not hold together: {limits}.",
+                    "Minimum, optimum and maximum must not decrease in any dimension.",
+                    details=str(error),
+                ) from None
+        config.add_optimization_profile(profile)
+    return config
+
+
+def _monitor(trt: Any, doing: Any) -> Any:
+    class Monitor(trt.IProgressMonitor):  # type: ignore[misc]
+        """Called from the builder's own threads; it must not raise."""
+
+        def __init__(self) -> None:
+            trt.IProgressMonitor.__init__(self)
+
+        def phase_start(self, phase: str, _parent: str | None, steps: int) -> None:
+            doing(f"{phase}, {steps} steps")
+
+        def step_complete(self, _phase: str, _step: int) -> bool:
+            return True
+
+        def phase_finish(self, phase: str) -> None:
+            pass
+
+    return Monitor()
+
+
+def _parse_error(parser: Any, name: str) -> ModelError:
+    errors = [parser.get_error(i) for i in range(parser.num_errors)]
+    first = errors[0].desc() if errors else "no reason given"
+    return ModelError(
+        "onnx-parser",
+        f"TensorRT's ONNX parser refuses {name}: {first}",
+        "The details name each node. Export the model with plainer operators or an older opset.",
+        details="\n".join(str(error) for error in errors),
+    )

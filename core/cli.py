@@ -1,0 +1,219 @@
+"""The commands: info, run, doctor. No Qt here.
+
+Standard output carries the answer (with --json exactly one object), standard error the log.
+Exit status: 0 done; 1 the file, the model or the machine is at fault; 2 wrong usage.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.errors import EnginebayError
+from core.machine import describe
+from core.model import Model, TestResult
+from core.modelfile import ModelFile, fingerprint, read_model_file
+from core.report import doctor_text, info_text, run_text
+from core.sessions import open_session
+from core.tensors import TensorSpec
+from core.verdict import Verdict, judge
+
+COMMANDS = ("info", "run", "doctor")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        arguments: without the program's name; the first is one of COMMANDS.
+
+    Returns:
+        The exit status.
+    """
+    options = _parser().parse_args(arguments)
+    logging.basicConfig(
+        level=logging.DEBUG if options.verbose else logging.ERROR,
+        stream=sys.stderr,
+        format="%(levelname)s %(name)s: %(message)s",
+    )
+    answer: dict[str, Any]
+    try:
+        answer, text = options.command(options)
+    except EnginebayError as error:
+        answer, text = {"error": error.as_json()}, ""
+    failure = answer.get("error")
+    if options.json:
+        print(json.dumps(answer, indent=2, allow_nan=False, default=str))
+    elif text:
+        print(text)
+    if failure and not options.json:
+        print(f"enginebay: {failure['message']}\n{failure['hint']}", file=sys.stderr)
+    return 1 if failure else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="enginebay")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--json", action="store_true", help="print one JSON object")
+    common.add_argument("--verbose", action="store_true", help="log to standard error")
+    consent = argparse.ArgumentParser(add_help=False)
+    consent.add_argument(
+        "--allow-native-code",
+        action="store_true",
+        help="let an engine run native code that it embeds; only for files you trust",
+    )
+    info = commands.add_parser(
+        "info", parents=[common, consent], help="what a model file is, and whether it runs here"
+    )
+    info.add_argument("file", metavar="FILE")
+    info.set_defaults(command=_info)
+    run = commands.add_parser(
+        "run", parents=[common, consent], help="run images through a model: predictions, timings"
+    )
+    run.add_argument("file", metavar="FILE")
+    run.add_argument("images", metavar="IMAGE", nargs="*")
+    run.add_argument("--random", action="store_true", help="run once on random input instead")
+    run.add_argument(
+        "--save",
+        metavar="DIR",
+        type=Path,
+        help="save raw outputs (STEM.npz), inputs (STEM.inputs.npz) and overlays (STEM.png)",
+    )
+    run.set_defaults(command=_run, parser=run)
+    doctor = commands.add_parser(
+        "doctor", parents=[common], help="what this machine has for running models"
+    )
+    doctor.set_defaults(command=_doctor)
+    return parser
+
+
+def _doctor(_options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    machine = describe()
+    return machine, doctor_text(machine)
+
+
+def _info(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    file = read_model_file(options.file)
+    verdict = judge(file)
+    error: EnginebayError | None = file.problem()
+    tensors: tuple[TensorSpec, ...] | None = None
+    can_try = verdict.can_run is not False and (
+        verdict.reason != "needs-consent" or options.allow_native_code
+    )
+    if can_try:
+        try:
+            with open_session(file, allow_native_code=options.allow_native_code) as session:
+                tensors = (*session.inputs, *session.outputs)
+                verdict = Verdict(True, "ok", f"Runs here: {session.runtime}.")
+        except EnginebayError as refusal:
+            verdict = Verdict.refused(refusal)
+            # A broken ONNX is the file's fault; an engine refused here may be fine elsewhere.
+            error = refusal if file.kind == "onnx" else None
+    answer = card_json(file, verdict, tensors)
+    if error is not None:
+        answer["error"] = error.as_json()
+    return answer, info_text(file, verdict, tensors)
+
+
+def card_json(
+    file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] | None
+) -> dict[str, Any]:
+    """The object that `enginebay info --json` prints."""
+    return {
+        "file": {
+            "path": str(file.path),
+            "kind": file.kind,
+            "size_bytes": file.size_bytes,
+            "sha256": fingerprint(file.path),
+        },
+        "plan": None if file.plan is None else file.plan.as_json(),
+        "onnx": None
+        if file.onnx is None
+        else {
+            "ir_version": file.onnx.ir_version,
+            "producer": file.onnx.producer,
+            "opsets": file.onnx.opsets,
+        },
+        "metadata": None if file.metadata is None else dict(file.metadata.raw),
+        "verdict": verdict.as_json(),
+        "tensors": None if tensors is None else [spec.as_json() for spec in tensors],
+    }
+
+
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    if not options.images and not options.random:
+        options.parser.error("give at least one IMAGE, or --random")
+    with Model.open(options.file, allow_native_code=options.allow_native_code) as model:
+        entries: list[dict[str, object]] = []
+        results: list[TestResult] = []
+        errors: list[EnginebayError] = []
+        used: set[str] = set()
+        for source in [None] if options.random else options.images:
+            try:
+                result = model.test_random() if source is None else model.test(source)
+            except EnginebayError as error:
+                # Without a recipe no picture can run, and a lost GPU ends it all.
+                if error is model.recipe_problem or error.fatal:
+                    raise
+                errors.append(error)
+                entries.append({"path": source, "error": error.as_json()})
+                continue
+            if options.save is not None:
+                _save(result, options.save, used)
+            results.append(result)
+            entries.append(result.as_json())
+        answer: dict[str, Any] = {
+            "model": str(model.file.path),
+            "runtime": model.session.runtime,
+            "recipe": None if model.recipe is None else model.recipe.as_json(),
+            "images": entries,
+        }
+        if errors:
+            answer["error"] = errors[0].as_json()
+        text = run_text(model, results)
+    return answer, text
+
+
+def _save(result: TestResult, folder: Path, used: set[str]) -> None:
+    """Write STEM.npz, STEM.inputs.npz and, for a picture, STEM.png with its overlay.
+
+    Types that numpy's format cannot keep (bfloat16, float8) are written as float32.
+    """
+    import numpy as np
+
+    from core.overlay import draw
+
+    stem = base = Path(result.source).stem.replace(" ", "-")
+    number = 1
+    while stem in used:
+        number += 1
+        stem = f"{base}-{number}"
+    used.add(stem)
+
+    def keep(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
+        return {
+            name: array if array.dtype.kind in "biufcUS" else array.astype(np.float32)
+            for name, array in arrays.items()
+        }
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        np.savez(folder / f"{stem}.npz", **keep(result.outputs))
+        np.savez(folder / f"{stem}.inputs.npz", **keep(result.inputs))
+        if result.image is not None:
+            import cv2
+
+            overlay = draw(result.image.pixels, result.predictions)
+            done, data = cv2.imencode(".png", np.ascontiguousarray(overlay[..., ::-1]))
+            assert done  # PNG takes any uint8 picture
+            (folder / f"{stem}.png").write_bytes(data.tobytes())
+    except OSError as error:
+        raise EnginebayError(
+            "cannot-save", f"Nothing can be saved to {folder}: {error}.", "Choose another folder."
+        ) from None

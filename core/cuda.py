@@ -1,0 +1,264 @@
+"""The only user of pycuda: the primary context, its owner thread, and memory with known owners.
+
+TensorRT uses the device's primary context, so that is the one retained here. Everything in this
+module belongs to the thread that opened the context; any other thread gets WrongThreadError
+before CUDA is touched.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import ctypes.util
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from core.errors import CudaError, MachineError, WrongThreadError
+from core.machine import no_driver_error, no_gpu_error
+
+# CUDA errors after which every later call in the process fails (CUDA driver API, CUresult).
+_STICKY = (
+    "illegal address",
+    "illegal memory access",
+    "misaligned address",
+    "illegal instruction",
+    "invalid pc",
+    "launch failed",
+    "launch timed out",
+    "unspecified launch failure",
+    "assert",
+    "hardware stack error",
+    "invalid address space",
+    "uncorrectable",
+)
+_local = threading.local()
+
+
+def open_context(device: int = 0) -> CudaContext:
+    """The calling thread's CUDA context, opened on first use; close() once for each open.
+
+    Raises:
+        MachineError: if pycuda, the driver or a GPU is missing or does not work.
+    """
+    context: CudaContext | None = getattr(_local, "context", None)
+    if context is None:
+        context = CudaContext(device)
+        _local.context = context
+    context._opened += 1
+    return context
+
+
+class CudaContext:
+    """The device's primary context, current on the thread that made this object."""
+
+    def __init__(self, device: int = 0) -> None:
+        self._owner = threading.get_ident()
+        self._opened = 0
+        _start_driver_without_gil(device)
+        try:
+            import pycuda.driver as driver
+        except ImportError as error:
+            raise MachineError(
+                "no-pycuda",
+                f"pycuda cannot be imported: {error}.",
+                "Install it with the CUDA toolkit present: pip install pycuda.",
+            ) from None
+        self.driver: Any = driver
+        try:
+            driver.init()
+            if driver.Device.count() == 0:
+                raise no_gpu_error()
+            self.device: Any = driver.Device(device)
+            self._context: Any = self.device.retain_primary_context()
+            self._context.push()
+        except driver.Error as error:
+            raise MachineError(
+                "cuda-init",
+                f"CUDA does not start: {error}.",
+                "Check that nvidia-smi works, and that the driver is as new as the CUDA that "
+                "pycuda was built with.",
+            ) from None
+        with self.errors("starting CUDA"):
+            driver.mem_alloc(256).free()  # proves it, before TensorRT relies on it
+
+    def check_thread(self) -> None:
+        """Refuse any thread but the owner.
+
+        Raises:
+            WrongThreadError: on another thread.
+        """
+        if threading.get_ident() != self._owner:
+            raise WrongThreadError(
+                "CUDA was called from a thread that does not own the context. Send a request to "
+                "the InferenceThread instead."
+            )
+
+    @contextmanager
+    def errors(self, doing: str) -> Iterator[None]:
+        """Check the thread, and turn pycuda's exceptions into CudaError.
+
+        Args:
+            doing: what is going on, for the message ("copying the input").
+        """
+        self.check_thread()
+        try:
+            yield
+        except self.driver.MemoryError:
+            free, total = self.free_memory()
+            raise CudaError(
+                "out-of-memory",
+                f"The GPU ran out of memory while {doing}: {free / 1e9:.2f} of "
+                f"{total / 1e9:.2f} GB are free.",
+                "Close other programs that use the GPU, or use a smaller batch or shape.",
+            ) from None
+        except self.driver.Error as error:
+            raise self._translate(str(error), doing) from None
+
+    def _translate(self, text: str, doing: str) -> CudaError:
+        if any(words in text.lower() for words in _STICKY):
+            return CudaError(
+                "cuda-context-lost",
+                f"The GPU stopped while {doing}: {text}. Nothing more can run on it in this "
+                "process.",
+                "Restart Enginebay. If it happens again with this engine, the file is damaged: "
+                "build it again.",
+                details=text,
+                fatal=True,
+            )
+        return CudaError(
+            "cuda", f"CUDA failed while {doing}: {text}.", "See the log panel.", details=text
+        )
+
+    def free_memory(self) -> tuple[int, int]:
+        """Free and total bytes of the device."""
+        self.check_thread()
+        free, total = self.driver.mem_get_info()
+        return int(free), int(total)
+
+    def stream(self) -> Any:
+        """A stream that does not wait for the default stream (CU_STREAM_NON_BLOCKING)."""
+        self.check_thread()
+        return self.driver.Stream(1)
+
+    def event(self) -> Any:
+        """An event for timing and waiting."""
+        self.check_thread()
+        return self.driver.Event()
+
+    def allocate(self, size: int, doing: str) -> Any:
+        """Device memory of at least one byte; int() gives its address, free() returns it."""
+        with self.errors(doing):
+            return self.driver.mem_alloc(max(size, 1))
+
+    def close(self) -> None:
+        """Undo one open; the last one gives the context back. Free everything else before."""
+        self.check_thread()
+        self._opened -= 1
+        if self._opened > 0:
+            return
+        _local.context = None
+        self._context.pop()
+        self._context.detach()
+
+
+class PinnedArray:
+    """Page-locked host memory whose array outlives the pinning.
+
+    The memory is numpy's own and only registered with CUDA, so an array handed out stays valid
+    after close(); pycuda's own pinned arrays would be freed with the context.
+
+    Attributes:
+        array: (size,) uint8.
+    """
+
+    def __init__(self, context: CudaContext, size: int) -> None:
+        page = 4096
+        self.memory = np.empty(max(size, 1) + page, np.uint8)
+        start = -self.memory.ctypes.data % page
+        self.array = self.memory[start : start + max(size, 1)]
+        with context.errors("page-locking a host buffer"):
+            self._registered = context.driver.register_host_memory(self.array)
+        self._idle_references = sys.getrefcount(self.memory)
+
+    def view(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """The memory as an array; numpy makes `memory` the base of every view of it."""
+        count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        return self.array[:count].view(dtype).reshape(shape)
+
+    @property
+    def is_lent(self) -> bool:
+        """True while someone holds a view made by view(), or a view of one."""
+        return sys.getrefcount(self.memory) > self._idle_references
+
+    def close(self) -> None:
+        """Unregister, on the owner thread. Views stay valid as ordinary memory."""
+        self._registered = None
+
+
+class PinnedPool:
+    """A few page-locked buffers of one size, lent as arrays and reused once nobody holds them.
+
+    So a result needs no copy out of a shared buffer, and is still never overwritten while it is
+    held. Beyond `limit` buffers on loan, take() gives ordinary memory: slower, never wrong.
+    """
+
+    def __init__(self, context: CudaContext, size: int, limit: int = 4) -> None:
+        self._context = context
+        self._limit = limit
+        self._buffers: list[PinnedArray] = []
+        self.size = size
+
+    def take(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+        """An array that is the caller's until it drops it and every view of it."""
+        for buffer in self._buffers:
+            if not buffer.is_lent:
+                return buffer.view(shape, dtype)
+        if len(self._buffers) >= self._limit:
+            return np.empty(shape, dtype)
+        self._buffers.append(PinnedArray(self._context, self.size))
+        return self._buffers[-1].view(shape, dtype)
+
+    def owns(self, array: np.ndarray) -> bool:
+        """True when the array's memory is one of this pool's buffers, from its start."""
+        address = array.ctypes.data
+        return any(buffer.array.ctypes.data == address for buffer in self._buffers)
+
+    def close(self) -> None:
+        """Unpin every buffer; lent arrays stay valid."""
+        for buffer in self._buffers:
+            buffer.close()
+        self._buffers.clear()
+
+
+def _start_driver_without_gil(device: int) -> None:
+    """Start the driver and the primary context through ctypes, which releases the GIL.
+
+    pycuda holds it in cuInit, and the window would stand still for 0.1 s and more. The retained
+    context is kept for the life of the process: starting it again costs 0.2 s each time.
+
+    Raises:
+        MachineError: kind "no-driver" or "no-gpu".
+    """
+    global _driver_started
+    if _driver_started:
+        return
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    try:
+        library = ctypes.CDLL(name)
+    except OSError:
+        raise no_driver_error() from None
+    status = library.cuInit(0)
+    if status == 100:  # CUDA_ERROR_NO_DEVICE
+        raise no_gpu_error()
+    if status == 0:
+        handle = ctypes.c_void_p()
+        library.cuDevicePrimaryCtxRetain(ctypes.byref(handle), device)
+        _driver_started = True
+    # Any other status: pycuda meets it again and says it in words.
+
+
+_driver_started = False

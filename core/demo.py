@@ -1,0 +1,44 @@
+"""The bundled model and picture, as an engine built on the spot where that is possible."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from core.build import BuildOptions, build_engine
+from core.machine import find_package, read_driver
+from core.modelfile import fingerprint, read_model_file
+from core.paths import DEMO_MODEL, cache_folder
+from core.tensors import Profile
+
+_BATCH = Profile(min=(1, 3, 256, 256), opt=(1, 3, 256, 256), max=(4, 3, 256, 256))
+
+
+def demo_model(progress: Callable[[float | None, str], None]) -> Path:
+    """The demo's model file for this machine.
+
+    With a GPU and TensorRT's builder it is an engine, built on first use (half a minute) and
+    kept; else the bundled ONNX.
+
+    Args:
+        progress: see core.build.build_engine.
+
+    Raises:
+        ModelError: if the build fails. There is no fallback then: it would hide the failure.
+    """
+    driver = read_driver()
+    full = find_package("tensorrt")
+    if not driver.gpus or full is None or find_package("pycuda") is None:
+        return DEMO_MODEL
+    gpu = driver.gpus[0]
+    # Everything that makes a cached engine unusable is in its name.
+    parts = (fingerprint(DEMO_MODEL)[:12], "tensorrt", full.version or "", gpu.name)
+    name = re.sub(r"[^\w.]+", "-", "-".join(parts))
+    target = cache_folder("demo") / f"{name}.engine"
+    if not target.exists():
+        metadata = read_model_file(DEMO_MODEL).metadata
+        raw = {} if metadata is None else {key: str(value) for key, value in metadata.raw.items()}
+        options = BuildOptions(fp16=True, profiles=({"images": _BATCH},), metadata=raw)
+        build_engine(DEMO_MODEL, target, options, progress)
+    return target

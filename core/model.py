@@ -1,0 +1,312 @@
+"""A model file opened for use: the whole road from file to predictions in one object.
+
+file -> card -> session -> recipe -> run -> predictions and timing. The commands and the
+window's thread both go this way.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import EnginebayError
+from core.images import Image, read_image
+from core.modelfile import Metadata, ModelFile, read_model_file
+from core.predictions import Prediction, TensorSummary, summarize
+from core.recipe_guess import guess_recipe
+from core.recipes import Recipe, picture_of, prepare
+from core.sessions import RunResult, Session, Timing, open_session
+from core.sessions.base import Arrays
+from core.tasks import Reading, TaskGuess, decode
+from core.tensors import TensorSpec, numpy_dtype
+
+Note = Callable[[str], None]
+"""Told what begins now; may raise core.errors.Cancelled to stop."""
+
+_RANDOM_SEED = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stages:
+    """Milliseconds of each stage, wall clock where `clock` does not say otherwise.
+
+    read, preprocess and postprocess are None where there was no picture; the copies are None
+    on the CPU.
+    """
+
+    read: float | None
+    preprocess: float | None
+    host_to_device: float | None
+    compute: float
+    device_to_host: float | None
+    postprocess: float
+    total: float  # wall clock, from the file to the predictions
+    clock: str  # of the three in the middle, see Timing
+
+    def as_json(self) -> dict[str, float | None]:
+        """The `timing_ms` object of `enginebay run --json`."""
+        values = (
+            ("read", self.read),
+            ("preprocess", self.preprocess),
+            ("host_to_device", self.host_to_device),
+            ("compute", self.compute),
+            ("device_to_host", self.device_to_host),
+            ("postprocess", self.postprocess),
+            ("total", self.total),
+        )
+        return {name: None if ms is None else round(ms, 4) for name, ms in values}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TestResult:
+    """One picture (or one random input) run through a model."""
+
+    __test__ = False  # for pytest: no test class
+
+    source: str  # the picture's path, or "random input"
+    image: Image | None
+    recipe: Recipe | None
+    inputs: Arrays  # what the network got, by tensor name
+    outputs: Arrays  # what it gave, by tensor name
+    summaries: tuple[TensorSummary, ...]  # every output in numbers
+    guess: TaskGuess
+    predictions: tuple[Prediction, ...]
+    warnings: tuple[str, ...]
+    stages: Stages
+    is_first: bool  # the first run with these shapes; slower than those to come
+
+    def network_picture(self) -> np.ndarray | None:
+        """What the network saw: (H, W, 3) uint8, RGB; None without a picture."""
+        if self.recipe is None:
+            return None
+        return picture_of(self.inputs[self.recipe.input], self.recipe)
+
+    def as_json(self) -> dict[str, object]:
+        """An entry of `images` in `enginebay run --json`."""
+        return {
+            "path": self.source,
+            "task": self.guess.task,
+            "evidence": self.guess.evidence,
+            "predictions": [prediction.as_json() for prediction in self.predictions],
+            "warnings": list(self.warnings),
+            "timing_ms": self.stages.as_json(),
+        }
+
+
+class Model:
+    """An opened model. Made, used and closed on one thread, which owns its CUDA context.
+
+    Attributes:
+        file: what the file is and says of itself.
+        session: the runtime that runs it.
+        recipe: how a picture becomes its input, or None when it takes no picture.
+        recipe_problem: why there is no recipe.
+    """
+
+    def __init__(self, file: ModelFile, session: Session) -> None:
+        self.file = file
+        self.session = session
+        self.recipe: Recipe | None = None
+        self.recipe_problem: EnginebayError | None = None
+        try:
+            self.recipe = guess_recipe(session.inputs, session.outputs, file.metadata)
+        except EnginebayError as problem:
+            self.recipe_problem = problem
+
+    @classmethod
+    def open(
+        cls,
+        path: str | os.PathLike[str],
+        *,
+        allow_native_code: bool = False,
+        tensorrt_module: str | None = None,
+    ) -> Model:
+        """Open a TensorRT engine or an ONNX model, told by content.
+
+        Args:
+            path: the file.
+            allow_native_code: True lets an engine run native code that it embeds.
+            tensorrt_module: one of core.machine.TENSORRT_MODULES; default the best installed.
+
+        Raises:
+            EnginebayError: with the reason and the next step.
+        """
+        file = read_model_file(path)
+        session = open_session(
+            file, allow_native_code=allow_native_code, tensorrt_module=tensorrt_module
+        )
+        return cls(file, session)
+
+    @property
+    def inputs(self) -> tuple[TensorSpec, ...]:
+        """The model's inputs."""
+        return self.session.inputs
+
+    @property
+    def outputs(self) -> tuple[TensorSpec, ...]:
+        """The model's outputs."""
+        return self.session.outputs
+
+    def __call__(self, value: np.ndarray | str | os.PathLike[str]) -> Arrays:
+        """Run on an array for the one input, or on an image file; gives outputs by name."""
+        if isinstance(value, np.ndarray):
+            return self.session(value)
+        return self.test(value).outputs
+
+    def run(self, inputs: Mapping[str, np.ndarray]) -> RunResult:
+        """Run on arrays by tensor name; gives outputs by name and the timing."""
+        return self.session.run(inputs)
+
+    def test(self, path: str | os.PathLike[str], note: Note = lambda _text: None) -> TestResult:
+        """Run on an image file, with each stage timed.
+
+        Args:
+            path: the picture.
+            note: told the stage that begins; may raise to stop.
+
+        Raises:
+            ImageError: if the picture cannot be read.
+            ModelError: if the model takes no picture, or fails.
+        """
+        if self.recipe is None:
+            assert self.recipe_problem is not None
+            raise self.recipe_problem
+        begin = time.perf_counter()
+        note(f"reading {Path(path).name}")
+        image = read_image(path)
+        read_done = time.perf_counter()
+        note("preparing the input")
+        prepared = prepare(image.pixels, self.recipe, self.session.input_buffer)
+        prepare_done = time.perf_counter()
+        note("running the model")
+        inputs = {self.recipe.input: prepared.tensor}
+        result = self.session.run(inputs)
+        run_done = time.perf_counter()
+        note("reading the outputs")
+        reading = Reading(
+            picture_wh=image.size_wh,
+            network_wh=self.recipe.size_wh,
+            placement=prepared.placement,
+            channels=self.recipe.channels,
+            metadata=self.file.metadata or Metadata(),
+        )
+        decoded = decode(result.outputs, reading)
+        summaries = tuple(summarize(name, array) for name, array in result.outputs.items())
+        end = time.perf_counter()
+        return TestResult(
+            source=str(path),
+            image=image,
+            recipe=self.recipe,
+            inputs=inputs,
+            outputs=result.outputs,
+            summaries=summaries,
+            guess=decoded.guess,
+            predictions=decoded.predictions,
+            warnings=(*_watch(summaries), *decoded.warnings),
+            stages=_stages(
+                result.timing,
+                read=(read_done - begin) * 1000,
+                preprocess=(prepare_done - read_done) * 1000,
+                postprocess=(end - run_done) * 1000,
+                total=(end - begin) * 1000,
+            ),
+            is_first=result.is_first,
+        )
+
+    def test_random(self) -> TestResult:
+        """Run on seeded random input, for models that take no picture.
+
+        Free dimensions become the profile's optimum, or 1; floats lie in 0..1, integers are 0
+        or 1, which are valid indices nearly everywhere.
+        """
+        begin = time.perf_counter()
+        random = np.random.default_rng(_RANDOM_SEED)
+        inputs = {spec.name: _random_input(spec, random) for spec in self.inputs}
+        result = self.session.run(inputs)
+        run_done = time.perf_counter()
+        decoded = decode(result.outputs, Reading())
+        summaries = tuple(summarize(name, array) for name, array in result.outputs.items())
+        end = time.perf_counter()
+        return TestResult(
+            source="random input",
+            image=None,
+            recipe=None,
+            inputs=inputs,
+            outputs=result.outputs,
+            summaries=summaries,
+            guess=replace(decoded.guess, evidence="the input was random"),
+            predictions=decoded.predictions,
+            warnings=_watch(summaries),
+            stages=_stages(
+                result.timing,
+                read=None,
+                preprocess=None,
+                postprocess=(end - run_done) * 1000,
+                total=(end - begin) * 1000,
+            ),
+            is_first=result.is_first,
+        )
+
+    def close(self) -> None:
+        """Free the session; may be called twice."""
+        self.session.close()
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _stages(
+    timing: Timing,
+    *,
+    read: float | None,
+    preprocess: float | None,
+    postprocess: float,
+    total: float,
+) -> Stages:
+    return Stages(
+        read=read,
+        preprocess=preprocess,
+        host_to_device=timing.host_to_device_ms,
+        compute=timing.compute_ms,
+        device_to_host=timing.device_to_host_ms,
+        postprocess=postprocess,
+        total=total,
+        clock=timing.clock,
+    )
+
+
+def _watch(summaries: tuple[TensorSummary, ...]) -> tuple[str, ...]:
+    """Warnings about values that no healthy output has. TensorRT checks nothing itself."""
+    warnings = []
+    for summary in summaries:
+        size = int(np.prod(summary.shape, dtype=np.int64))
+        for count, what in ((summary.nan, "NaN"), (summary.inf, "infinite")):
+            if count:
+                share = "every value" if count == size else f"{count:,} of {size:,} values"
+                warnings.append(
+                    f"Output {summary.name!r}: {share} {'is' if count == size else 'are'} {what}."
+                    " Do not trust this result; FP16 overflow or a damaged file are the usual "
+                    "causes."
+                )
+    return tuple(warnings)
+
+
+def _random_input(spec: TensorSpec, random: np.random.Generator) -> np.ndarray:
+    optimum = spec.profiles[0].opt if spec.profiles else (1,) * len(spec.shape)
+    if spec.location == "host":  # a shape tensor: its values must lie in the profile
+        return np.array(optimum, numpy_dtype(spec.dtype)).reshape([dim or 1 for dim in spec.shape])
+    shape = [other if dim is None else dim for dim, other in zip(spec.shape, optimum, strict=True)]
+    if spec.dtype == "string":
+        return np.full(shape, "", dtype=object)
+    dtype = numpy_dtype(spec.dtype)
+    if dtype.kind in "biu":
+        return random.integers(0, 2, shape).astype(dtype)
+    return random.random(shape).astype(dtype)

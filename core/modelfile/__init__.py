@@ -1,0 +1,20 @@
+"""What a model file says of itself, read without TensorRT, without a GPU and without loading it."""
+
+from __future__ import annotations
+
+from core.modelfile.fingerprint import fingerprint
+from core.modelfile.identify import Kind, ModelFile, read_model_file
+from core.modelfile.metadata import Metadata
+from core.modelfile.onnx_header import OnnxHeader
+from core.modelfile.plan import BuildGpu, PlanHeader
+
+__all__ = [
+    "BuildGpu",
+    "Kind",
+    "Metadata",
+    "ModelFile",
+    "OnnxHeader",
+    "PlanHeader",
+    "fingerprint",
+    "read_model_file",
+]

@@ -1,0 +1,34 @@
+"""The SHA-256 of a file, by which Enginebay knows it again."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+_CHUNK = 8 * 1024 * 1024
+
+
+def fingerprint(path: Path, progress: Callable[[float, str], None] | None = None) -> str:
+    """Hash a file in chunks.
+
+    Args:
+        path: a readable file.
+        progress: called with the fraction done after each chunk; may raise to stop.
+
+    Returns:
+        64 hexadecimal digits.
+
+    Raises:
+        OSError: as reading does.
+    """
+    digest = hashlib.sha256()
+    total = max(path.stat().st_size, 1)
+    done = 0
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            digest.update(chunk)
+            done += len(chunk)
+            if progress is not None:
+                progress(min(done / total, 1.0), "reading the fingerprint")
+    return digest.hexdigest()

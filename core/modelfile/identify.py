@@ -1,0 +1,188 @@
+"""Tell what a file is by its content, never by its suffix."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Literal
+
+from core.errors import ModelFileError
+from core.modelfile.metadata import Metadata, parse_metadata
+from core.modelfile.onnx_header import OnnxHeader, read_onnx_header
+from core.modelfile.plan import PlanHeader, read_plan_header
+
+Kind = Literal[
+    "tensorrt-plan",
+    "ultralytics-engine",
+    "onnx",
+    "git-lfs-pointer",
+    "truncated-plan",
+    "empty",
+    "unknown",
+]
+
+_MAX_PREFIX = 1_000_000  # bytes; real Ultralytics prefixes are a few kilobytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelFile:
+    """An opened model file: what it is and what it says of itself."""
+
+    path: Path
+    kind: Kind
+    size_bytes: int
+    looks_like: str = ""  # what an unknown file seems to be, in words
+    plan_offset: int = 0  # bytes before the plan: Ultralytics' JSON
+    plan: PlanHeader | None = None
+    onnx: OnnxHeader | None = None
+    metadata: Metadata | None = None
+
+    @property
+    def is_engine(self) -> bool:
+        """True when TensorRT is the runtime for it."""
+        return self.kind in ("tensorrt-plan", "ultralytics-engine")
+
+    def problem(self) -> ModelFileError | None:
+        """Why this file cannot be a model on any machine; None when it can."""
+        name = self.path.name
+        if self.kind == "empty":
+            return ModelFileError(
+                "empty",
+                f"{name} is empty: 0 bytes.",
+                "Copy or export it again; the transfer probably never happened.",
+            )
+        if self.kind == "git-lfs-pointer":
+            return ModelFileError(
+                "git-lfs-pointer",
+                f"{name} is a Git LFS pointer, not the model{self.looks_like}.",
+                "Run `git lfs pull` in its repository to fetch the real file.",
+            )
+        if self.kind == "truncated-plan" and self.plan is not None:
+            return ModelFileError(
+                "truncated-plan",
+                f"{name} is cut off: the engine says it has {self.plan.declared_bytes:,} bytes, "
+                f"{self.plan.actual_bytes:,} are there.",
+                "Copy it again from where it was built, and compare the sizes.",
+            )
+        if self.onnx is not None and self.onnx.is_truncated:
+            return ModelFileError(
+                "truncated-onnx",
+                f"{name} is an ONNX file that is cut off at {self.size_bytes:,} bytes.",
+                "Copy or export it again.",
+            )
+        if self.kind == "unknown":
+            return ModelFileError(
+                "unknown",
+                f"{name} is neither a TensorRT engine nor an ONNX model{self.looks_like}.",
+                "Open a file made by TensorRT's builder, by Ultralytics' export, or an ONNX.",
+            )
+        return None
+
+
+def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
+    """Identify a file in a few small reads, whatever its size.
+
+    Raises:
+        ModelFileError: if there is no readable regular file at `path`. A readable file that is
+            no model is returned with its kind; see ModelFile.problem.
+    """
+    path = Path(path)
+    try:
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
+            raise ModelFileError(
+                "folder", f"{path} is a folder.", "Open a model file that is in it."
+            )
+        if not stat.S_ISREG(status.st_mode):
+            raise ModelFileError(
+                "not-a-file", f"{path} is not a regular file.", "Open a model file."
+            )
+        with path.open("rb") as file:
+            return _identify(path, file, status.st_size)
+    except FileNotFoundError:
+        raise ModelFileError(
+            "not-found", f"There is no file {path}.", "Check the path and its spelling."
+        ) from None
+    except PermissionError:
+        raise ModelFileError(
+            "no-permission", f"{path} may not be read by you.", "Change its permissions."
+        ) from None
+    except (OSError, ValueError) as error:  # a broken disk, a symlink loop, a NUL in the path
+        raise ModelFileError(
+            "unreadable", f"{path} cannot be read: {error}.", "Check the disk and the path."
+        ) from None
+
+
+def _identify(path: Path, file: BinaryIO, size: int) -> ModelFile:
+    if size == 0:
+        return ModelFile(path=path, kind="empty", size_bytes=0)
+    head = file.read(512)
+    if head.startswith(b"version https://git-lfs.github.com/spec/"):
+        match = re.search(rb"^size (\d{1,18})$", head, re.MULTILINE)
+        real = f" ({int(match[1]):,} bytes)" if match else ""
+        return ModelFile(path=path, kind="git-lfs-pointer", size_bytes=size, looks_like=real)
+    plan = read_plan_header(file, 0, size)
+    if plan is not None:
+        kind: Kind = "truncated-plan" if plan.is_truncated else "tensorrt-plan"
+        return ModelFile(path=path, kind=kind, size_bytes=size, plan=plan)
+    prefixed = _read_prefixed(path, file, size)
+    if prefixed is not None:
+        return prefixed
+    onnx = read_onnx_header(file, size)
+    if onnx is not None:
+        metadata = parse_metadata(onnx.metadata) if onnx.metadata else None
+        return ModelFile(path=path, kind="onnx", size_bytes=size, onnx=onnx, metadata=metadata)
+    return ModelFile(path=path, kind="unknown", size_bytes=size, looks_like=_resemblance(head))
+
+
+def _read_prefixed(path: Path, file: BinaryIO, size: int) -> ModelFile | None:
+    """Ultralytics: i32 length, that much JSON, then the plan."""
+    file.seek(0)
+    start = file.read(5)
+    if len(start) < 5 or start[4:5] != b"{":
+        return None
+    length = struct.unpack_from("<i", start)[0]
+    if not 2 <= length <= min(_MAX_PREFIX, size - 4):
+        return None
+    file.seek(4)
+    try:
+        raw = json.loads(file.read(length).decode("utf-8"))
+    except (ValueError, RecursionError):
+        return None
+    plan = read_plan_header(file, 4 + length, size)
+    if plan is None or not isinstance(raw, dict):
+        return None
+    return ModelFile(
+        path=path,
+        kind="truncated-plan" if plan.is_truncated else "ultralytics-engine",
+        size_bytes=size,
+        plan_offset=4 + length,
+        plan=plan,
+        metadata=parse_metadata(raw),
+    )
+
+
+def _resemblance(head: bytes) -> str:
+    """What an unknown file seems to be, as the end of a sentence."""
+    known = {
+        b"PK\x03\x04": ": it is a zip archive, as PyTorch's .pt files are",
+        b"\x1f\x8b": ": it is gzip-compressed; unpack it first",
+        b"\x89PNG": ": it is a picture",
+        b"\xff\xd8\xff": ": it is a picture",
+        b"\x89HDF": ": it is an HDF5 file, as Keras writes",
+        b"\x80\x02": ": it is a Python pickle, as old PyTorch files are",
+        b"<": ": it is a web page or XML; the download probably failed",
+    }
+    for magic, words in known.items():
+        if head.startswith(magic):
+            return words
+    if head[4:8] == b"TFL3":
+        return ": it is a TensorFlow Lite model"
+    if b"\0" not in head and all(byte >= 9 for byte in head):
+        return ": it is text"
+    return ""

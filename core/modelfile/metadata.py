@@ -1,0 +1,87 @@
+"""The exporter's metadata: Ultralytics' keys, and WinML's image keys.
+
+The same keys stand in the JSON before an Ultralytics engine and in an ONNX file's
+metadata_props. Every value may be a string; `names` may be a Python literal. Metadata is data:
+it is parsed by a literal parser, never evaluated, and a value that does not fit is ignored.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+_MAX_LITERAL = 200_000  # characters; deep or long literals make Python's parser slow
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What the exporter wrote, raw, and the parts that Enginebay understands."""
+
+    raw: Mapping[str, object] = field(default_factory=dict)
+    task: str | None = None  # Ultralytics' word: "detect", "classify", "segment", ...
+    names: tuple[str, ...] = ()  # class names by class id; () where unknown
+    image_size_hw: tuple[int, int] | None = None  # pixels
+    stride: int | None = None
+    channels: int | None = None
+    end_to_end: bool = False  # boxes come out finished: no NMS to do
+    pixel_format: str | None = None  # WinML: "Gray8", "Rgb8", "Bgr8"
+    pixel_range: str | None = None  # WinML: "NominalRange_0_255", "Normalized_0_1", ...
+
+    @property
+    def is_ultralytics(self) -> bool:
+        """True when the keys that Ultralytics' exporter always writes are there."""
+        return {"task", "names", "imgsz"} <= self.raw.keys()
+
+
+def parse_metadata(raw: Mapping[str, object]) -> Metadata:
+    """Read the understood keys; whatever is malformed reads as absent."""
+    size = _ints(raw.get("imgsz"))
+    names = _literal(raw.get("names"))
+    task = raw.get("task")
+    pixel_format = raw.get("Image.BitmapPixelFormat")
+    pixel_range = raw.get("Image.NominalPixelRange")
+    return Metadata(
+        raw=dict(raw),
+        task=task if isinstance(task, str) else None,
+        names=_names(names),
+        image_size_hw=(size[0], size[-1]) if size else None,
+        stride=next(iter(_ints(raw.get("stride"))), None),
+        channels=next(iter(_ints(raw.get("channels"))), None),
+        end_to_end=_literal(raw.get("end2end")) is True,
+        pixel_format=pixel_format if isinstance(pixel_format, str) else None,
+        pixel_range=pixel_range if isinstance(pixel_range, str) else None,
+    )
+
+
+def _literal(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    if len(value) > _MAX_LITERAL:
+        return None
+    try:
+        return ast.literal_eval(value)
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
+        return None
+
+
+def _ints(value: object) -> tuple[int, ...]:
+    value = _literal(value)
+    items: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
+    numbers = tuple(item for item in items if isinstance(item, int) and item > 0)
+    return numbers if len(numbers) == len(items) and True not in items else ()
+
+
+def _names(value: object) -> tuple[str, ...]:
+    """Names by class id from {0: "a", 1: "b"}, {"0": "a"} or ["a", "b"]; ids must be 0..n-1."""
+    if isinstance(value, (list, tuple)):
+        return tuple(str(name) for name in value)
+    if not isinstance(value, dict):
+        return ()
+    try:
+        by_id = {int(key): str(name) for key, name in value.items()}
+    except (ValueError, TypeError):
+        return ()
+    if sorted(by_id) != list(range(len(by_id))):
+        return ()
+    return tuple(by_id[index] for index in range(len(by_id)))

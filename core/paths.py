@@ -1,0 +1,20 @@
+"""Where Enginebay's own files are: bundled ones, and those it keeps for the user."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import platformdirs
+
+RESOURCES = Path(__file__).resolve().parent.parent / "resources"
+"""The bundled files; beside the packages in a checkout and in an installed wheel alike."""
+
+DEMO_MODEL = RESOURCES / "demo" / "shapes.onnx"
+DEMO_PICTURE = RESOURCES / "demo" / "picture-1.jpg"
+
+
+def cache_folder(name: str) -> Path:
+    """A folder for what can be made again, created if need be."""
+    folder = Path(platformdirs.user_cache_dir("enginebay", appauthor=False)) / name
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -1,0 +1,160 @@
+"""The commands' answers as text for people."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from core.model import Model, TestResult
+from core.modelfile import ModelFile
+from core.predictions import ClassScore, Detection, OutputImage, Prediction, TensorSummary
+from core.tensors import TensorSpec, bytes_text, shape_text
+from core.verdict import Verdict
+
+KIND_NAMES = {
+    "tensorrt-plan": "TensorRT engine",
+    "ultralytics-engine": "TensorRT engine, exported by Ultralytics",
+    "onnx": "ONNX model",
+    "git-lfs-pointer": "Git LFS pointer",
+    "truncated-plan": "TensorRT engine, cut off",
+    "empty": "empty file",
+    "unknown": "unknown file",
+}
+
+
+def card_facts(file: ModelFile) -> list[str]:
+    """What the file says of itself, a few words each, the most telling first."""
+    facts = [KIND_NAMES[file.kind]]
+    plan, onnx, metadata = file.plan, file.onnx, file.metadata
+    if plan is not None:
+        facts.append(f"TensorRT {plan.tensorrt_version or '5 or older'}")
+        if plan.build_gpu is not None:
+            gpu = plan.build_gpu
+            memory = "" if gpu.memory_bytes is None else f", {gpu.memory_bytes / 1e9:.0f} GB"
+            facts.append(f"built on compute {gpu.compute_capability}, {gpu.sm_count} SMs{memory}")
+        else:
+            facts.append("build GPU not readable")
+        if plan.embeds_native_code:
+            facts.append("embeds native code")
+        if plan.actual_bytes > plan.declared_bytes:
+            facts.append(f"{plan.actual_bytes - plan.declared_bytes:,} stray bytes at the end")
+    if onnx is not None:
+        opset = onnx.opsets.get("", onnx.opsets.get("ai.onnx"))
+        facts.append(f"opset {opset}" if opset else "opset not given")
+        if onnx.producer:
+            facts.append(onnx.producer)
+    facts.append(bytes_text(file.size_bytes))
+    if metadata is not None and metadata.task:
+        classes = f", {len(metadata.names)} classes" if metadata.names else ""
+        facts.append(f"{metadata.task}{classes}")
+    return facts
+
+
+def info_text(file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] | None) -> str:
+    """What `enginebay info` prints."""
+    mark = {True: "yes", False: "no", None: "perhaps"}[verdict.can_run]
+    lines = [str(file.path), "  " + " | ".join(card_facts(file))]
+    lines.append(f"  runs here: {mark}. {verdict.message}")
+    if verdict.hint:
+        lines.append(f"  {verdict.hint}")
+    if file.metadata is not None:
+        for key, value in list(file.metadata.raw.items())[:40]:
+            text = str(value)
+            lines.append(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
+    if tensors is not None:
+        rows = [
+            (spec.mode, spec.name, spec.dtype, shape_text(spec.shape), _limits(spec))
+            for spec in tensors
+        ]
+        lines += ["", *_table(("", "tensor", "dtype", "shape", "profiles"), rows)]
+    return "\n".join(lines)
+
+
+def run_text(model: Model, results: Sequence[TestResult]) -> str:
+    """What `enginebay run` prints."""
+    lines = [f"{model.file.path} on {model.session.runtime}"]
+    if model.recipe is not None:
+        recipe = model.recipe
+        width, height = recipe.size_wh
+        lines.append(
+            f"input {recipe.input}: {width} x {height} {recipe.color}, {recipe.resize} "
+            f"({recipe.evidence})"
+        )
+    for result in results:
+        stages = ", ".join(
+            f"{name.replace('_', ' ')} {ms:.2f}"
+            for name, ms in result.stages.as_json().items()
+            if ms is not None
+        )
+        first = " (first run)" if result.is_first else ""
+        lines += ["", f"{result.source}: {result.guess.task}, {result.guess.evidence}"]
+        lines += [f"  {prediction_text(found)}" for found in result.predictions]
+        if not result.predictions:
+            lines.append("  nothing found")
+        lines += [f"  warning: {warning}" for warning in result.warnings]
+        lines.append(f"  ms: {stages}{first}")
+    return "\n".join(lines)
+
+
+def prediction_text(found: Prediction) -> str:
+    """One prediction as a line."""
+    if isinstance(found, Detection):
+        x1, y1, x2, y2 = found.box
+        return f"{found.score:.3f}  {found.label}  [{x1:.0f}, {y1:.0f}, {x2:.0f}, {y2:.0f}]"
+    if isinstance(found, ClassScore):
+        return f"{found.score:.3f}  {found.label}"
+    if isinstance(found, OutputImage):
+        height, width = found.pixels.shape[:2]
+        return f"{found.tensor}: a {width} x {height} picture, {found.note}"
+    return summary_text(found)
+
+
+def summary_text(found: TensorSummary) -> str:
+    """A tensor's summary as a line."""
+    numbers = (
+        "no finite values"
+        if found.mean is None
+        else f"min {found.min:.6g}, max {found.max:.6g}, mean {found.mean:.6g}"
+    )
+    bad = f", {found.nan:,} NaN, {found.inf:,} infinite" if found.nan or found.inf else ""
+    return f"{found.name}  {found.dtype} {shape_text(found.shape)}  {numbers}{bad}"
+
+
+def doctor_text(machine: dict[str, Any]) -> str:
+    """What `enginebay doctor` prints."""
+    lines = [
+        f"system   {machine['system']}",
+        f"python   {machine['python']['version']}  {machine['python']['executable']}",
+        f"driver   {machine['driver'] or 'none'}",
+    ]
+    for gpu in machine["gpus"]:
+        memory = bytes_text(gpu["memory_bytes"])
+        lines.append(f"gpu      {gpu['name']}, compute {gpu['compute_capability']}, {memory}")
+    lines.append("")
+    width = max(len(name) for name in machine["packages"])
+    for name, found in machine["packages"].items():
+        text = "not installed" if found is None else f"{found['version'] or 'version unknown'}"
+        lines.append(f"{name:<{width}}  {text}")
+    lines.append("")
+    if machine["engines_run_here"]:
+        lines.append("TensorRT engines can run here; ONNX models run on the CPU.")
+    else:
+        lines.append(f"TensorRT engines cannot run here: {machine['problem']['message']}")
+        lines.append(f"{machine['problem']['hint']} ONNX models run on the CPU.")
+    return "\n".join(lines)
+
+
+def _limits(spec: TensorSpec) -> str:
+    return "; ".join(
+        f"{shape_text(one.min)} / {shape_text(one.opt)} / {shape_text(one.max)}"
+        for one in spec.profiles
+    )
+
+
+def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    widths = [max(len(row[i]) for row in (titles, *rows)) for i in range(len(titles))]
+    return [
+        "  "
+        + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in (titles, *rows)
+    ]

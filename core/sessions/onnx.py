@@ -1,0 +1,126 @@
+"""ONNX models on the CPU, by ONNX Runtime."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import MachineError, ModelError
+from core.sessions.base import Arrays, Session, Timing
+from core.tensors import Shape, TensorSpec
+
+# ONNX Runtime's element names ("tensor(float)") that numpy spells otherwise.
+_DTYPES = {
+    "float": "float32",
+    "double": "float64",
+    "float8e4m3fn": "float8_e4m3fn",
+    "float8e4m3fnuz": "float8_e4m3fnuz",
+    "float8e5m2": "float8_e5m2",
+    "float8e5m2fnuz": "float8_e5m2fnuz",
+    "float4e2m1": "float4_e2m1fn",
+}
+
+
+class OnnxSession(Session):
+    """An ONNX model on ONNX Runtime's CPU provider."""
+
+    def __init__(self, path: Path) -> None:
+        """Load the model.
+
+        Raises:
+            MachineError: if ONNX Runtime cannot be imported.
+            ModelError: if it refuses the model.
+        """
+        super().__init__()
+        try:
+            import onnxruntime
+        except ImportError as error:
+            raise MachineError(
+                "no-onnxruntime",
+                f"ONNX Runtime cannot be imported: {error}.",
+                "Install it: pip install onnxruntime.",
+            ) from None
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors come as exceptions; warnings would fill stderr
+        try:
+            self._session: Any = onnxruntime.InferenceSession(
+                str(path), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:  # noqa: BLE001 - its exceptions share no other base
+            raise _translate(path.name, str(error)) from None
+        self.runtime = f"ONNX Runtime {onnxruntime.__version__} (CPU)"
+        self.inputs = tuple(_spec(node, "input") for node in self._session.get_inputs())
+        self.outputs = tuple(_spec(node, "output") for node in self._session.get_outputs())
+
+    def _execute(self, inputs: Arrays) -> tuple[Arrays, Timing]:
+        names = [spec.name for spec in self.outputs]
+        begin = time.perf_counter()
+        try:
+            values = self._session.run(names, inputs)
+        except Exception as error:  # noqa: BLE001 - as above
+            raise ModelError(
+                "onnxruntime",
+                f"ONNX Runtime failed to run the model: {_first_line(str(error))}",
+                "Check that the input's shape is one the model can take.",
+                details=str(error),
+            ) from None
+        elapsed = (time.perf_counter() - begin) * 1000
+        # Sequences and maps (classifiers of scikit-learn) are no tensors: shown as objects.
+        outputs = {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+        return outputs, Timing(clock="wall-clock", compute_ms=elapsed)
+
+    def close(self) -> None:
+        """Drop the model."""
+        self._session = None
+
+
+def _spec(node: Any, mode: Any) -> TensorSpec:
+    match = re.fullmatch(r"tensor\((\w+)\)", node.type)
+    name = match[1] if match else node.type
+    shape: Shape = tuple(
+        dim if isinstance(dim, int) and dim >= 0 else None for dim in (node.shape or ())
+    )
+    return TensorSpec(name=node.name, mode=mode, dtype=_DTYPES.get(name, name), shape=shape)
+
+
+def _first_line(text: str) -> str:
+    return text.strip().splitlines()[0] if text.strip() else "no reason given"
+
+
+def _translate(name: str, text: str) -> ModelError:
+    """ONNX Runtime's reasons for refusing a model, with the next step."""
+    if match := re.search(r"([\w.]*):(\w+)\(-?\d+\) is not a registered function/op", text):
+        operator = f"{match[1]}.{match[2]}" if match[1] else match[2]
+        return ModelError(
+            "unsupported-operator",
+            f"{name} uses the operator {operator}, which ONNX Runtime does not know.",
+            "It is a custom operator of the model's makers, or newer than this ONNX Runtime. "
+            "Export the model without it, or update onnxruntime.",
+            details=text,
+        )
+    if "external data" in text.lower() or "External data" in text:
+        match = re.search(r'(?:does not exist|open file)[^"]*"([^"]+)"', text)
+        where = f" {Path(match[1]).name}" if match else ""
+        return ModelError(
+            "external-data",
+            f"{name} keeps weights in another file{where}, which is not there or may not be read.",
+            "Put that file beside the ONNX, under its original name.",
+            details=text,
+        )
+    if match := re.search(r"(?:opset|ir version)[^.]*", text, re.IGNORECASE):
+        return ModelError(
+            "onnx-version",
+            f"{name} is newer than this ONNX Runtime: {match[0].strip()}.",
+            "Update onnxruntime, or export the model with an older opset.",
+            details=text,
+        )
+    return ModelError(
+        "onnxruntime",
+        f"ONNX Runtime refuses {name}: {_first_line(text)}",
+        "Check the model with onnx.checker, or export it again.",
+        details=text,
+    )

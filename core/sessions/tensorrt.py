@@ -1,0 +1,267 @@
+"""TensorRT engines on the GPU, through the named-tensor API that 8.5 to 11 share.
+
+Everything here runs on the thread that made the session.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from core.cuda import CudaContext, PinnedPool, open_context
+from core.errors import ModelError
+from core.sessions.base import Arrays, Session, Timing
+from core.sessions.output_allocator import output_allocator
+from core.sessions.tensorrt_specs import read_specs, unreadable_tensor
+from core.tensorrt_library import Library, deserialize, load_library, refusal
+from core.tensors import numpy_dtype, size_bytes
+
+_UPLOADING, _RUNNING = "copying the input to the GPU", "running the engine"
+
+
+class TensorRTSession(Session):
+    """A TensorRT engine with one execution context, its stream and its buffers."""
+
+    def __init__(
+        self,
+        plan: bytes,
+        name: str,
+        *,
+        allow_native_code: bool = False,
+        module: str | None = None,
+        device: int = 0,
+    ) -> None:
+        """Load an engine.
+
+        Args:
+            plan: the plan's bytes, without any prefix.
+            name: the file's name, for messages.
+            allow_native_code: True runs the native code that a plan embeds.
+            module: one of core.machine.TENSORRT_MODULES; default the best installed.
+            device: CUDA device index.
+
+        Raises:
+            MachineError: if CUDA or TensorRT does not start.
+            ModelError: if TensorRT refuses the engine.
+        """
+        super().__init__()
+        self._name = name
+        self._engine: Any = None
+        self._context: Any = None
+        self._cuda: CudaContext | None = None
+        self._device_memory: dict[str, Any] = {}
+        self._capacity: dict[str, int] = {}
+        self._pools: dict[str, PinnedPool] = {}
+        self._host_arrays: Arrays = {}
+        self._allocators: dict[str, Any] = {}
+        self._bound: object = None
+        cuda = open_context(device)  # proves CUDA before TensorRT is touched
+        self._cuda = cuda
+        try:
+            self._library = load_library(module)
+            self._engine = deserialize(
+                self._library, plan, name, allow_native_code=allow_native_code
+            )
+            if getattr(self._engine, "has_implicit_batch_dimension", False):
+                raise ModelError(
+                    "implicit-batch",
+                    f"{name} was built with an implicit batch, which TensorRT 10 removed.",
+                    "Build it again from its ONNX with an explicit batch.",
+                )
+            specs = read_specs(self._library, self._engine)
+            self.inputs = tuple(spec for spec in specs if spec.mode == "input")
+            self.outputs = tuple(spec for spec in specs if spec.mode == "output")
+            self._unreadable = unreadable_tensor(self._engine, specs)
+            with self._library.tape.capture() as lines:
+                self._context = self._engine.create_execution_context()
+            if self._context is None:
+                raise refusal(self._library, lines, f"{name} cannot be set up")
+            self._stream = cuda.stream()
+            self._events = [cuda.event() for _ in range(4)]
+        except BaseException:
+            self.close()
+            raise
+        label = {"tensorrt": "TensorRT", "tensorrt_lean": "TensorRT lean"}
+        module_name = label.get(self._library.module, "TensorRT dispatch")
+        self.runtime = f"{module_name} {self._library.version} ({cuda.device.name()})"
+
+    @property
+    def library(self) -> Library:
+        """The TensorRT module in use."""
+        return self._library
+
+    def input_buffer(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
+        """A page-locked array to fill and give to run(); the caller's until it drops it."""
+        spec = next(spec for spec in self.inputs if spec.name == name)
+        return self._pool(name, size_bytes(spec.dtype, shape) or 0).take(
+            shape, numpy_dtype(spec.dtype)
+        )
+
+    def _execute(self, inputs: Arrays) -> tuple[Arrays, Timing]:
+        cuda = self._live_cuda()
+        if self._unreadable is not None:
+            raise ModelError(
+                "io-format",
+                f"{self._name} cannot be run here: {self._unreadable}.",
+                "Build it with linear input and output formats of a numpy type.",
+            )
+        self._bind(inputs)
+        start, uploaded, computed, downloaded = self._events
+        driver, stream = cuda.driver, self._stream
+        staged = {name: self._stage(name, array) for name, array in inputs.items()}
+        with cuda.errors(_UPLOADING):
+            start.record(stream)
+            for name, array in staged.items():
+                if name in self._device_memory:
+                    driver.memcpy_htod_async(self._device_memory[name], _bytes(array), stream)
+            uploaded.record(stream)
+        with self._library.tape.capture() as lines, cuda.errors(_RUNNING):
+            done = self._context.execute_async_v3(stream.handle)
+            computed.record(stream)
+        if not done:
+            self._bound = None
+            with cuda.errors(_RUNNING):
+                stream.synchronize()
+            for allocator in self._allocators.values():
+                if allocator.error is not None:
+                    raise allocator.error
+            raise refusal(self._library, lines, f"{self._name} failed to run")
+        with cuda.errors(_RUNNING):
+            outputs = {spec.name: self._download(spec.name) for spec in self.outputs}
+            downloaded.record(stream)
+            stream.synchronize()
+            timing = Timing(
+                clock="cuda-events",
+                host_to_device_ms=start.time_till(uploaded),
+                compute_ms=uploaded.time_till(computed),
+                device_to_host_ms=computed.time_till(downloaded),
+            )
+        return outputs, timing
+
+    def _stage(self, name: str, array: np.ndarray) -> np.ndarray:
+        """The array in page-locked memory: itself when it came from input_buffer."""
+        pool = self._pools.get(name)
+        if pool is None or pool.owns(array):
+            return array
+        buffer: np.ndarray = pool.take(array.shape, array.dtype)
+        np.copyto(buffer, array)
+        return buffer
+
+    def _download(self, name: str) -> np.ndarray:
+        """Queue the copy of an output; its array is complete once the stream is."""
+        if name in self._host_arrays:
+            return self._host_arrays[name].copy()
+        allocator = self._allocators.get(name)
+        spec = next(spec for spec in self.outputs if spec.name == name)
+        dtype = numpy_dtype(spec.dtype)
+        if allocator is None:
+            array = self._pools[name].take(self._output_shapes[name], dtype)
+            memory = self._device_memory[name]
+        else:
+            array = np.empty(allocator.shape, dtype)
+            memory = allocator.memory
+        if array.nbytes:
+            self._live_cuda().driver.memcpy_dtoh_async(_bytes(array), memory, self._stream)
+        return array
+
+    def _bind(self, inputs: Arrays) -> None:
+        """Give the context its shapes and addresses; nothing to do while they stay the same."""
+        host = {spec.name for spec in self.inputs if spec.location == "host"}
+        key = (
+            self.profile,
+            tuple(array.shape for array in inputs.values()),
+            tuple(inputs[name].tobytes() for name in sorted(host)),
+        )
+        if key == self._bound:
+            return
+        self._bound = None
+        cuda, context = self._live_cuda(), self._context
+        with self._library.tape.capture() as lines, cuda.errors("binding the tensors"):
+            if context.active_optimization_profile != self.profile:
+                context.set_optimization_profile_async(self.profile, self._stream.handle)
+                self._stream.synchronize()
+            good = True
+            for name, array in inputs.items():
+                if name in host:
+                    self._host_arrays[name] = array.copy()
+                    address = self._host_arrays[name].ctypes.data
+                    good &= context.set_tensor_address(name, address)
+                else:
+                    good &= context.set_input_shape(name, array.shape)
+                    self._bind_memory(name, array.nbytes)
+            missing = context.infer_shapes() if good else []
+            self._output_shapes: dict[str, tuple[int, ...]] = {}
+            for spec in self.outputs:
+                self._bind_output(spec.name, spec.dtype, spec.location == "host")
+        if not good or missing:
+            what = f"{self._name} refuses these input shapes"
+            raise refusal(self._library, lines, what)
+        self._bound = key
+
+    def _bind_output(self, name: str, dtype: str, on_host: bool) -> None:
+        shape = tuple(int(dim) for dim in self._context.get_tensor_shape(name))
+        if any(dim < 0 for dim in shape):  # known only when it has run
+            if name not in self._allocators:
+                self._allocators[name] = output_allocator(self._library.trt, self._live_cuda())
+                self._context.setoutput_allocator(name, self._allocators[name])
+            return
+        self._output_shapes[name] = shape
+        if on_host:
+            self._host_arrays[name] = np.zeros(shape, numpy_dtype(dtype))
+            self._context.set_tensor_address(name, self._host_arrays[name].ctypes.data)
+            return
+        self._bind_memory(name, size_bytes(dtype, shape) or 0)
+
+    def _bind_memory(self, name: str, size: int) -> None:
+        """Device memory and a pinned pool of at least `size` bytes; grown, never shrunk."""
+        if self._capacity.get(name, -1) < size:
+            old = self._device_memory.pop(name, None)
+            if old is not None:
+                old.free()
+            doing = f"reserving {size:,} bytes for tensor {name!r}"
+            self._device_memory[name] = self._live_cuda().allocate(size, doing)
+            self._capacity[name] = size
+        self._pool(name, size)
+        self._context.set_tensor_address(name, int(self._device_memory[name]))
+
+    def _pool(self, name: str, size: int) -> PinnedPool:
+        pool = self._pools.get(name)
+        if pool is None or pool.size < size:
+            if pool is not None:
+                pool.close()
+            pool = self._pools[name] = PinnedPool(self._live_cuda(), size)
+        return pool
+
+    def _live_cuda(self) -> CudaContext:
+        if self._cuda is None:
+            raise ModelError("closed", f"{self._name} is closed.", "Open it again.")
+        self._cuda.check_thread()
+        return self._cuda
+
+    def close(self) -> None:
+        """Free everything in the order that TensorRT needs: context, engine, then memory."""
+        if self._cuda is None:
+            return
+        cuda = self._cuda
+        cuda.check_thread()
+        self._context = None
+        self._engine = None
+        for allocator in self._allocators.values():
+            allocator.release()
+        for memory in self._device_memory.values():
+            memory.free()
+        for pool in self._pools.values():
+            pool.close()
+        self._allocators.clear()
+        self._device_memory.clear()
+        self._pools.clear()
+        self._events = []
+        self._stream = None
+        self._cuda = None
+        cuda.close()
+
+
+def _bytes(array: np.ndarray) -> np.ndarray:
+    """The array's memory as bytes: pycuda cannot take ml_dtypes' types."""
+    return array.reshape(-1).view(np.uint8)

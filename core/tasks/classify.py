@@ -1,0 +1,43 @@
+"""Classification: one vector of scores, as logits or probabilities."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.predictions import ClassScore, class_label
+from core.sessions.base import Arrays
+from core.tasks.reading import Named, Reading
+
+
+def recognise(outputs: Sequence[Named], reading: Reading) -> str | None:
+    """Evidence: a single output (1, C) or (1, C, 1, 1), for a model that takes a picture."""
+    task = reading.metadata.task
+    if len(outputs) != 1 or reading.network_wh is None or task not in (None, "classify"):
+        return None
+    shape = outputs[0][1]
+    if len(shape) not in (2, 4) or any(dim != 1 for dim in shape[2:]):
+        return None
+    count = shape[1]
+    if count is None or count < 2:
+        return None
+    said = "metadata says classify and " if task == "classify" else ""
+    return f"{said}the output is a vector of {count} scores"
+
+
+def decode(outputs: Arrays, reading: Reading) -> list[ClassScore] | None:
+    """The best classes with their probabilities.
+
+    Values that are probabilities already (0..1, summing to 1) stay; others go through softmax.
+    """
+    scores = next(iter(outputs.values()))[0].reshape(-1).astype(np.float64)
+    if not np.isfinite(scores).all():
+        return []  # warned of elsewhere; a ranking of NaN would claim something
+    is_probability = scores.min() >= 0 and abs(scores.sum() - 1) < 1e-2
+    if not is_probability:
+        exponents = np.exp(scores - scores.max())
+        scores = exponents / exponents.sum()
+    names = reading.metadata.names if len(reading.metadata.names) == len(scores) else ()
+    best = np.argsort(-scores, kind="stable")[: reading.top_k]
+    return [ClassScore(class_label(names, int(i)), int(i), float(scores[i])) for i in best]

@@ -1,0 +1,118 @@
+"""Detection in Ultralytics' two layouts.
+
+Raw heads give (1, 4 + classes, N): cx, cy, w, h in the network's pixels, then a score a class,
+for N = the sum of the grids at each stride; NMS is done here. End-to-end heads give (1, N, 6):
+x1, y1, x2, y2, score, class, finished. Source: ultralytics/nn/modules/head.py, Detect.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from core.predictions import Detection, class_label
+from core.sessions.base import Arrays
+from core.tasks.reading import Named, Reading
+
+# Grids of the detection heads that Ultralytics ships: P3-P5, P2-P5 and P3-P6.
+_STRIDE_SETS = ((8, 16, 32), (4, 8, 16, 32), (8, 16, 32, 64))
+
+
+def recognise(outputs: Sequence[Named], reading: Reading) -> str | None:
+    """Evidence that the one output is of either layout, or None."""
+    network_wh, metadata = reading.network_wh, reading.metadata
+    if len(outputs) != 1 or network_wh is None or len(outputs[0][1]) != 3:
+        return None
+    if metadata.task not in (None, "detect"):
+        return None
+    _, rows, columns = outputs[0][1]
+    said = "metadata says detect and " if metadata.task == "detect" else ""
+    if columns == 6 and (metadata.task == "detect" or rows is None or 50 <= rows <= 1000):
+        return f"{said}the output (1, {rows or 'N'}, 6) is an end-to-end detector's"
+    if rows is None or rows < 5:
+        return None
+    classes = rows - 4
+    if metadata.names and len(metadata.names) != classes:
+        return None
+    for strides in _STRIDE_SETS:
+        if columns == _cells(network_wh, strides):
+            steps = ", ".join(str(stride) for stride in strides)
+            return (
+                f"{said}the output (1, 4 + {classes}, {columns}) has a column for each cell "
+                f"at strides {steps}"
+            )
+    if metadata.task == "detect" and (columns is None or columns > rows):
+        return f"metadata says detect and the output is (1, 4 + {classes}, {columns or 'N'})"
+    return None
+
+
+def _cells(network_wh: tuple[int, int], strides: Sequence[int]) -> int:
+    width, height = network_wh
+    return sum((width // stride) * (height // stride) for stride in strides)
+
+
+def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
+    """Boxes in the picture's pixels, best first; None when the values are no detections."""
+    head = next(iter(outputs.values()))[0].astype(np.float32, copy=False)
+    end_to_end = head.shape[1] == 6
+    if end_to_end:
+        boxes, scores, class_ids = head[:, :4], head[:, 4], head[:, 5]
+    else:
+        class_scores = head[4:]
+        class_ids = class_scores.argmax(axis=0)
+        scores = class_scores.max(axis=0)
+        boxes = head[:4].T
+    if not _plausible(scores, class_ids if end_to_end else None):
+        return None
+    keep = np.flatnonzero((scores >= reading.score_threshold) & np.isfinite(boxes).all(axis=1))
+    boxes, scores, class_ids = boxes[keep], scores[keep], class_ids[keep].astype(int)
+    if not end_to_end:
+        half = boxes[:, 2:] / 2
+        boxes = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+        kept = _suppress(boxes, scores, class_ids, reading)
+        boxes, scores, class_ids = boxes[kept], scores[kept], class_ids[kept]
+    size = reading.picture_wh or reading.network_wh or (0, 0)
+    boxes = reading.placement.to_picture(boxes, size)
+    order = np.argsort(-scores, kind="stable")[: reading.max_detections]
+    names = reading.metadata.names
+    return [
+        Detection(
+            class_label(names, int(class_ids[i])),
+            int(class_ids[i]),
+            float(scores[i]),
+            (float(boxes[i, 0]), float(boxes[i, 1]), float(boxes[i, 2]), float(boxes[i, 3])),
+        )
+        for i in order
+        if boxes[i, 2] > boxes[i, 0] and boxes[i, 3] > boxes[i, 1]
+    ]
+
+
+def _plausible(scores: np.ndarray, class_ids: np.ndarray | None) -> bool:
+    """Scores lie in 0..1 and classes are whole numbers; NaN is warned of elsewhere."""
+    finite = scores[np.isfinite(scores)]
+    if finite.size and (finite.min() < -0.001 or finite.max() > 1.001):
+        return False
+    if class_ids is None:
+        return True
+    ids = class_ids[np.isfinite(class_ids)]
+    return bool((ids >= 0).all() and (ids == np.rint(ids)).all())
+
+
+def _suppress(
+    boxes: np.ndarray, scores: np.ndarray, class_ids: np.ndarray, reading: Reading
+) -> np.ndarray:
+    """Class-wise non-maximum suppression: indices of the boxes that stay."""
+    if len(boxes) == 0:
+        return np.empty(0, int)
+    import cv2
+
+    corners_and_sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    kept = cv2.dnn.NMSBoxesBatched(
+        corners_and_sizes.astype(np.float64).tolist(),
+        scores.tolist(),
+        class_ids.tolist(),
+        reading.score_threshold,
+        reading.iou_threshold,
+    )
+    return np.asarray(kept, int).reshape(-1)
