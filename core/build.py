@@ -20,7 +20,7 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from core.errors import ModelError
 from core.tensors import Profile
@@ -66,7 +66,7 @@ def build_engine(
     root = str(Path(__file__).resolve().parent.parent)
     paths = [root, *filter(None, [os.environ.get("PYTHONPATH")])]
     child = subprocess.Popen(
-        [sys.executable, "-m", "core.build"],
+        [sys.executable, "-m", "core.build_child"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -84,7 +84,7 @@ def build_engine(
             child.stdin.write(json.dumps(order) + "\n")
             child.stdin.flush()
         _follow(lines, onnx.name, progress)
-        os.replace(part, target)
+        part.replace(target)
     finally:
         child.kill()
         child.wait()
@@ -111,9 +111,8 @@ def _follow(
     doing = "starting TensorRT"
     last: deque[str] = deque(maxlen=_KEPT_LINES)
     while True:
-        progress(
-            None, f"Building an engine from {name}: {doing} ({time.monotonic() - begin:.0f} s)"
-        )
+        elapsed = time.monotonic() - begin
+        progress(None, f"Building an engine from {name}: {doing} ({elapsed:.0f} s)")
         try:
             line = lines.get(timeout=_POLL_S)
         except queue.Empty:
@@ -139,7 +138,7 @@ def _follow(
             return
 
 
-def _message(line: str) -> dict[str, object] | None:
+def _message(line: str) -> dict[str, Any] | None:
     """The child's own lines are JSON objects with one known key; all else is native output."""
     try:
         message = json.loads(line)
@@ -159,9 +158,3 @@ def write_engine(path: Path, plan: memoryview | bytes, metadata: Mapping[str, st
         file.write(plan)
         file.flush()
         os.fsync(file.fileno())
-
-
-if __name__ == "__main__":
-    from core.build_child import main
-
-    main()

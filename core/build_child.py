@@ -153,3 +153,7 @@ def _parse_error(parser: Any, name: str) -> ModelError:
         "The details name each node. Export the model with plainer operators or an older opset.",
         details="\n".join(str(error) for error in errors),
     )
+
+
+if __name__ == "__main__":
+    main()

@@ -200,7 +200,8 @@ def _grey(unit: np.ndarray) -> np.ndarray:
 
 def _to_bytes(unit: np.ndarray) -> np.ndarray:
     clean = np.nan_to_num(unit, nan=0.0, posinf=1.0, neginf=0.0)
-    return np.rint(np.clip(clean, 0.0, 1.0) * 255.0).astype(np.uint8)
+    levels: np.ndarray = np.rint(np.clip(clean, 0.0, 1.0) * 255.0).astype(np.uint8)
+    return levels
 
 
 def _finite_range(numbers: np.ndarray) -> tuple[float, float]:

@@ -151,7 +151,8 @@ class TensorRTSession(Session):
     def _download(self, name: str) -> np.ndarray:
         """Queue the copy of an output; its array is complete once the stream is."""
         if name in self._host_arrays:
-            return self._host_arrays[name].copy()
+            held: np.ndarray = self._host_arrays[name].copy()
+            return held
         allocator = self._allocators.get(name)
         spec = next(spec for spec in self.outputs if spec.name == name)
         dtype = numpy_dtype(spec.dtype)
