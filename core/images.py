@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,9 +18,13 @@ from typing import Any
 import numpy as np
 
 from core.errors import ImageError
+from core.tensors import bytes_text
 
 MAX_PIXELS = 200_000_000
 """Larger pictures are refused: 600 MB as RGB, and no network takes them."""
+
+MAX_BYTES = 2_000_000_000
+"""Larger files are refused unread: MAX_PIXELS as 16-bit RGB is smaller even uncompressed."""
 
 SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm")
 """What a folder or a file dialog shows as images; content decides when one is read."""
@@ -54,8 +59,18 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     """
     path = Path(path)
     try:
-        if path.is_dir():
+        status = path.stat()
+        if stat.S_ISDIR(status.st_mode):
             raise ImageError("folder", f"{path} is a folder.", "Give image files.")
+        if not stat.S_ISREG(status.st_mode):  # reading a pipe would wait for ever
+            raise ImageError("not-a-file", f"{path} is not a regular file.", "Give image files.")
+        if status.st_size > MAX_BYTES:
+            raise ImageError(
+                "image-too-large",
+                f"{path.name} has {bytes_text(status.st_size)}; "
+                f"{bytes_text(MAX_BYTES)} is the limit.",
+                "Give image files.",
+            )
         data = path.read_bytes()
     except FileNotFoundError:
         raise ImageError("not-found", f"There is no file {path}.", "Check the path.") from None
@@ -79,6 +94,8 @@ def decode_image(data: bytes, name: str) -> Image:
     PIL.Image.MAX_IMAGE_PIXELS = None  # the check below is stricter, and gives our message
     try:
         header: Any = PIL.Image.open(io.BytesIO(data))
+        if header.format == "EPS":  # a program: decoding would run Ghostscript on it
+            raise UnidentifiedImageError
     except UnidentifiedImageError:
         what = "empty" if not data else "not an image that can be read"
         raise ImageError(
@@ -125,11 +142,19 @@ def _decode(header: Any, data: bytes, name: str) -> Image:
         pixels = _decode_pillow(header, notes)
     if pixels is None or pixels.size == 0:
         raise ImageError("damaged-image", f"{name} cannot be decoded.", "Save it again.")
-    orientation = header.getexif().get(_EXIF_ORIENTATION, 1)
+    orientation = _orientation(header)
     if orientation in _TURNS:
         pixels = _TURNS[orientation](pixels)
         notes.append("turned upright by its EXIF orientation")
     return Image(np.ascontiguousarray(pixels), tuple(notes))
+
+
+def _orientation(header: Any) -> int:
+    """The EXIF orientation; 1, upright, where the EXIF block is damaged."""
+    try:
+        return int(header.getexif().get(_EXIF_ORIENTATION, 1))
+    except Exception:  # noqa: BLE001 - Pillow raises what it likes; the pixels are whole
+        return 1
 
 
 # EXIF 2.32, tag Orientation: how the stored picture is brought upright.
@@ -147,12 +172,13 @@ _TURNS: dict[int, Callable[[np.ndarray], np.ndarray]] = {
 def _is_plain(header: Any, data: bytes) -> bool:
     """True for whole 8-bit RGB or grey JPEG and PNG, which OpenCV reads exactly and fast.
 
-    The end marker is looked for because OpenCV fills what is missing with grey, silently.
+    The end marker is looked for because OpenCV fills what is missing with grey, silently. It
+    must be the last thing in a JPEG: the thumbnail in its EXIF block has one too.
     """
     if header.mode not in ("RGB", "L") or getattr(header, "n_frames", 1) > 1:
         return False
     if header.format == "JPEG":
-        return b"\xff\xd9" in data[-_TAIL:]
+        return data[-_TAIL:].rstrip(b"\0").endswith(b"\xff\xd9")
     transparent = "transparency" in header.info
     return (
         header.format == "PNG"

@@ -130,10 +130,10 @@ class Mailbox:
         with self._changed:
             if self._closed:
                 return job
-            replaced = self._waiting.pop(job.slot, None)
+            replaced = self._waiting.get(job.slot)
             if self._running is not None and self._running.slot == job.slot:
                 self._running.cancelled.set()
-            self._waiting[job.slot] = job
+            self._waiting[job.slot] = job  # in the replaced one's place in the queue
             self._changed.notify()
             return replaced
 

@@ -109,6 +109,11 @@ class Model:
     """
 
     def __init__(self, file: ModelFile, session: Session) -> None:
+        # Else the first picture's times would be Python's imports.
+        import cv2  # noqa: F401
+        import PIL.Image
+
+        PIL.Image.preinit()
         self.file = file
         self.session = session
         self.recipe: Recipe | None = None

@@ -135,7 +135,7 @@ def size_bytes(dtype: str, shape: Shape) -> int | None:
     known = [dim for dim in shape if dim is not None]
     if len(known) < len(shape):
         return None
-    return math.ceil(math.prod(known) * bits / 8)
+    return (math.prod(known) * bits + 7) // 8
 
 
 def shape_text(shape: Shape) -> str:
@@ -148,8 +148,8 @@ def bytes_text(count: int | None) -> str:
     if count is None:
         return "?"
     size = float(count)
-    for unit in ("B", "kB", "MB", "GB"):
-        if size < 1000 or unit == "GB":
+    for unit in ("B", "kB", "MB", "GB", "TB"):
+        if size < 999.5 or unit == "TB":  # 999.5 kB would print as 1e+03 kB
             break
         size /= 1000
     return f"{size:.0f} {unit}" if unit == "B" else f"{size:.3g} {unit}"

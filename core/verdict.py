@@ -88,6 +88,14 @@ def _judge_engine(file: ModelFile, driver: Driver) -> Verdict:
             "was built version-compatible.",
             f"Build it again here from its ONNX, or install tensorrt=={_patch(built_by)}.",
         )
+    if built_by is None:
+        return Verdict(
+            None,
+            "unknown-version",
+            "Does not say which TensorRT built it, as TensorRT 5 and older do not: it will most "
+            "likely be refused.",
+            "Build it again here from its ONNX.",
+        )
     return Verdict(True, "ok", "Runs here: TensorRT and GPU match.")
 
 

@@ -1,0 +1,1 @@
+"""Enginebay's window. Everything that is not on screen lives in core."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import stat
@@ -26,7 +27,9 @@ Kind = Literal[
     "unknown",
 ]
 
-_MAX_PREFIX = 1_000_000  # bytes; real Ultralytics prefixes are a few kilobytes
+# Bytes; real Ultralytics prefixes are a few kilobytes. With onnx_header's limits it keeps
+# what is read of any file below a megabyte.
+_MAX_PREFIX = 600_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,7 +154,8 @@ def _read_prefixed(path: Path, file: BinaryIO, size: int) -> ModelFile | None:
         return None
     file.seek(4)
     try:
-        raw = json.loads(file.read(length).decode("utf-8"))
+        text = file.read(length).decode("utf-8")
+        raw = json.loads(text, parse_constant=str, parse_float=_finite)
     except (ValueError, RecursionError):
         return None
     plan = read_plan_header(file, 4 + length, size)
@@ -165,6 +169,12 @@ def _read_prefixed(path: Path, file: BinaryIO, size: int) -> ModelFile | None:
         plan=plan,
         metadata=parse_metadata(raw),
     )
+
+
+def _finite(number: str) -> float | str:
+    """NaN and infinity stay text (parse_constant does so too): JSON cannot hold them again."""
+    value = float(number)
+    return value if math.isfinite(value) else number
 
 
 def _resemblance(head: bytes) -> str:

@@ -61,15 +61,17 @@ def _literal(value: object) -> object:
         return None
     try:
         return ast.literal_eval(value)
-    except (ValueError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 
 
 def _ints(value: object) -> tuple[int, ...]:
     value = _literal(value)
     items: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
-    numbers = tuple(item for item in items if isinstance(item, int) and item > 0)
-    return numbers if len(numbers) == len(items) and True not in items else ()
+    numbers = tuple(
+        item for item in items if isinstance(item, int) and not isinstance(item, bool) and item > 0
+    )
+    return numbers if len(numbers) == len(items) else ()
 
 
 def _names(value: object) -> tuple[str, ...]:
@@ -80,7 +82,7 @@ def _names(value: object) -> tuple[str, ...]:
         return ()
     try:
         by_id = {int(key): str(name) for key, name in value.items()}
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return ()
     if sorted(by_id) != list(range(len(by_id))):
         return ()

@@ -25,8 +25,8 @@ _FIELDS = {
     25: _LENGTH,  # functions
     26: _LENGTH,  # configuration
 }
-_MAX_FIELDS = 10_000
-_MAX_TEXT = 1_000_000  # bytes of metadata and names together; more is not read
+_MAX_FIELDS = 5_000
+_MAX_TEXT = 300_000  # bytes of metadata and names together; more is not read
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +58,14 @@ def read_onnx_header(file: BinaryIO, file_size: int) -> OnnxHeader | None:
         window = file.read(20)
         key, used = _varint(window, 0)
         number, wire = key >> 3, key & 7
-        if used == 0 or _FIELDS.get(number) != wire:
+        if used != 0 and _FIELDS.get(number) != wire:
             return None
         value, size = _varint(window, used)
-        if size == 0:
-            return None
+        if used == 0 or size == 0:
+            if not graph_seen or at + len(window) < file_size:
+                return None
+            truncated = True  # the file ends inside a tag or a length
+            break
         at += used + size
         if wire == _VARINT:
             if number == 1:

@@ -127,7 +127,7 @@ def _read_sectioned(file: BinaryIO, start: int, head: bytes, actual: int) -> Pla
             break
         tag, offset = entry[:4][::-1], struct.unpack_from("<Q", entry, 8)[0]
         name = tag.decode("ascii", "replace")
-        names.append(name if name.isprintable() else tag.hex())
+        names.append(name if name.isascii() and name.isprintable() else tag.hex())
         if name == "ENGN" and engine_at is None:
             engine_at = offset
     level, gpu = None, None

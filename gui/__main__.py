@@ -1,0 +1,134 @@
+"""The entry point: commands go to core.cli; a file, or nothing, opens the window."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import __version__
+
+COMMANDS = ("info", "run", "doctor")  # core.cli.COMMANDS, known here without importing it
+_DEMO_SHOT = Path("enginebay-demo.png")
+
+_NO_DISPLAY = """\
+enginebay: there is no display to open a window on.
+Set DISPLAY or WAYLAND_DISPLAY, or add --screenshot PNG to get a picture of the window instead.
+The commands `enginebay info`, `run` and `doctor` need no display."""
+
+_NO_QT = """\
+enginebay: Qt cannot be loaded: {error}
+On Debian and Ubuntu install its system libraries:
+  apt-get install -y libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0
+The commands `enginebay info`, `run` and `doctor` need no Qt."""
+
+
+@dataclass(frozen=True, slots=True)
+class WindowOptions:
+    """What the command line asks of the window."""
+
+    file: Path | None = None
+    drop: tuple[Path, ...] = ()
+    demo: bool = False
+    screenshot: Path | None = None
+    size_wh: tuple[int, int] | None = None
+    allow_native_code: bool = False
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run Enginebay; gives the exit status."""
+    arguments = sys.argv[1:] if arguments is None else list(arguments)
+    if arguments and arguments[0] in COMMANDS:
+        from core.cli import main as command_line
+
+        return command_line(arguments)
+    options = _parse(arguments)
+    if options.screenshot is None and not _has_display():
+        if not options.demo:
+            print(_NO_DISPLAY, file=sys.stderr)
+            return 1
+        print(f"There is no display: the window goes to {_DEMO_SHOT.resolve()}", flush=True)
+        options = _with_screenshot(options, _DEMO_SHOT)
+    if not _has_display():
+        os.environ["QT_QPA_PLATFORM"] = "offscreen"
+    # opencv-python (not -headless) points Qt at plugins of its own, and the window would abort.
+    if "cv2" in os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", ""):
+        del os.environ["QT_QPA_PLATFORM_PLUGIN_PATH"]
+    try:
+        import PySide6.QtWidgets  # noqa: F401
+    except ImportError as error:
+        print(_NO_QT.format(error=error), file=sys.stderr)
+        return 1
+    from gui.app import run_window
+
+    return run_window(options)
+
+
+def _parse(arguments: Sequence[str]) -> WindowOptions:
+    parser = argparse.ArgumentParser(
+        prog="enginebay",
+        description="Open a TensorRT engine or an ONNX model and test it with images. "
+        "Commands without a window: enginebay info FILE | run FILE IMAGE ... | doctor",
+    )
+    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="a model to open")
+    parser.add_argument(
+        "--drop", metavar="IMAGE", nargs="+", type=Path, default=[], help="images to run"
+    )
+    parser.add_argument("--demo", action="store_true", help="open the bundled model and picture")
+    parser.add_argument(
+        "--screenshot", metavar="PNG", type=Path, help="wait for the results, save the window, quit"
+    )
+    parser.add_argument("--size", metavar="WxH", type=_size, help="the window's size")
+    parser.add_argument(
+        "--allow-native-code",
+        action="store_true",
+        help="let the engine run native code that it embeds; only for files you trust",
+    )
+    parser.add_argument("--version", action="version", version=f"enginebay {__version__}")
+    found = parser.parse_args(arguments)
+    if found.demo and found.file is not None:
+        parser.error("give FILE or --demo, not both")
+    return WindowOptions(
+        found.file,
+        tuple(found.drop),
+        found.demo,
+        found.screenshot,
+        found.size,
+        found.allow_native_code,
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{3,5})x(\d{3,5})", text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 1280x800")
+    return int(match[1]), int(match[2])
+
+
+def _with_screenshot(options: WindowOptions, path: Path) -> WindowOptions:
+    return WindowOptions(
+        options.file,
+        options.drop,
+        options.demo,
+        path,
+        options.size_wh,
+        options.allow_native_code,
+    )
+
+
+def _has_display() -> bool:
+    """False on Unix without a display server, unless Qt was told to use another platform."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    names = ("DISPLAY", "WAYLAND_DISPLAY")
+    if any(os.environ.get(name) for name in names):
+        return True
+    return os.environ.get("QT_QPA_PLATFORM", "") not in ("", "offscreen", "minimal", "xcb")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

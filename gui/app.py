@@ -1,0 +1,134 @@
+"""Puts the window together, runs it, and takes it apart again."""
+
+from __future__ import annotations
+
+import gc
+import logging
+import os
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6.QtWidgets import QApplication
+
+from gui.document import Document
+from gui.inference_thread import InferenceThread
+from gui.main_window import MainWindow, apply_theme
+from gui.panels.filmstrip import ThumbnailThread
+from gui.panels.log import LogHandler
+from gui.settings import Settings
+
+if TYPE_CHECKING:
+    from gui.__main__ import WindowOptions
+
+logger = logging.getLogger(__name__)
+
+QUIT_TIMEOUT_MS = 8_000
+"""How long native code may take to come back before the process ends without it."""
+
+_COLLECT_MS = 1_000
+
+
+class App(QObject):
+    """The threads, the document and the window, alive together."""
+
+    plots_ready = Signal()
+
+    def __init__(self, options: WindowOptions) -> None:
+        super().__init__()
+        self._options = options
+        self.settings = Settings()
+        self.thread_ = InferenceThread()
+        self.thumbnails = ThumbnailThread()
+        self.document = Document(self.thread_)
+        self.window = MainWindow(self.document, self.thumbnails, self.settings)
+        self._log = LogHandler()
+        self._log.relay.line.connect(self.window.log.appendPlainText)
+        logging.getLogger().addHandler(self._log)
+        logging.getLogger().setLevel(logging.INFO)
+        self.plots_ready.connect(self.window.timings.add_plot)
+        self._gc_timer = QTimer(self, interval=_COLLECT_MS)
+        self._gc_timer.timeout.connect(_collect)
+
+    def start(self) -> None:
+        """Show the window and begin what the command line asked for."""
+        options = self._options
+        if options.screenshot is None:
+            self.window.restore_layout()
+        if options.size_wh is not None:
+            self.window.resize(*options.size_wh)
+        self.window.show()
+        # Python's cyclic collector destroys Qt objects on whichever thread sets it off, so it
+        # is off, and a timer collects on this one.
+        gc.disable()
+        self._gc_timer.start()
+        QTimer.singleShot(0, self._after_first_paint)
+
+    def _after_first_paint(self) -> None:
+        # pyqtgraph takes longer to import than the window to open.
+        threading.Thread(target=self._import_plots, name="import plots", daemon=True).start()
+        options = self._options
+        if options.drop:
+            self.document.drop(options.drop)
+        if options.file is not None:
+            self.document.open_path(options.file, allow_native_code=options.allow_native_code)
+        if options.demo:
+            self.document.open_demo()
+
+    def _import_plots(self) -> None:
+        """Runs on a thread of its own."""
+        import pyqtgraph  # noqa: F401
+
+        self.plots_ready.emit()
+
+    def stop(self) -> None:
+        """End the threads. Native code that does not come back ends with the process."""
+        if self._options.screenshot is None:
+            self.window.save_layout()
+        self._gc_timer.stop()
+        stopped = self.thread_.stop(QUIT_TIMEOUT_MS)
+        stopped = self.thumbnails.stop(1000) and stopped
+        logging.getLogger().removeHandler(self._log)
+        gc.enable()
+        if not stopped:
+            logger.warning("native code did not come back; ending without it")
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(0)
+
+
+def run_window(options: WindowOptions) -> int:
+    """Open the window and run until it closes; gives the exit status."""
+    qt = QApplication.instance() or QApplication(sys.argv[:1])
+    assert isinstance(qt, QApplication)
+    qt.setApplicationName("Enginebay")
+    qt.setStyle("Fusion")
+    sys.excepthook = _log_exception
+    app = App(options)
+    apply_theme(app.settings.theme())
+    shot = None
+    if options.screenshot is not None:
+        from gui.screenshot import Screenshot
+
+        shot = Screenshot(app.document, app.window, options.screenshot)
+    app.start()
+    qt.exec()
+    app.stop()
+    return 0 if shot is None else shot.status
+
+
+def _log_exception(kind: Any, error: BaseException, traceback: Any) -> None:
+    """Runs on any thread: an exception that nothing caught is logged, and the window lives on."""
+    logger.critical("unexpected error", exc_info=(kind, error, traceback))
+    sys.__excepthook__(kind, error, traceback)
+
+
+def _collect() -> None:
+    """One generation at a time, the cheapest that is due, as the collector itself would."""
+    for generation, (count, threshold) in enumerate(
+        zip(gc.get_count(), gc.get_threshold(), strict=True)
+    ):
+        if count <= threshold:
+            break
+        gc.collect(generation)

@@ -1,0 +1,203 @@
+"""The thread that owns the opened model, and with it the CUDA context."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QImage
+
+from core.jobs import JobContext
+from gui.work_thread import Handler, WorkThread
+
+if TYPE_CHECKING:
+    from core.errors import EnginebayError
+    from core.model import Model, TestResult
+    from core.modelfile import ModelFile
+    from core.recipes import Recipe
+    from core.tensors import TensorSpec
+    from core.verdict import Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class IdentifyFile:
+    """Read what a file says of itself."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareDemo:
+    """Find the demo's model; on a machine with a builder this builds an engine first."""
+
+
+@dataclass(frozen=True, slots=True)
+class LoadModel:
+    """Open an identified file for running. Closes the model before it."""
+
+    file: ModelFile
+    allow_native_code: bool
+    serial: int  # which model this is, for TestImage
+
+
+@dataclass(frozen=True, slots=True)
+class TestImage:
+    """Run a picture through the model with this serial; None for random input."""
+
+    __test__ = False  # for pytest: no test class
+
+    path: Path | None
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class Identified:
+    """The answer to IdentifyFile."""
+
+    file: ModelFile
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """The answer to LoadModel."""
+
+    file: ModelFile
+    runtime: str
+    inputs: tuple[TensorSpec, ...]
+    outputs: tuple[TensorSpec, ...]
+    recipe: Recipe | None
+    recipe_problem: tuple[str, str, str] | None  # kind, message, hint
+    serial: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tested:
+    """The answer to TestImage: the result, and its pictures ready for the screen."""
+
+    result: TestResult
+    picture: QImage | None
+    network_picture: QImage | None
+    output_picture: QImage | None
+    serial: int
+
+
+class InferenceThread(WorkThread):
+    """Serves IdentifyFile, PrepareDemo, LoadModel and TestImage.
+
+    The model is a local of the handler; it is closed on this thread when the thread ends.
+    """
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(_inference_handler, parent)
+
+
+@contextmanager
+def _inference_handler() -> Iterator[Handler]:
+    """Runs on the inference thread, as does everything below."""
+    desk = _Desk()
+    try:
+        yield desk.handle
+    finally:
+        desk.close()
+
+
+class _Desk:
+    """The opened model and what is asked of it."""
+
+    def __init__(self) -> None:
+        self._model: Model | None = None
+        self._serial = 0
+
+    def handle(self, request: object, context: JobContext) -> object:
+        match request:
+            case IdentifyFile(path):
+                return self._identify(path)
+            case PrepareDemo():
+                from core.demo import demo_model
+
+                return demo_model(context.progress)
+            case LoadModel():
+                return self._load(request, context)
+            case TestImage(path, serial):
+                return self._test(path, serial, context)
+        raise AssertionError(f"no such request: {request!r}")
+
+    def _identify(self, path: Path) -> Identified:
+        from core.modelfile import read_model_file
+        from core.verdict import judge
+
+        file = read_model_file(path)
+        problem = file.problem()
+        if problem is not None and file.plan is None and file.onnx is None:
+            raise problem
+        return Identified(file, judge(file))
+
+    def _load(self, request: LoadModel, context: JobContext) -> Loaded:
+        from core.model import Model
+        from core.sessions import open_session
+
+        self.close()
+        context.progress(None, f"Opening {request.file.path.name}")
+        session = open_session(request.file, allow_native_code=request.allow_native_code)
+        model = self._model = Model(request.file, session)
+        self._serial = request.serial
+        problem: EnginebayError | None = model.recipe_problem
+        return Loaded(
+            request.file,
+            session.runtime,
+            model.inputs,
+            model.outputs,
+            model.recipe,
+            None if problem is None else (problem.kind, problem.message, problem.hint),
+            request.serial,
+        )
+
+    def _test(self, path: Path | None, serial: int, context: JobContext) -> Tested:
+        from core.errors import Cancelled
+
+        model = self._model
+        if model is None or serial != self._serial:
+            raise Cancelled  # meant for a model that has been replaced
+        if path is None:
+            context.progress(None, "Running on random input")
+            result = model.test_random()
+        else:
+            result = model.test(path, lambda text: context.progress(None, text))
+        output = _output_picture(result)
+        network = result.network_picture()
+        return Tested(
+            result,
+            None if result.image is None else to_qimage(result.image.pixels),
+            None if network is None else to_qimage(network),
+            output,
+            serial,
+        )
+
+    def close(self) -> None:
+        if self._model is not None:
+            self._model.close()
+            self._model = None
+
+
+def _output_picture(result: TestResult) -> QImage | None:
+    from core.predictions import OutputImage
+
+    for found in result.predictions:
+        if isinstance(found, OutputImage):
+            return to_qimage(found.pixels)
+    return None
+
+
+def to_qimage(pixels: object) -> QImage:
+    """(H, W, 3) uint8 RGB to a QImage of the screen's own format, which owns its memory."""
+    import numpy as np
+
+    array = np.ascontiguousarray(pixels)
+    height, width = array.shape[:2]
+    image = QImage(array.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+    return image.convertToFormat(QImage.Format.Format_RGB32)

@@ -1,0 +1,95 @@
+"""The banner: the one place that shows what went wrong, and what to do."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QGuiApplication
+from PySide6.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from gui.document import Problem
+from gui.theme import BAD, UNSURE
+
+_ACTIONS = {
+    "allow-native-code": "Allow its native code",
+    "run-random": "Run on random input",
+}
+
+
+class Banner(QFrame):
+    """A message with its hint, foldable details, and at most one button that helps."""
+
+    action_requested = Signal(str)
+    dismissed = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("banner")
+        self._action = ""
+        self._message = QLabel()
+        self._message.setWordWrap(True)
+        self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self._message.setTextFormat(Qt.TextFormat.PlainText)
+        font = self._message.font()
+        font.setBold(True)
+        self._message.setFont(font)
+        self._hint = QLabel()
+        self._hint.setWordWrap(True)
+        self._hint.setTextFormat(Qt.TextFormat.PlainText)
+        self._hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self._details = QPlainTextEdit(readOnly=True)
+        self._details.setMaximumHeight(140)
+        self._details.hide()
+        self._help = QPushButton()
+        self._help.clicked.connect(lambda: self.action_requested.emit(self._action))
+        self._more = QPushButton("Details")
+        self._more.setCheckable(True)
+        self._more.toggled.connect(self._details.setVisible)
+        copy = QPushButton("Copy")
+        copy.clicked.connect(lambda: QGuiApplication.clipboard().setText(self._whole_text()))
+        close = QPushButton("Dismiss")
+        close.clicked.connect(self.dismissed)
+        texts = QVBoxLayout()
+        texts.setSpacing(2)
+        texts.addWidget(self._message)
+        texts.addWidget(self._hint)
+        row = QHBoxLayout()
+        row.addLayout(texts, 1)
+        for button in (self._help, self._more, copy, close):
+            row.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(12, 8, 12, 8)
+        column.addLayout(row)
+        column.addWidget(self._details)
+        self.hide()
+
+    def show_problem(self, problem: Problem | None) -> None:
+        """Show a problem; None hides the banner."""
+        if problem is None:
+            self.hide()
+            return
+        color = UNSURE if problem.is_warning else BAD
+        self.setStyleSheet(f"#banner {{ border-left: 6px solid {color}; }}")
+        self.setAutoFillBackground(True)
+        self.setBackgroundRole(self.palette().ColorRole.AlternateBase)
+        self._message.setText(problem.message)
+        self._hint.setText(problem.hint)
+        self._hint.setVisible(bool(problem.hint))
+        self._action = problem.action
+        self._help.setText(_ACTIONS.get(problem.action, ""))
+        self._help.setVisible(bool(problem.action))
+        self._details.setPlainText(problem.details)
+        self._more.setVisible(bool(problem.details))
+        self._more.setChecked(False)
+        self.show()
+
+    def _whole_text(self) -> str:
+        parts = (self._message.text(), self._hint.text(), self._details.toPlainText())
+        return "\n".join(part for part in parts if part)

@@ -1,0 +1,63 @@
+"""The engine card: what the file is, and whether it runs here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+from gui.theme import BAD, GOOD, UNSURE, ElidedLabel, pill_style
+
+if TYPE_CHECKING:
+    from core.modelfile import ModelFile
+    from core.verdict import Verdict
+
+
+class CardPanel(QWidget):
+    """One line of facts with the verdict at its right."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._name = ElidedLabel()
+        font = self._name.font()
+        font.setPointSizeF(font.pointSizeF() * 1.25)
+        font.setBold(True)
+        self._name.setFont(font)
+        self._facts = ElidedLabel()
+        self._facts.setForegroundRole(self.palette().ColorRole.PlaceholderText)
+        self._verdict = QLabel()
+        self._verdict.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
+        self._verdict.setAccessibleName("verdict for this machine")
+        texts = QVBoxLayout()
+        texts.setSpacing(2)
+        texts.addWidget(self._name)
+        texts.addWidget(self._facts)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(12, 8, 12, 8)
+        row.addLayout(texts, 1)
+        row.addWidget(self._verdict, 0, Qt.AlignmentFlag.AlignVCenter)
+        self.show_model(None, None)
+
+    def show_model(self, file: ModelFile | None, verdict: Verdict | None) -> None:
+        """Show a file's card, or that there is none."""
+        if file is None:
+            self._name.set_text("No model open")
+            self._facts.set_text("Open or drop a TensorRT engine or an ONNX model.")
+            self._verdict.hide()
+            return
+        from core.report import card_facts
+
+        self._name.set_text(file.path.name)
+        self._name.setToolTip(str(file.path))
+        self._facts.set_text("  ·  ".join(card_facts(file)))
+        self._verdict.setVisible(verdict is not None)
+        if verdict is not None:
+            words, color = {
+                True: ("✔ runs here", GOOD),
+                False: ("✘ does not run here", BAD),
+                None: ("? may run here", UNSURE),
+            }[verdict.can_run]
+            self._verdict.setText(words)
+            self._verdict.setStyleSheet(pill_style(color))
+            self._verdict.setToolTip(f"{verdict.message}\n{verdict.hint}".strip())

@@ -1,0 +1,160 @@
+"""The dropped images as a strip of thumbnails, made on a thread of their own."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QImage, QPixmap
+from PySide6.QtWidgets import QListView, QWidget
+
+from core.jobs import Event, Finished, JobContext
+from gui.item_models.rows import Index
+from gui.work_thread import Handler, WorkThread
+
+_SIDE = 72  # pixels of a thumbnail's longer side
+_KEPT = 500  # thumbnails; older ones are made again when they come into view
+_WAITING = 16  # files asked for at once: what fits in a strip
+_NO_INDEX = QModelIndex()
+
+
+class ThumbnailThread(WorkThread):
+    """Makes thumbnails: a Path in, (Path, QImage) out."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(_thumbnail_handler, parent)
+
+
+@contextmanager
+def _thumbnail_handler() -> Iterator[Handler]:
+    """Runs on the thumbnail thread."""
+    yield _make_thumbnail
+
+
+def _make_thumbnail(request: object, _context: JobContext) -> object:
+    import cv2
+
+    from core.images import read_image
+    from gui.inference_thread import to_qimage
+
+    assert isinstance(request, Path)
+    pixels = read_image(request).pixels
+    ratio = _SIDE * 2 / max(pixels.shape[:2])  # twice, for screens at 200 %
+    if ratio < 1:
+        size = (max(round(pixels.shape[1] * ratio), 1), max(round(pixels.shape[0] * ratio), 1))
+        pixels = cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+    return request, to_qimage(pixels)
+
+
+class FilmModel(QAbstractListModel):
+    """The images' names, and their thumbnails once they have been in view."""
+
+    def __init__(self, thread: ThumbnailThread, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._thread = thread
+        self._paths: tuple[Path, ...] = ()
+        self._rows: dict[Path, int] = {}
+        self._icons: OrderedDict[Path, QIcon] = OrderedDict()
+        self._asked: dict[Path, str] = {}
+        self._next_slot = 0
+        blank = QPixmap(_SIDE, _SIDE)
+        blank.fill(QColor(128, 128, 128, 60))
+        self._blank = QIcon(blank)
+        thread.happened.connect(self._on_event)
+
+    def show_paths(self, paths: Sequence[Path]) -> None:
+        """Replace the list."""
+        self.beginResetModel()
+        self._paths = tuple(paths)
+        self._rows = {path: row for row, path in enumerate(self._paths)}
+        self.endResetModel()
+
+    def rowCount(self, parent: Index = _NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self._paths)
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        path = self._paths[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            return path.name
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return str(path)
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self._icon(path)
+        return None
+
+    def _icon(self, path: Path) -> QIcon:
+        icon = self._icons.get(path)
+        if icon is not None:
+            self._icons.move_to_end(path)
+            return icon
+        if path not in self._asked:
+            # A few slots in turn: what scrolled out of view is replaced before it is made.
+            slot = f"thumbnail-{self._next_slot % _WAITING}"
+            self._next_slot += 1
+            self._asked = {key: value for key, value in self._asked.items() if value != slot}
+            self._asked[path] = slot
+            self._thread.submit(slot, path)
+        return self._blank
+
+    def _on_event(self, event: Event) -> None:
+        if not isinstance(event, Finished) or not isinstance(event.result, tuple):
+            return
+        path, image = event.result
+        assert isinstance(image, QImage)
+        self._asked.pop(path, None)
+        self._icons[path] = QIcon(QPixmap.fromImage(image))
+        if len(self._icons) > _KEPT:
+            self._icons.popitem(last=False)
+        row = self._rows.get(path)
+        if row is not None:
+            index = self.index(row)
+            self.dataChanged.emit(index, index, [Qt.ItemDataRole.DecorationRole])
+
+
+class Filmstrip(QListView):
+    """One row of thumbnails; choosing one runs it."""
+
+    chosen = Signal(int)
+
+    def __init__(self, thread: ThumbnailThread, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._film = FilmModel(thread, self)
+        self.setModel(self._film)
+        self.setViewMode(QListView.ViewMode.IconMode)
+        self.setFlow(QListView.Flow.LeftToRight)
+        self.setWrapping(False)
+        self.setMovement(QListView.Movement.Static)
+        self.setUniformItemSizes(True)
+        self.setIconSize(QSize(_SIDE, _SIDE))
+        self.setGridSize(QSize(_SIDE + 28, _SIDE + self.fontMetrics().height() + 14))
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setFixedHeight(_SIDE + self.fontMetrics().height() + 40)
+        self.setFrameShape(QListView.Shape.NoFrame)
+        self.setAccessibleName("images")
+        self.selectionModel().currentChanged.connect(self._on_current)
+        self._quiet = False
+        self.hide()
+
+    def show_paths(self, paths: Sequence[Path]) -> None:
+        """Show these images; the strip hides when there are fewer than two."""
+        self._quiet = True
+        self._film.show_paths(paths)
+        self._quiet = False
+        self.setVisible(len(paths) > 1)
+
+    def show_current(self, row: int) -> None:
+        """Mark the image that is shown, without choosing it."""
+        self._quiet = True
+        index = self._film.index(row)
+        self.setCurrentIndex(index)
+        self.scrollTo(index)
+        self._quiet = False
+
+    def _on_current(self, index: QModelIndex) -> None:
+        if not self._quiet and index.isValid():
+            self.chosen.emit(index.row())

@@ -1,0 +1,99 @@
+"""What came out: predictions, and every output tensor in numbers and as a heat map."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import QModelIndex, Signal
+from PySide6.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
+
+from gui.item_models.rows import Row, RowsModel, TableView
+from gui.panels.tensor_detail import TensorDetail
+
+if TYPE_CHECKING:
+    from core.model import TestResult
+    from gui.inference_thread import Tested
+
+
+class OutputsPanel(QWidget):
+    """Two tabs: predictions, and tensors."""
+
+    row_chosen = Signal(int)  # index of a prediction, -1 for none
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.tabs = QTabWidget(documentMode=True)
+        self._evidence = QLabel("Nothing has run yet.")
+        self._evidence.setWordWrap(True)
+        self._evidence.setContentsMargins(8, 6, 8, 2)
+        self._predictions = RowsModel(("prediction", "score", "box or value"), (1,), self)
+        self.predictions = TableView()
+        self.predictions.setAccessibleName("predictions")
+        self.predictions.setModel(self._predictions)
+        self.predictions.stretch(0)
+        self.predictions.selectionModel().currentRowChanged.connect(self._on_row)
+        first = QWidget()
+        column = QVBoxLayout(first)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._evidence)
+        column.addWidget(self.predictions, 1)
+        self.detail = TensorDetail()
+        self.tabs.addTab(first, "Predictions")
+        self.tabs.addTab(self.detail, "Tensors")
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(6, 0, 6, 6)
+        outer.addWidget(self.tabs)
+
+    def show_result(self, tested: Tested | None) -> None:
+        """Show a run's outputs, or that there are none."""
+        if tested is None:
+            self._evidence.setText("Nothing has run yet.")
+            self._predictions.show_rows([])
+            self.detail.show_outputs((), {})
+            return
+        result = tested.result
+        count = len(result.predictions)
+        noun = "prediction" if count == 1 else "predictions"
+        nothing = "" if count else " Nothing scored above the threshold."
+        self._evidence.setText(
+            f"{result.guess.task}: {count} {noun}, because {result.guess.evidence}.{nothing}"
+        )
+        self._predictions.show_rows(prediction_rows(result))
+        self.detail.show_outputs(result.summaries, result.outputs)
+
+    def mark(self, index: int) -> None:
+        """Select the row of a box under the mouse."""
+        if index >= 0 and index != self.predictions.currentIndex().row():
+            self.predictions.selectRow(index)
+
+    def _on_row(self, current: QModelIndex) -> None:
+        self.row_chosen.emit(current.row() if current.isValid() else -1)
+
+
+def prediction_rows(result: TestResult) -> list[Row]:
+    """A row for each prediction, best first."""
+    from core.overlay import class_color
+    from core.predictions import ClassScore, Detection, OutputImage
+    from core.tensors import shape_text
+
+    rows = []
+    for found in result.predictions:
+        if isinstance(found, Detection):
+            x1, y1, x2, y2 = found.box
+            place = f"{x1:.0f}, {y1:.0f}  {x2 - x1:.0f} x {y2 - y1:.0f}"
+            tooltip = (
+                f"{found.label} (class {found.class_id}), score {found.score:.4f}\n"
+                f"x {x1:.1f} to {x2:.1f}, y {y1:.1f} to {y2:.1f}, in the picture's pixels"
+            )
+            cells = (found.label, f"{found.score:.3f}", place)
+            rows.append(Row(cells, tooltip, class_color(found.class_id)))
+        elif isinstance(found, ClassScore):
+            cells = (found.label, f"{found.score:.3f}", f"class {found.class_id}")
+            rows.append(Row(cells, color=class_color(found.class_id)))
+        elif isinstance(found, OutputImage):
+            height, width = found.pixels.shape[:2]
+            rows.append(Row((found.tensor, "", f"{width} x {height}, {found.note}")))
+        else:
+            mean = "-" if found.mean is None else f"mean {found.mean:.4g}"
+            rows.append(Row((found.name, "", f"{shape_text(found.shape)}, {mean}")))
+    return rows

@@ -1,0 +1,61 @@
+"""The recipe: how an image becomes the input tensor, and on what evidence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFormLayout, QLabel, QScrollArea, QWidget
+
+if TYPE_CHECKING:
+    from core.recipes import Recipe
+
+_FIELDS = ("input", "size", "layout", "resize", "colour", "values", "dtype", "because")
+
+
+class RecipePanel(QScrollArea):
+    """The recipe in words; a model without one says why."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        body = QWidget()
+        form = QFormLayout(body)
+        form.setContentsMargins(10, 8, 10, 8)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._values: dict[str, QLabel] = {}
+        for field in _FIELDS:
+            value = QLabel("-")
+            value.setWordWrap(True)
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            name = QLabel(field)
+            name.setForegroundRole(self.palette().ColorRole.PlaceholderText)
+            name.setAlignment(Qt.AlignmentFlag.AlignTop)
+            self._values[field] = value
+            form.addRow(name, value)
+        self.setWidget(body)
+
+    def show_recipe(self, recipe: Recipe | None, reason: str = "") -> None:
+        """Show a recipe, or the reason why there is none."""
+        texts = dict.fromkeys(_FIELDS, "-")
+        if recipe is None:
+            texts["because"] = reason or "-"
+        else:
+            width, height = recipe.size_wh
+            mean = ", ".join(f"{value:g}" for value in recipe.mean)
+            std = ", ".join(f"{value:g}" for value in recipe.std)
+            scale = f"1/{1 / recipe.scale:g}" if recipe.scale < 1 else f"{recipe.scale:g}"
+            texts = {
+                "input": recipe.input,
+                "size": f"{width} x {height} pixels, batch {recipe.batch}",
+                "layout": recipe.layout,
+                "resize": recipe.resize,
+                "colour": recipe.color,
+                "values": f"(pixel x {scale} - {mean}) / {std}",
+                "dtype": recipe.dtype,
+                "because": recipe.evidence,
+            }
+        for field, text in texts.items():
+            self._values[field].setText(text)

@@ -1,0 +1,184 @@
+"""Timings: this run by stage, the first run apart, percentiles and history of the warm runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QPainter
+from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+
+if TYPE_CHECKING:
+    from core.model import Stages
+
+STAGES: tuple[tuple[str, str, str, str], ...] = (
+    ("read", "read", "#4e79a7", "the image file read and decoded (wall clock)"),
+    ("preprocess", "prepare", "#f28e2b", "the picture made into the input tensor (wall clock)"),
+    ("host_to_device", "copy in", "#76b7b2", "the input copied to the GPU (CUDA events)"),
+    ("compute", "compute", "#e15759", "the model itself (CUDA events; wall clock on the CPU)"),
+    ("device_to_host", "copy out", "#59a14f", "the outputs copied back (CUDA events)"),
+    ("postprocess", "interpret", "#b07aa1", "the outputs read as predictions (wall clock)"),
+)
+"""Field of Stages, its word on screen, its colour, its definition."""
+
+
+class StageBar(QWidget):
+    """One run's stages as a bar, each as long as it took."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._parts: list[tuple[float, QColor]] = []
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+
+    def sizeHint(self) -> QSize:
+        return QSize(200, 14)
+
+    def show_stages(self, stages: Stages | None) -> None:
+        """Show a run, or nothing."""
+        self._parts = []
+        for field, _, color, _ in STAGES:
+            ms = None if stages is None else getattr(stages, field)
+            if ms:
+                self._parts.append((ms, QColor(color)))
+        self.update()
+
+    def paintEvent(self, _event: Any) -> None:
+        painter = QPainter(self)
+        total = sum(ms for ms, _ in self._parts)
+        if not total:
+            painter.fillRect(self.rect(), self.palette().alternateBase())
+            return
+        x = 0.0
+        for ms, color in self._parts:
+            width = self.width() * ms / total
+            painter.fillRect(QRectF(x, 0, width, self.height()), color)
+            x += width
+
+
+class TimingsPanel(QWidget):
+    """The numbers at the left, the history at the right."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._values: dict[str, QLabel] = {}
+        grid = QGridLayout()
+        grid.setHorizontalSpacing(18)
+        grid.setVerticalSpacing(2)
+        for column, (field, word, color, definition) in enumerate(
+            (*STAGES, ("total", "total", "", "from the file to the predictions (wall clock)"))
+        ):
+            chip = f'<span style="color:{color}">■</span> ' if color else ""
+            title = QLabel(f"{chip}{word}")
+            title.setToolTip(definition)
+            value = QLabel("-")
+            value.setToolTip(definition)
+            value.setAccessibleName(f"{word}, milliseconds")
+            value.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+            font = value.font()
+            font.setPointSizeF(font.pointSizeF() * 1.15)
+            font.setBold(field == "total")
+            value.setFont(font)
+            grid.addWidget(title, 0, column)
+            grid.addWidget(value, 1, column)
+            self._values[field] = value
+        grid.setColumnStretch(len(STAGES) + 1, 1)
+        self._bar = StageBar()
+        self._summary = QLabel("No run yet.")
+        self._summary.setWordWrap(True)
+        self._summary.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        left = QVBoxLayout()
+        left.addLayout(grid)
+        left.addWidget(self._bar)
+        left.addWidget(self._summary)
+        left.addStretch(1)
+        self._row = QHBoxLayout(self)
+        self._row.setContentsMargins(10, 6, 10, 6)
+        self._row.addLayout(left, 3)
+        self._plot: Any = None
+        self._curves: dict[str, Any] = {}
+        self._history: Sequence[Stages] = ()
+
+    def show_run(
+        self, current: Stages | None, history: Sequence[Stages], first: Stages | None, clock: str
+    ) -> None:
+        """Show this run, and those before it.
+
+        Args:
+            current: the run on screen.
+            history: the warm runs of this model, oldest first.
+            first: the first run with this model's shapes, which is slower.
+            clock: what measured copies and compute.
+        """
+        for field, label in self._values.items():
+            ms = None if current is None else getattr(current, field)
+            label.setText("-" if ms is None else f"{ms:.2f} ms")
+        self._bar.show_stages(current)
+        self._history = tuple(history)
+        self._summary.setText(_summary(self._history, first, clock))
+        self._draw_history()
+
+    @property
+    def has_plot(self) -> bool:
+        """True once the history can be drawn."""
+        return self._plot is not None
+
+    def add_plot(self) -> None:
+        """Make the history plot; pyqtgraph must have been imported by then."""
+        import pyqtgraph
+
+        palette = self.palette()
+        text = palette.color(palette.ColorRole.WindowText)
+        plot = pyqtgraph.PlotWidget(background=palette.color(palette.ColorRole.Base))
+        plot.setMinimumWidth(260)
+        plot.setAccessibleName("history of the runs")
+        plot.setLabel("left", "ms", color=text.name())
+        plot.setLabel("bottom", "warm runs", color=text.name())
+        plot.showGrid(y=True, alpha=0.2)
+        plot.addLegend(offset=(-6, 4), labelTextColor=text)
+        plot.setMouseEnabled(x=False, y=False)
+        plot.hideButtons()
+        plot.setMenuEnabled(False)
+        for axis in ("left", "bottom"):
+            plot.getAxis(axis).setPen(text)
+            plot.getAxis(axis).setTextPen(text)
+        drawn = (("total", "#888888"), ("compute", "#e15759"))
+        for field, color in drawn:
+            pen = pyqtgraph.mkPen(color, width=2)
+            self._curves[field] = plot.plot(
+                name=field, pen=pen, symbol="o", symbolSize=4, symbolBrush=color, symbolPen=None
+            )
+        self._plot = plot
+        self._row.addWidget(plot, 2)
+        self._draw_history()
+
+    def _draw_history(self) -> None:
+        for field, curve in self._curves.items():
+            curve.setData([getattr(stages, field) for stages in self._history])
+        if self._plot is not None and self._history:
+            self._plot.setYRange(0, max(stages.total for stages in self._history))
+            self._plot.setXRange(0, max(len(self._history) - 1, 9))
+        if self._plot is not None:
+            self._plot.setVisible(bool(self._history))
+
+
+def _summary(history: Sequence[Stages], first: Stages | None, clock: str) -> str:
+    from core.percentiles import percentile
+
+    parts = []
+    if first is not None:
+        parts.append(f"First run {first.total:.1f} ms (compute {first.compute:.1f})")
+    if history:
+        compute = [stages.compute for stages in history]
+        total = [stages.total for stages in history]
+        count = len(history)
+        parts.append(
+            f"last {count} warm runs: compute p50 {percentile(compute, 50):.2f}, "
+            f"p95 {percentile(compute, 95):.2f} ms; total p50 {percentile(total, 50):.2f}, "
+            f"p95 {percentile(total, 95):.2f} ms"
+        )
+    elif first is not None:
+        parts.append("run again (F5) for warm runs")
+    if not parts:
+        return "No run yet."
+    return f"{'; '.join(parts)}. Clock: {clock}."
