@@ -42,8 +42,7 @@ class Screenshot(QObject):
         if self._window.grab().save(str(self._path), "PNG"):
             sys.stdout.write(f"The window was saved to {self._path.resolve()}\n")
         else:
-            sys.stderr.write(f"enginebay: {self._path} cannot be written.
-")
+            sys.stderr.write(f"enginebay: {self._path} cannot be written.\n")
             self.status = 1
         problem = self._document.problem
         if problem is not None and not problem.is_warning:
