@@ -14,10 +14,11 @@ from PySide6.QtWidgets import QApplication
 
 from gui.document import Document
 from gui.inference_thread import InferenceThread
-from gui.main_window import MainWindow, apply_theme
+from gui.main_window import MainWindow
 from gui.panels.filmstrip import ThumbnailThread
 from gui.panels.log import LogHandler
 from gui.settings import Settings
+from gui.theme import apply_theme
 
 if TYPE_CHECKING:
     from gui.__main__ import WindowOptions

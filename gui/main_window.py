@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from PySide6.QtCore import QByteArray, Qt, Slot
-from PySide6.QtGui import QAction, QActionGroup, QGuiApplication, QKeySequence
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import (
     QDockWidget,
     QFileDialog,
@@ -35,12 +35,9 @@ from gui.panels.recipe import RecipePanel
 from gui.panels.tensors import TensorsPanel
 from gui.panels.timings import TimingsPanel
 from gui.settings import Settings
+from gui.theme import apply_theme
 
-_THEMES = {
-    "system": Qt.ColorScheme.Unknown,
-    "light": Qt.ColorScheme.Light,
-    "dark": Qt.ColorScheme.Dark,
-}
+_THEMES = ("system", "light", "dark")
 
 
 class MainWindow(QMainWindow):
@@ -186,6 +183,7 @@ class MainWindow(QMainWindow):
         document.model_changed.connect(self._on_model)
         document.images_changed.connect(self._on_images)
         document.current_changed.connect(self.filmstrip.show_current)
+        document.current_changed.connect(lambda _index: self._show_empty_text())
         document.tested.connect(self._on_tested)
         document.problem_changed.connect(self.banner.show_problem)
         document.busy_changed.connect(self._on_busy)
@@ -215,13 +213,21 @@ class MainWindow(QMainWindow):
 
     @Slot()
     def _on_images(self) -> None:
-        count = len(self.document.images)
         self.filmstrip.show_paths(self.document.images)
-        if self.document.loaded is not None:
-            self.view.show_empty_text("Drop images here", "or press Ctrl+I to choose some")
-        elif count:
+        self._show_empty_text()
+
+    def _show_empty_text(self) -> None:
+        """What stands where the picture will be."""
+        document = self.document
+        count = len(document.images)
+        if document.loaded is None and count:
             noun = "image waits" if count == 1 else "images wait"
             self.view.show_empty_text(f"{count} {noun} for a model", "Drop one, or press Ctrl+O")
+        elif document.loaded is not None and document.current >= 0:
+            state = "Running" if document.is_busy else "There is no result for this image."
+            self.view.show_empty_text(document.images[document.current].name, state)
+        elif document.loaded is not None:
+            self.view.show_empty_text("Drop images here", "or press Ctrl+I to choose some")
 
     @Slot(object)
     def _on_tested(self, tested: Tested | None) -> None:
@@ -258,6 +264,7 @@ class MainWindow(QMainWindow):
         self._progress.setVisible(busy)
         self._cancel.setVisible(busy)
         self._status.setText("Working" if busy else "Ready")
+        self._show_empty_text()
 
     @Slot(object, str)
     def _on_progress(self, fraction: float | None, text: str) -> None:
@@ -350,8 +357,3 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         urls = event.mimeData().urls()
         self.document.drop([Path(url.toLocalFile()) for url in urls if url.isLocalFile()])
-
-
-def apply_theme(theme: str) -> None:
-    """Set the application's colour scheme; "system" follows the desktop."""
-    QGuiApplication.styleHints().setColorScheme(_THEMES.get(theme, Qt.ColorScheme.Unknown))

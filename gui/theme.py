@@ -3,13 +3,51 @@
 from __future__ import annotations
 
 from PySide6.QtCore import QSize, Qt
-from PySide6.QtGui import QPainter, QPaintEvent
+from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QFrame, QWidget
 
 # White text on these has a contrast of at least 4.5:1 (WCAG 2.1, 1.4.3).
 GOOD = "#1a7f37"
 BAD = "#c9302c"
 UNSURE = "#8a6100"
+
+_SCHEMES = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
+_GROUNDS = {  # window, base, text, faint text
+    Qt.ColorScheme.Light: ("#efefef", "#ffffff", "#000000", "#6f6f6f"),
+    Qt.ColorScheme.Dark: ("#2b2d30", "#1e1f22", "#e6e6e6", "#9a9da3"),
+}
+
+
+def apply_theme(theme: str) -> None:
+    """Set the application's colours: "system" follows the desktop, else "light" or "dark".
+
+    Bare X servers and Qt's offscreen platform have no colour scheme to ask for, so that the
+    palette is set as well where the wish had no effect.
+    """
+    wanted = _SCHEMES.get(theme, Qt.ColorScheme.Unknown)
+    hints = QGuiApplication.styleHints()
+    hints.setColorScheme(wanted)
+    if wanted in (Qt.ColorScheme.Unknown, hints.colorScheme()):
+        QGuiApplication.setPalette(QPalette())
+    else:
+        QGuiApplication.setPalette(_palette(*_GROUNDS[wanted]))
+
+
+def _palette(window: str, base: str, text: str, faint: str) -> QPalette:
+    role = QPalette.ColorRole
+    palette = QPalette(QColor(window))  # Qt derives the shades of frames and buttons
+    for place in (role.Window, role.Button, role.ToolTipBase):
+        palette.setColor(place, QColor(window))
+    palette.setColor(role.Base, QColor(base))
+    palette.setColor(role.AlternateBase, QColor(window))
+    for place in (role.WindowText, role.Text, role.ButtonText, role.ToolTipText):
+        palette.setColor(place, QColor(text))
+    palette.setColor(role.PlaceholderText, QColor(faint))
+    palette.setColor(role.Highlight, QColor("#2f7cc0"))
+    palette.setColor(role.HighlightedText, QColor("#ffffff"))
+    for place in (role.WindowText, role.Text, role.ButtonText):
+        palette.setColor(QPalette.ColorGroup.Disabled, place, QColor(faint))
+    return palette
 
 
 def pill_style(color: str) -> str:

@@ -100,8 +100,10 @@ class Session(ABC):
         Raises:
             KeyError: if there is no input of that name.
         """
-        spec = next(spec for spec in self.inputs if spec.name == name)
-        return np.empty(shape, numpy_dtype(spec.dtype))
+        return np.empty(shape, numpy_dtype(self._input_spec(name).dtype))
+
+    def _input_spec(self, name: str) -> TensorSpec:
+        return {spec.name: spec for spec in self.inputs}[name]
 
     @abstractmethod
     def _execute(self, inputs: Arrays) -> tuple[Arrays, Timing]:
@@ -129,7 +131,8 @@ def check_inputs(
         profile: index of the optimization profile in use, for its limits.
 
     Returns:
-        The arrays in the model's order, C-contiguous (copied only where they were not).
+        The arrays in the model's order, C-contiguous and in this machine's byte order (copied
+        only where they were not).
 
     Raises:
         InputError: naming the tensor, what was expected and what was given.
@@ -192,6 +195,7 @@ def _check(spec: TensorSpec, array: np.ndarray, profile: int) -> np.ndarray:
         limits = spec.profiles[profile]
         wanted_text = f"{shape_text(limits.min)} to {shape_text(limits.max)}"
         raise _misfit(spec, "profile", f"{wanted_text} (profile {profile})", given)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     return np.ascontiguousarray(array) if array.ndim else array
 
 

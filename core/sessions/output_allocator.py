@@ -23,6 +23,7 @@ def output_allocator(trt: Any, cuda: CudaContext) -> Any:
 
         def reallocate_output(self, tensor_name: str, memory: int, size: int, align: int) -> int:
             """TensorRT up to 9, and the fallback from 10 on. Device allocations are aligned."""
+            self.error = None
             if size > self.capacity:
                 self.release()
                 try:

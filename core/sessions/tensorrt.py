@@ -93,7 +93,7 @@ class TensorRTSession(Session):
 
     def input_buffer(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """A page-locked array to fill and give to run(); the caller's until it drops it."""
-        spec = next(spec for spec in self.inputs if spec.name == name)
+        spec = self._input_spec(name)
         return self._pool(name, size_bytes(spec.dtype, shape) or 0).take(
             shape, numpy_dtype(spec.dtype)
         )
@@ -179,11 +179,8 @@ class TensorRTSession(Session):
         self._bound = None
         cuda, context = self._live_cuda(), self._context
         with self._library.tape.capture() as lines, cuda.errors("binding the tensors"):
-            if context.active_optimization_profile != self.profile:
-                context.set_optimization_profile_async(self.profile, self._stream.handle)
-                self._stream.synchronize()
-            good = True
-            for name, array in inputs.items():
+            good = self._set_profile()
+            for name, array in inputs.items() if good else ():
                 if name in host:
                     self._host_arrays[name] = array.copy()
                     address = self._host_arrays[name].ctypes.data
@@ -191,21 +188,37 @@ class TensorRTSession(Session):
                 else:
                     good &= context.set_input_shape(name, array.shape)
                     self._bind_memory(name, array.nbytes)
-            missing = context.infer_shapes() if good else []
+            good = good and self._infer_shapes()
             self._output_shapes: dict[str, tuple[int, ...]] = {}
-            for spec in self.outputs:
+            for spec in self.outputs if good else ():
                 self._bind_output(spec.name, spec.dtype, spec.location == "host")
-        if not good or missing:
+        if not good:
             what = f"{self._name} refuses these input shapes"
             raise refusal(self._library, lines, what)
         self._bound = key
+
+    def _set_profile(self) -> bool:
+        if self._context.active_optimization_profile == self.profile:
+            return True
+        try:
+            self._context.set_optimization_profile_async(self.profile, self._stream.handle)
+        except RuntimeError:  # its way of refusing; the log has the reason
+            return False
+        self._stream.synchronize()
+        return True
+
+    def _infer_shapes(self) -> bool:
+        try:
+            return not self._context.infer_shapes()
+        except RuntimeError:  # as above
+            return False
 
     def _bind_output(self, name: str, dtype: str, on_host: bool) -> None:
         shape = tuple(int(dim) for dim in self._context.get_tensor_shape(name))
         if any(dim < 0 for dim in shape):  # known only when it has run
             if name not in self._allocators:
                 self._allocators[name] = output_allocator(self._library.trt, self._live_cuda())
-                self._context.setoutput_allocator(name, self._allocators[name])
+                self._context.set_output_allocator(name, self._allocators[name])
             return
         self._output_shapes[name] = shape
         if on_host:
@@ -220,6 +233,7 @@ class TensorRTSession(Session):
             old = self._device_memory.pop(name, None)
             if old is not None:
                 old.free()
+                del self._capacity[name]  # true also when the next line runs out of memory
             doing = f"reserving {size:,} bytes for tensor {name!r}"
             self._device_memory[name] = self._live_cuda().allocate(size, doing)
             self._capacity[name] = size

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QColor, QGuiApplication, QPainter
 from PySide6.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -31,8 +33,8 @@ class Banner(QFrame):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.setObjectName("banner")
         self._action = ""
+        self._stripe = QColor(BAD)
         self._message = QLabel()
         self._message.setWordWrap(True)
         self._message.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
@@ -65,7 +67,7 @@ class Banner(QFrame):
         for button in (self._help, self._more, copy, close):
             row.addWidget(button, 0, Qt.AlignmentFlag.AlignVCenter)
         column = QVBoxLayout(self)
-        column.setContentsMargins(12, 8, 12, 8)
+        column.setContentsMargins(18, 8, 12, 8)
         column.addLayout(row)
         column.addWidget(self._details)
         self.hide()
@@ -75,10 +77,7 @@ class Banner(QFrame):
         if problem is None:
             self.hide()
             return
-        color = UNSURE if problem.is_warning else BAD
-        self.setStyleSheet(f"#banner {{ border-left: 6px solid {color}; }}")
-        self.setAutoFillBackground(True)
-        self.setBackgroundRole(self.palette().ColorRole.AlternateBase)
+        self._stripe = QColor(UNSURE if problem.is_warning else BAD)
         self._message.setText(problem.message)
         self._hint.setText(problem.hint)
         self._hint.setVisible(bool(problem.hint))
@@ -89,6 +88,14 @@ class Banner(QFrame):
         self._more.setVisible(bool(problem.details))
         self._more.setChecked(False)
         self.show()
+
+    def paintEvent(self, _event: Any) -> None:
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), self.palette().base())
+        tint = QColor(self._stripe)
+        tint.setAlpha(36)
+        painter.fillRect(self.rect(), tint)
+        painter.fillRect(0, 0, 6, self.height(), self._stripe)
 
     def _whole_text(self) -> str:
         parts = (self._message.text(), self._hint.text(), self._details.toPlainText())

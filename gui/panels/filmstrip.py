@@ -8,8 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QIcon, QImage, QPixmap
+from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QRect, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPixmap
 from PySide6.QtWidgets import QListView, QWidget
 
 from core.jobs import Event, Finished, JobContext
@@ -61,7 +61,7 @@ class FilmModel(QAbstractListModel):
         self._icons: OrderedDict[Path, QIcon] = OrderedDict()
         self._asked: dict[Path, str] = {}
         self._next_slot = 0
-        blank = QPixmap(_SIDE, _SIDE)
+        blank = QPixmap(_SIDE * 2, _SIDE * 2)
         blank.fill(QColor(128, 128, 128, 60))
         self._blank = QIcon(blank)
         thread.happened.connect(self._on_event)
@@ -106,13 +106,30 @@ class FilmModel(QAbstractListModel):
         path, image = event.result
         assert isinstance(image, QImage)
         self._asked.pop(path, None)
-        self._icons[path] = QIcon(QPixmap.fromImage(image))
+        self._icons[path] = QIcon(_on_square(image))
         if len(self._icons) > _KEPT:
             self._icons.popitem(last=False)
         row = self._rows.get(path)
         if row is not None:
             index = self.index(row)
             self.dataChanged.emit(index, index, [Qt.ItemDataRole.DecorationRole])
+
+
+def _on_square(image: QImage) -> QPixmap:
+    """A thumbnail in the middle of a clear square, so that all names stand in one line."""
+    side = _SIDE * 2
+    square = QPixmap(side, side)
+    square.fill(Qt.GlobalColor.transparent)
+    if max(image.width(), image.height()) > side // 2:  # made for 200 %: keep its pixels
+        left, top = (side - image.width()) // 2, (side - image.height()) // 2
+        width, height = image.width(), image.height()
+    else:  # a tiny picture keeps its size on screen
+        left, top = side // 2 - image.width(), side // 2 - image.height()
+        width, height = image.width() * 2, image.height() * 2
+    painter = QPainter(square)
+    painter.drawImage(QRect(left, top, width, height), image)
+    painter.end()
+    return square
 
 
 class Filmstrip(QListView):

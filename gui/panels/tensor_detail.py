@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from core.predictions import TensorSummary
 
-_TITLES = ("tensor", "dtype", "shape", "min", "max", "mean", "NaN", "Inf")
+_TITLES = ("tensor", "min", "max", "mean", "NaN", "Inf", "shape", "dtype")
 _MAX_SIDE = 1024  # pixels of a heat map; larger slices are thinned out
 
 
@@ -88,7 +88,7 @@ def heat_map(values: np.ndarray) -> tuple[QImage | None, str]:
     image = QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
     bad = int(finite.size - finite.sum())
     note = f", {bad:,} NaN or infinite in red" if bad else ""
-    every = f", every {step[0]} x {step[1]}th" if max(step) > 1 else ""
+    every = f", 1 of {step[0] * step[1]} values" if max(step) > 1 else ""
     return image, f"{low:.4g} (dark) to {high:.4g} (bright){every}{note}"
 
 
@@ -100,11 +100,12 @@ class TensorDetail(QWidget):
         self._outputs: Mapping[str, np.ndarray] = {}
         self._names: tuple[str, ...] = ()
         self._array: np.ndarray | None = None
-        self._summaries = RowsModel(_TITLES, (3, 4, 5, 6, 7), self)
+        self._summaries = RowsModel(_TITLES, (1, 2, 3, 4, 5), self)
         self.table = TableView()
         self.table.setAccessibleName("output tensors")
         self.table.setModel(self._summaries)
         self.table.stretch(0)
+        self.table.horizontalHeader().setMinimumSectionSize(40)
         self.table.selectionModel().currentRowChanged.connect(self._on_row)
         self._axes = QHBoxLayout()
         self._axes.setContentsMargins(8, 2, 8, 2)
@@ -148,13 +149,13 @@ class TensorDetail(QWidget):
                 Row(
                     (
                         one.name,
-                        one.dtype,
-                        shape_text(one.shape),
                         _number(one.min),
                         _number(one.max),
                         _number(one.mean),
                         f"{one.nan:,}",
                         f"{one.inf:,}",
+                        shape_text(one.shape),
+                        one.dtype,
                     )
                 )
                 for one in summaries

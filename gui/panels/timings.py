@@ -127,21 +127,16 @@ class TimingsPanel(QWidget):
         """Make the history plot; pyqtgraph must have been imported by then."""
         import pyqtgraph
 
-        palette = self.palette()
-        text = palette.color(palette.ColorRole.WindowText)
-        plot = pyqtgraph.PlotWidget(background=palette.color(palette.ColorRole.Base))
+        plot = pyqtgraph.PlotWidget()
         plot.setMinimumWidth(260)
         plot.setAccessibleName("history of the runs")
-        plot.setLabel("left", "ms", color=text.name())
-        plot.setLabel("bottom", "warm runs", color=text.name())
+        plot.setLabel("left", "ms")
+        plot.setLabel("bottom", "warm runs")
         plot.showGrid(y=True, alpha=0.2)
-        plot.addLegend(offset=(-6, 4), labelTextColor=text)
+        plot.addLegend(offset=(-6, 4))
         plot.setMouseEnabled(x=False, y=False)
         plot.hideButtons()
         plot.setMenuEnabled(False)
-        for axis in ("left", "bottom"):
-            plot.getAxis(axis).setPen(text)
-            plot.getAxis(axis).setTextPen(text)
         drawn = (("total", "#888888"), ("compute", "#e15759"))
         for field, color in drawn:
             pen = pyqtgraph.mkPen(color, width=2)
@@ -150,7 +145,25 @@ class TimingsPanel(QWidget):
             )
         self._plot = plot
         self._row.addWidget(plot, 2)
+        self._color_plot()
         self._draw_history()
+
+    def _color_plot(self) -> None:
+        """Give the plot the window's colours, dark or light."""
+        palette = self.palette()
+        text = palette.color(palette.ColorRole.WindowText)
+        self._plot.setBackground(palette.color(palette.ColorRole.Base))
+        for name in ("left", "bottom"):
+            axis = self._plot.getAxis(name)
+            axis.setPen(text)
+            axis.setTextPen(text)
+            axis.setLabel(axis.labelText, color=text.name())
+        self._plot.plotItem.legend.setLabelTextColor(text)
+
+    def changeEvent(self, event: Any) -> None:
+        super().changeEvent(event)
+        if event.type() == event.Type.PaletteChange and self._plot is not None:
+            self._color_plot()
 
     def _draw_history(self) -> None:
         for field, curve in self._curves.items():
@@ -181,4 +194,5 @@ def _summary(history: Sequence[Stages], first: Stages | None, clock: str) -> str
         parts.append("run again (F5) for warm runs")
     if not parts:
         return "No run yet."
-    return f"{'; '.join(parts)}. Clock: {clock}."
+    text = "; ".join(parts)
+    return f"{text}. Clock: {clock}." if clock else f"{text}."
