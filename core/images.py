@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from core import suffixes
 from core.errors import ImageError
 from core.tensors import bytes_text
 
@@ -25,9 +26,6 @@ MAX_PIXELS = 200_000_000
 
 MAX_BYTES = 2_000_000_000
 """Larger files are refused unread: MAX_PIXELS as 16-bit RGB is smaller even uncompressed."""
-
-SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".gif", ".jp2", ".ppm")
-"""What a folder or a file dialog shows as images; content decides when one is read."""
 
 _EXIF_ORIENTATION = 0x0112
 _TAIL = 4096  # bytes at the end in which a whole JPEG or PNG has its end marker
@@ -101,7 +99,7 @@ def decode_image(data: bytes, name: str) -> Image:
         raise ImageError(
             "not-an-image",
             f"{name} is {what}.",
-            f"Images are {', '.join(suffix[1:] for suffix in SUFFIXES)}, told by content.",
+            f"Images are {', '.join(suffix[1:] for suffix in suffixes.IMAGES)}, told by content.",
         ) from None
     except Exception as error:  # noqa: BLE001 - damage makes Pillow raise what it likes
         raise _damaged(name, error) from None

@@ -179,18 +179,19 @@ def refusal(library: Library, lines: list[LogLine], what: str) -> ModelError:
     texts = [line.text.strip() for line in lines if line.severity <= 2]
     errors = [line.text.strip() for line in lines if line.severity <= 1]
     telling = _telling(errors or texts)
+    first = (errors or texts or [""])[0]
     hint = "See the details for TensorRT's own words."
-    if re.search(r"version|magicTag|magic tag", telling, re.IGNORECASE):
+    if re.search(r"plugin", first, re.IGNORECASE):  # before versions: plugins have them too
+        hint = "The engine needs a plugin library that is not loaded."
+    elif re.search(r"version|magicTag|magic tag", first, re.IGNORECASE):
         hint = (
             f"Engines run only with the TensorRT that built them (unless built "
             f"version-compatible); here is {library.module} {library.version}. Build it again "
             "here from its ONNX, or install the version that the engine card names."
         )
-    elif re.search(r"incompatible device|compute capab", telling, re.IGNORECASE):
+    elif re.search(r"incompatible device|compute capab", first, re.IGNORECASE):
         hint = "An engine runs only on the kind of GPU that built it. Build it again here."
-    elif re.search(r"plugin", telling, re.IGNORECASE):
-        hint = "The engine needs a plugin library that is not loaded."
-    elif re.search(r"out ?of ?memory", telling, re.IGNORECASE):
+    elif re.search(r"out ?of ?memory", first, re.IGNORECASE):
         hint = "Close other programs that use the GPU, or use a smaller batch or shape."
     return ModelError(
         "tensorrt",
@@ -205,4 +206,6 @@ def _telling(texts: list[str]) -> str:
     if not texts:
         return ""
     match = re.search(r"Error Code \d+: [^(]+? \((.*)\)\s*$", texts[0], re.DOTALL)
-    return match[1].strip() if match else texts[0]
+    if match is None or match[1].strip() == "no further information":
+        return texts[0]
+    return match[1].strip()

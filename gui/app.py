@@ -29,6 +29,7 @@ QUIT_TIMEOUT_MS = 8_000
 """How long native code may take to come back before the process ends without it."""
 
 _COLLECT_MS = 1_000
+_SWITCH_S = 0.001  # the window waits this long for a thread that computes, instead of 5 ms
 
 
 class App(QObject):
@@ -63,12 +64,11 @@ class App(QObject):
         # Python's cyclic collector destroys Qt objects on whichever thread sets it off, so it
         # is off, and a timer collects on this one.
         gc.disable()
+        sys.setswitchinterval(_SWITCH_S)
         self._gc_timer.start()
         QTimer.singleShot(0, self._after_first_paint)
 
     def _after_first_paint(self) -> None:
-        # pyqtgraph takes longer to import than the window to open.
-        threading.Thread(target=self._import_plots, name="import plots", daemon=True).start()
         options = self._options
         if options.drop:
             self.document.drop(options.drop)
@@ -76,6 +76,14 @@ class App(QObject):
             self.document.open_path(options.file, allow_native_code=options.allow_native_code)
         if options.demo:
             self.document.open_demo()
+        self.document.busy_changed.connect(self._when_idle)
+        self._when_idle(self.document.is_busy)
+
+    def _when_idle(self, busy: bool) -> None:
+        """Import pyqtgraph once nothing else goes on: it takes longer than the window's start."""
+        if not busy:
+            self.document.busy_changed.disconnect(self._when_idle)
+            threading.Thread(target=self._import_plots, name="import plots", daemon=True).start()
 
     def _import_plots(self) -> None:
         """Runs on a thread of its own."""

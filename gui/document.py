@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
+from core import suffixes
 from core.jobs import Event, Failed, Finished, Progress, Started
 from gui.inference_thread import (
     Identified,
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from core.modelfile import ModelFile
     from core.verdict import Verdict
 
-MODEL_SUFFIXES = (".engine", ".plan", ".trt", ".onnx")
 _HISTORY = 500  # runs kept for the plot and the percentiles
 
 
@@ -271,25 +271,28 @@ def sort_dropped(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     Returns:
         Models and images. What is neither counts as an image, whose reader says what is wrong.
     """
-    from core.errors import EnginebayError
-    from core.images import SUFFIXES
-    from core.modelfile import read_model_file
-
     models: list[Path] = []
     images: list[Path] = []
     for path in paths:
         suffix = path.suffix.lower()
         if path.is_dir():
-            inside = sorted(path.iterdir())
-            images += [one for one in inside if one.suffix.lower() in SUFFIXES and one.is_file()]
-        elif suffix in MODEL_SUFFIXES:
+            images += [
+                inside
+                for inside in sorted(path.iterdir())
+                if inside.suffix.lower() in suffixes.IMAGES and inside.is_file()
+            ]
+        elif suffix in suffixes.MODELS or (suffix not in suffixes.IMAGES and _is_model(path)):
             models.append(path)
-        elif suffix in SUFFIXES:
-            images.append(path)
         else:
-            try:
-                known = read_model_file(path).kind != "unknown"
-            except EnginebayError:
-                known = False
-            (models if known else images).append(path)
+            images.append(path)
     return models, images
+
+
+def _is_model(path: Path) -> bool:
+    from core.errors import EnginebayError
+    from core.modelfile import read_model_file
+
+    try:
+        return read_model_file(path).kind != "unknown"
+    except EnginebayError:
+        return False

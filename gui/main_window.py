@@ -22,8 +22,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from core import __version__
-from gui.document import MODEL_SUFFIXES, Document
+from core import __version__, suffixes
+from gui.document import Document
 from gui.inference_thread import Tested
 from gui.panels.banner import Banner
 from gui.panels.card import CardPanel
@@ -277,7 +277,7 @@ class MainWindow(QMainWindow):
 
     def choose_model(self) -> None:
         """Ask for a model file and open it."""
-        patterns = " ".join(f"*{suffix}" for suffix in MODEL_SUFFIXES)
+        patterns = " ".join(f"*{suffix}" for suffix in suffixes.MODELS)
         path, _ = QFileDialog.getOpenFileName(
             self, "Open a model", "", f"Models ({patterns});;All files (*)"
         )
@@ -286,9 +286,7 @@ class MainWindow(QMainWindow):
 
     def choose_images(self) -> None:
         """Ask for images and run them."""
-        from core.images import SUFFIXES
-
-        patterns = " ".join(f"*{suffix}" for suffix in SUFFIXES)
+        patterns = " ".join(f"*{suffix}" for suffix in suffixes.IMAGES)
         paths, _ = QFileDialog.getOpenFileNames(
             self, "Add images", "", f"Images ({patterns});;All files (*)"
         )

@@ -131,6 +131,8 @@ class TensorRTSession(Session):
             outputs = {spec.name: self._download(spec.name) for spec in self.outputs}
             downloaded.record(stream)
             stream.synchronize()
+            for name in outputs.keys() & self._host_arrays.keys():
+                outputs[name] = outputs[name].copy()
             timing = Timing(
                 clock="cuda-events",
                 host_to_device_ms=start.time_till(uploaded),
@@ -151,8 +153,7 @@ class TensorRTSession(Session):
     def _download(self, name: str) -> np.ndarray:
         """Queue the copy of an output; its array is complete once the stream is."""
         if name in self._host_arrays:
-            held: np.ndarray = self._host_arrays[name].copy()
-            return held
+            return self._host_arrays[name]  # TensorRT writes it itself, by the stream's end
         allocator = self._allocators.get(name)
         spec = next(spec for spec in self.outputs if spec.name == name)
         dtype = numpy_dtype(spec.dtype)

@@ -24,8 +24,8 @@ class TaskGuess:
 class Reading:
     """The picture behind the outputs, and the choices in reading them.
 
-    Default thresholds are those of Ultralytics' predict (cfg/default.yaml: conf 0.25, iou 0.7,
-    max_det 300).
+    Default thresholds are those of Ultralytics' non_max_suppression (utils/nms.py: conf_thres
+    0.25, iou_thres 0.45, max_det 300).
     """
 
     picture_wh: tuple[int, int] | None = None  # None: the input was no picture
@@ -34,6 +34,6 @@ class Reading:
     channels: int = 3
     metadata: Metadata = field(default_factory=Metadata)
     score_threshold: float = 0.25
-    iou_threshold: float = 0.7
+    iou_threshold: float = 0.45
     max_detections: int = 300
     top_k: int = 5

@@ -46,7 +46,7 @@ class CardPanel(QWidget):
             self._facts.set_text("Open or drop a TensorRT engine or an ONNX model.")
             self._verdict.hide()
             return
-        from core.report import card_facts
+        from core.modelfile.facts import card_facts
 
         self._name.set_text(file.path.name)
         self._name.setToolTip(str(file.path))

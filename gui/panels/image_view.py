@@ -42,7 +42,6 @@ class ImageView(QGraphicsView):
         self.setDragMode(QGraphicsView.DragMode.ScrollHandDrag)
         self.setTransformationAnchor(QGraphicsView.ViewportAnchor.AnchorUnderMouse)
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
-        self.setBackgroundRole(self.palette().ColorRole.Dark)
         self.setMouseTracking(True)
         self.setAccessibleName("image")
         self.setMinimumSize(240, 180)
@@ -107,6 +106,10 @@ class ImageView(QGraphicsView):
 
     # -- painting ------------------------------------------------------------------------
 
+    def drawBackground(self, painter: QPainter, rect: QRectF | Any) -> None:
+        window = self.palette().color(self.palette().ColorRole.Window)
+        painter.fillRect(rect, window.darker(112 if window.lightnessF() > 0.5 else 160))
+
     def drawForeground(self, painter: QPainter, rect: QRectF | Any) -> None:
         painter.save()
         painter.resetTransform()
@@ -121,7 +124,8 @@ class ImageView(QGraphicsView):
     def _paint_empty(self, painter: QPainter) -> None:
         area = self.viewport().rect().adjusted(24, 24, -24, -24)
         title, text = self._empty_text
-        color = self.palette().color(self.palette().ColorRole.PlaceholderText)
+        color = self.palette().color(self.palette().ColorRole.WindowText)
+        color.setAlpha(190)
         pen = QPen(color, 2, Qt.PenStyle.DashLine)
         painter.setPen(pen)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)

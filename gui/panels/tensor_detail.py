@@ -9,6 +9,7 @@ from PySide6.QtCore import QModelIndex, QRectF, Qt
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import (
     QHBoxLayout,
+    QHeaderView,
     QLabel,
     QSpinBox,
     QSplitter,
@@ -88,7 +89,7 @@ def heat_map(values: np.ndarray) -> tuple[QImage | None, str]:
     image = QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
     bad = int(finite.size - finite.sum())
     note = f", {bad:,} NaN or infinite in red" if bad else ""
-    every = f", 1 of {step[0] * step[1]} values" if max(step) > 1 else ""
+    every = f", 1 value in {step[0] * step[1]} shown" if max(step) > 1 else ""
     return image, f"{low:.4g} (dark) to {high:.4g} (bright){every}{note}"
 
 
@@ -104,8 +105,8 @@ class TensorDetail(QWidget):
         self.table = TableView()
         self.table.setAccessibleName("output tensors")
         self.table.setModel(self._summaries)
-        self.table.stretch(0)
-        self.table.horizontalHeader().setMinimumSectionSize(40)
+        resize = QHeaderView.ResizeMode.ResizeToContents
+        self.table.horizontalHeader().setSectionResizeMode(resize)
         self.table.selectionModel().currentRowChanged.connect(self._on_row)
         self._axes = QHBoxLayout()
         self._axes.setContentsMargins(8, 2, 8, 2)

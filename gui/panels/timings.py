@@ -22,6 +22,8 @@ STAGES: tuple[tuple[str, str, str, str], ...] = (
 )
 """Field of Stages, its word on screen, its colour, its definition."""
 
+_DRAWN = (("total", "#888888"), ("compute", "#e15759"))
+
 
 class StageBar(QWidget):
     """One run's stages as a bar, each as long as it took."""
@@ -133,15 +135,13 @@ class TimingsPanel(QWidget):
         plot.setLabel("left", "ms")
         plot.setLabel("bottom", "warm runs")
         plot.showGrid(y=True, alpha=0.2)
-        plot.addLegend(offset=(-6, 4))
         plot.setMouseEnabled(x=False, y=False)
         plot.hideButtons()
         plot.setMenuEnabled(False)
-        drawn = (("total", "#888888"), ("compute", "#e15759"))
-        for field, color in drawn:
+        for field, color in _DRAWN:
             pen = pyqtgraph.mkPen(color, width=2)
             self._curves[field] = plot.plot(
-                name=field, pen=pen, symbol="o", symbolSize=4, symbolBrush=color, symbolPen=None
+                pen=pen, symbol="o", symbolSize=4, symbolBrush=color, symbolPen=None
             )
         self._plot = plot
         self._row.addWidget(plot, 2)
@@ -158,7 +158,8 @@ class TimingsPanel(QWidget):
             axis.setPen(text)
             axis.setTextPen(text)
             axis.setLabel(axis.labelText, color=text.name())
-        self._plot.plotItem.legend.setLabelTextColor(text)
+        names = " ".join(f'<span style="color:{color}">■</span> {name}' for name, color in _DRAWN)
+        self._plot.setTitle(names, color=text.name(), size="9pt")
 
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)
