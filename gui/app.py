@@ -15,10 +15,10 @@ from PySide6.QtWidgets import QApplication
 from gui.document import Document
 from gui.inference_thread import InferenceThread
 from gui.main_window import MainWindow
-from gui.panels.filmstrip import ThumbnailThread
 from gui.panels.log import LogHandler
 from gui.settings import Settings
 from gui.theme import apply_theme
+from gui.work_thread import WorkThread
 
 if TYPE_CHECKING:
     from gui.__main__ import WindowOptions
@@ -42,9 +42,9 @@ class App(QObject):
         self._options = options
         self.settings = Settings()
         self.thread_ = InferenceThread()
-        self.thumbnails = ThumbnailThread()
+        self.thumbnails: WorkThread | None = None
         self.document = Document(self.thread_)
-        self.window = MainWindow(self.document, self.thumbnails, self.settings)
+        self.window = MainWindow(self.document, self.settings)
         self._log = LogHandler()
         self._log.relay.line.connect(self.window.log.appendPlainText)
         logging.getLogger().addHandler(self._log)
@@ -69,6 +69,7 @@ class App(QObject):
         QTimer.singleShot(0, self._after_first_paint)
 
     def _after_first_paint(self) -> None:
+        self.thumbnails = self.window.build_hidden_parts()
         options = self._options
         if options.drop:
             self.document.drop(options.drop)
@@ -97,7 +98,8 @@ class App(QObject):
             self.window.save_layout()
         self._gc_timer.stop()
         stopped = self.thread_.stop(QUIT_TIMEOUT_MS)
-        stopped = self.thumbnails.stop(1000) and stopped
+        if self.thumbnails is not None:
+            stopped = self.thumbnails.stop(1000) and stopped
         logging.getLogger().removeHandler(self._log)
         gc.enable()
         if not stopped:

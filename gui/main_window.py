@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QByteArray, Qt, Slot
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import (
     QDockWidget,
-    QFileDialog,
     QLabel,
     QMainWindow,
     QMenu,
-    QMessageBox,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -25,9 +23,7 @@ from PySide6.QtWidgets import (
 from core import __version__, suffixes
 from gui.document import Document
 from gui.inference_thread import Tested
-from gui.panels.banner import Banner
 from gui.panels.card import CardPanel
-from gui.panels.filmstrip import Filmstrip, ThumbnailThread
 from gui.panels.image_view import ImageView
 from gui.panels.log import LogPanel
 from gui.panels.outputs import OutputsPanel
@@ -37,13 +33,16 @@ from gui.panels.timings import TimingsPanel
 from gui.settings import Settings
 from gui.theme import apply_theme
 
+if TYPE_CHECKING:
+    from gui.panels.filmstrip import ThumbnailThread
+
 _THEMES = ("system", "light", "dark")
 
 
 class MainWindow(QMainWindow):
     """Shows a document and passes the user's wishes to it."""
 
-    def __init__(self, document: Document, thumbnails: ThumbnailThread, settings: Settings) -> None:
+    def __init__(self, document: Document, settings: Settings) -> None:
         super().__init__()
         self.document = document
         self._settings = settings
@@ -52,9 +51,7 @@ class MainWindow(QMainWindow):
         self.setDockNestingEnabled(True)
         self.resize(1280, 820)
         self.card = CardPanel()
-        self.banner = Banner()
         self.view = ImageView()
-        self.filmstrip = Filmstrip(thumbnails)
         self.tensors = TensorsPanel()
         self.recipe = RecipePanel()
         self.outputs = OutputsPanel()
@@ -72,21 +69,19 @@ class MainWindow(QMainWindow):
 
     def _build_middle(self) -> None:
         middle = QWidget()
-        column = QVBoxLayout(middle)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(0)
-        column.addWidget(self.view, 1)
-        column.addWidget(self.filmstrip)
+        self._middle_rows = QVBoxLayout(middle)
+        self._middle_rows.setContentsMargins(0, 0, 0, 0)
+        self._middle_rows.setSpacing(0)
+        self._middle_rows.addWidget(self.view, 1)
         self.setCentralWidget(middle)
         # The card and the banner span the window, above the docks, with the menu bar.
         top = QWidget()
-        rows = QVBoxLayout(top)
-        rows.setContentsMargins(0, 0, 0, 0)
-        rows.setSpacing(0)
+        self._top_rows = QVBoxLayout(top)
+        self._top_rows.setContentsMargins(0, 0, 0, 0)
+        self._top_rows.setSpacing(0)
         self._menu_bar = self.menuBar()
-        rows.addWidget(self._menu_bar)
-        rows.addWidget(self.card)
-        rows.addWidget(self.banner)
+        self._top_rows.addWidget(self._menu_bar)
+        self._top_rows.addWidget(self.card)
         self.setMenuWidget(top)
 
     def _build_docks(self) -> None:
@@ -102,6 +97,29 @@ class MainWindow(QMainWindow):
         self._docks[3].raise_()
         self.resizeDocks([self._docks[0], self._docks[2]], [320, 360], Qt.Orientation.Horizontal)
         self.resizeDocks([self._docks[3]], [170], Qt.Orientation.Vertical)
+
+    def build_hidden_parts(self) -> ThumbnailThread:
+        """Make what is not visible at first, after the first paint: the window is up sooner.
+
+        Returns:
+            The filmstrip's thread, for whoever stops it.
+        """
+        from gui.panels.banner import Banner
+        from gui.panels.filmstrip import Filmstrip, ThumbnailThread
+
+        document = self.document
+        self.banner = Banner()
+        self._top_rows.addWidget(self.banner)
+        thumbnails = ThumbnailThread()
+        self.filmstrip = Filmstrip(thumbnails)
+        self._middle_rows.addWidget(self.filmstrip)
+        self.outputs.add_tensors_tab()
+        document.current_changed.connect(self.filmstrip.show_current)
+        document.problem_changed.connect(self.banner.show_problem)
+        self.banner.dismissed.connect(document.dismiss_problem)
+        self.banner.action_requested.connect(self._on_action)
+        self.filmstrip.chosen.connect(document.select)
+        return thumbnails
 
     def _dock(self, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         dock = QDockWidget(title)
@@ -182,16 +200,11 @@ class MainWindow(QMainWindow):
         document = self.document
         document.model_changed.connect(self._on_model)
         document.images_changed.connect(self._on_images)
-        document.current_changed.connect(self.filmstrip.show_current)
         document.current_changed.connect(lambda _index: self._show_empty_text())
         document.tested.connect(self._on_tested)
-        document.problem_changed.connect(self.banner.show_problem)
         document.busy_changed.connect(self._on_busy)
         document.progress.connect(self._on_progress)
         document.opened.connect(self._settings.add_recent_file)
-        self.banner.dismissed.connect(document.dismiss_problem)
-        self.banner.action_requested.connect(self._on_action)
-        self.filmstrip.chosen.connect(document.select)
         self.outputs.row_chosen.connect(self.view.highlight)
         self.view.box_hovered.connect(self.view.highlight)
         self.view.box_hovered.connect(self.outputs.mark)
@@ -278,6 +291,8 @@ class MainWindow(QMainWindow):
     def choose_model(self) -> None:
         """Ask for a model file and open it."""
         patterns = " ".join(f"*{suffix}" for suffix in suffixes.MODELS)
+        from PySide6.QtWidgets import QFileDialog
+
         path, _ = QFileDialog.getOpenFileName(
             self, "Open a model", "", f"Models ({patterns});;All files (*)"
         )
@@ -287,6 +302,8 @@ class MainWindow(QMainWindow):
     def choose_images(self) -> None:
         """Ask for images and run them."""
         patterns = " ".join(f"*{suffix}" for suffix in suffixes.IMAGES)
+        from PySide6.QtWidgets import QFileDialog
+
         paths, _ = QFileDialog.getOpenFileNames(
             self, "Add images", "", f"Images ({patterns});;All files (*)"
         )
@@ -321,6 +338,8 @@ class MainWindow(QMainWindow):
             self._add(self._recent, "Clear", "", self._settings.clear_recent_files)
 
     def _about(self) -> None:
+        from PySide6.QtWidgets import QMessageBox
+
         QMessageBox.about(
             self,
             "About Enginebay",
