@@ -15,9 +15,7 @@ from PySide6.QtWidgets import QApplication
 from gui.document import Document
 from gui.inference_thread import InferenceThread
 from gui.main_window import MainWindow
-from gui.panels.log import LogHandler
 from gui.settings import Settings
-from gui.theme import apply_theme
 from gui.work_thread import WorkThread
 
 if TYPE_CHECKING:
@@ -40,16 +38,13 @@ class App(QObject):
     def __init__(self, options: WindowOptions) -> None:
         super().__init__()
         self._options = options
+        self.furnished = False  # True once the whole window is there
         self.settings = Settings()
         self.thread_ = InferenceThread()
         self.thumbnails: WorkThread | None = None
+        self._log: logging.Handler | None = None
         self.document = Document(self.thread_)
         self.window = MainWindow(self.document, self.settings)
-        self._log = LogHandler()
-        self._log.relay.line.connect(self.window.log.appendPlainText)
-        logging.getLogger().addHandler(self._log)
-        logging.getLogger().setLevel(logging.INFO)
-        self.plots_ready.connect(self.window.timings.add_plot)
         self._gc_timer = QTimer(self, interval=_COLLECT_MS)
         self._gc_timer.timeout.connect(_collect)
 
@@ -57,7 +52,7 @@ class App(QObject):
         """Show the window and begin what the command line asked for."""
         options = self._options
         if options.screenshot is None:
-            self.window.restore_layout()
+            self.window.restore_geometry()
         if options.size_wh is not None:
             self.window.resize(*options.size_wh)
         self.window.show()
@@ -69,8 +64,20 @@ class App(QObject):
         QTimer.singleShot(0, self._after_first_paint)
 
     def _after_first_paint(self) -> None:
-        self.thumbnails = self.window.build_hidden_parts()
-        options = self._options
+        from gui.panels.filmstrip import ThumbnailThread
+        from gui.panels.log import LogHandler
+
+        options, window = self._options, self.window
+        thumbnails = self.thumbnails = ThumbnailThread()
+        window.furnish(thumbnails)
+        if options.screenshot is None:
+            window.restore_docks()
+        self.plots_ready.connect(window.timings.add_plot)
+        handler = self._log = LogHandler()
+        handler.relay.line.connect(window.log.appendPlainText)
+        logging.getLogger().addHandler(handler)
+        logging.getLogger().setLevel(logging.INFO)
+        self.furnished = True
         if options.drop:
             self.document.drop(options.drop)
         if options.file is not None:
@@ -94,13 +101,14 @@ class App(QObject):
 
     def stop(self) -> None:
         """End the threads. Native code that does not come back ends with the process."""
-        if self._options.screenshot is None:
+        if self._options.screenshot is None and self.furnished:
             self.window.save_layout()
         self._gc_timer.stop()
         stopped = self.thread_.stop(QUIT_TIMEOUT_MS)
         if self.thumbnails is not None:
             stopped = self.thumbnails.stop(1000) and stopped
-        logging.getLogger().removeHandler(self._log)
+        if self._log is not None:
+            logging.getLogger().removeHandler(self._log)
         gc.enable()
         if not stopped:
             logger.warning("native code did not come back; ending without it")
@@ -117,12 +125,15 @@ def run_window(options: WindowOptions) -> int:
     qt.setStyle("Fusion")
     sys.excepthook = _log_exception
     app = App(options)
-    apply_theme(app.settings.theme())
+    if app.settings.theme() != "system":
+        from gui.theme import apply_theme
+
+        apply_theme(app.settings.theme())
     shot = None
     if options.screenshot is not None:
         from gui.screenshot import Screenshot
 
-        shot = Screenshot(app.document, app.window, options.screenshot)
+        shot = Screenshot(app, options.screenshot)
     app.start()
     qt.exec()
     app.stop()

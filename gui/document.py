@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import QObject, Qt, Signal
 
 from core import suffixes
 from core.jobs import Event, Failed, Finished, Progress, Started
@@ -19,8 +19,8 @@ from gui.inference_thread import (
     Loaded,
     LoadModel,
     PrepareDemo,
+    RunImage,
     Tested,
-    TestImage,
 )
 
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class Document(QObject):
         self._serial = 0
         self._wants_demo_picture = False
         self._allow_native_code = False
+        self._interrupted = False  # a run was cancelled for a file that may turn out no model
+        self._repair_id = -1  # the run that makes up for it
         self.file: ModelFile | None = None
         self.verdict: Verdict | None = None
         self.loaded: Loaded | None = None
@@ -73,15 +75,19 @@ class Document(QObject):
         self.history: deque[Stages] = deque(maxlen=_HISTORY)  # warm runs of this model
         self.first_run: Stages | None = None
         self.endings = {"finished": 0, "failed": 0, "cancelled": 0}
-        thread.happened.connect(self._on_event)
+        # Queued: submit() itself tells of requests that it ends, before it gives its own's id.
+        thread.happened.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
 
     # -- what the user wants -------------------------------------------------------------
 
     def open_path(self, path: Path, *, allow_native_code: bool = False) -> None:
         """Open a model file."""
         self._allow_native_code = allow_native_code
+        self._wants_demo_picture = False
         self._show_problem(None)
-        self._thread.cancel("test")
+        self._interrupted |= self._latest.get("test") in self._outstanding
+        for slot in ("demo", "test"):
+            self._thread.cancel(slot)
         self._submit("identify", IdentifyFile(path))
 
     def open_demo(self) -> None:
@@ -91,7 +97,17 @@ class Document(QObject):
 
     def drop(self, paths: Iterable[Path]) -> None:
         """Open what is a model, run what is an image; a folder gives the images in it."""
-        models, images = sort_dropped(paths)
+        paths = list(paths)
+        try:
+            models, images = sort_dropped(paths)
+        except OSError as error:
+            self._show_problem(Problem("unreadable", f"{error}.", "Check its permissions."))
+            return
+        if paths and not models and not images:
+            names = ", ".join(path.name for path in paths)
+            self._show_problem(
+                Problem("no-images", f"There are no images in {names}.", "Drop image files.")
+            )
         if images:
             self.add_images(images)
         if models:
@@ -113,7 +129,7 @@ class Document(QObject):
             return
         self.current = index
         self.current_changed.emit(index)
-        self.run_again()
+        self._run_current()
 
     def clear_images(self) -> None:
         """Forget all images."""
@@ -124,15 +140,19 @@ class Document(QObject):
         self._show_result(None)
 
     def run_again(self) -> None:
-        """Run the current image once more."""
-        if self.loaded is None or self.current < 0:
+        """Run once more: the current image, or random input where no image can run."""
+        was_random = self.result is not None and self.result.result.recipe is None
+        if self.loaded is None:
             return
-        self._submit("test", TestImage(self.images[self.current], self.loaded.serial))
+        if was_random and (self.current < 0 or self.loaded.recipe_problem is not None):
+            self.run_random()
+        else:
+            self._run_current()
 
     def run_random(self) -> None:
         """Run the model on random input."""
         if self.loaded is not None:
-            self._submit("test", TestImage(None, self.loaded.serial))
+            self._submit("test", RunImage(None, self.loaded.serial))
 
     def allow_native_code(self) -> None:
         """Open the current file again with its native code allowed."""
@@ -154,6 +174,14 @@ class Document(QObject):
         return bool(self._outstanding)
 
     # -- what comes back -----------------------------------------------------------------
+
+    def _run_current(self) -> None:
+        if self.loaded is None or self.current < 0:
+            return
+        if self.loaded.recipe_problem is not None:
+            self._offer_random(self.loaded.recipe_problem)
+        else:
+            self._submit("test", RunImage(self.images[self.current], self.loaded.serial))
 
     def _submit(self, slot: str, request: object) -> None:
         job_id = self._thread.submit(slot, request)
@@ -188,8 +216,8 @@ class Document(QObject):
     def _take(self, result: object) -> None:
         match result:
             case Path():
-                self._wants_demo_picture = True
                 self.open_path(result)
+                self._wants_demo_picture = True
             case Identified(file, verdict):
                 self._identified(file, verdict)
             case Loaded():
@@ -201,6 +229,8 @@ class Document(QObject):
         self.file, self.verdict, self.loaded = file, verdict, None
         self.history.clear()
         self.first_run = None
+        self._interrupted = False
+        self._show_problem(None)
         self._show_result(None)
         self.model_changed.emit()
         if verdict.can_run is False:
@@ -217,14 +247,13 @@ class Document(QObject):
         self.model_changed.emit()
         self.opened.emit(loaded.file.path)
         if loaded.recipe_problem is not None:
-            kind, message, hint = loaded.recipe_problem
-            self._show_problem(Problem(kind, message, hint, action="run-random", is_warning=True))
+            self._offer_random(loaded.recipe_problem)
         elif self._wants_demo_picture and not self.images:
             from core.paths import DEMO_PICTURE
 
             self.add_images([DEMO_PICTURE])
         else:
-            self.run_again()
+            self._run_current()
         self._wants_demo_picture = False
 
     def _test_finished(self, tested: Tested) -> None:
@@ -239,7 +268,11 @@ class Document(QObject):
         if warnings:
             hint = " ".join(warnings[1:])
             self._show_problem(Problem("warning", warnings[0], hint, is_warning=True))
-        elif self.problem is not None and self.problem.action != "run-random":
+        elif (
+            self.problem is not None
+            and self.problem.action != "run-random"
+            and self._latest["test"] != self._repair_id
+        ):
             self._show_problem(None)
 
     def _fail(self, failed: Failed) -> None:
@@ -254,6 +287,14 @@ class Document(QObject):
         self._show_problem(
             Problem(failed.kind, failed.message, failed.hint, failed.details, action)
         )
+        if failed.slot == "identify" and self._interrupted:
+            self._interrupted = False
+            self._run_current()
+            self._repair_id = self._latest["test"]
+
+    def _offer_random(self, problem: tuple[str, str, str]) -> None:
+        """Say why no image can run, and what can."""
+        self._show_problem(Problem(*problem, action="run-random", is_warning=True))
 
     def _show_result(self, tested: Tested | None) -> None:
         self.result = tested

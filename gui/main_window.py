@@ -2,126 +2,99 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, Qt, Slot
-from PySide6.QtGui import QAction, QActionGroup, QKeySequence
-from PySide6.QtWidgets import (
-    QDockWidget,
-    QLabel,
-    QMainWindow,
-    QMenu,
-    QProgressBar,
-    QPushButton,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import QByteArray, Slot
+from PySide6.QtWidgets import QMainWindow, QWidget
 
-from core import __version__, suffixes
+from core import suffixes
 from gui.document import Document
 from gui.inference_thread import Tested
-from gui.panels.card import CardPanel
-from gui.panels.image_view import ImageView
-from gui.panels.log import LogPanel
-from gui.panels.outputs import OutputsPanel
-from gui.panels.recipe import RecipePanel
-from gui.panels.tensors import TensorsPanel
-from gui.panels.timings import TimingsPanel
 from gui.settings import Settings
-from gui.theme import apply_theme
 
 if TYPE_CHECKING:
-    from gui.panels.filmstrip import ThumbnailThread
+    from PySide6.QtCore import Qt
+    from PySide6.QtWidgets import QDockWidget, QVBoxLayout
 
-_THEMES = ("system", "light", "dark")
+    from gui.panels.filmstrip import ThumbnailThread
 
 
 class MainWindow(QMainWindow):
-    """Shows a document and passes the user's wishes to it."""
+    """Shows a document and passes the user's wishes to it.
+
+    Made in two steps: the constructor makes the bare window, which is on screen in little more
+    than Qt itself takes; furnish() the rest, whose imports (Qt's own enumerations above all)
+    take as long again.
+    """
 
     def __init__(self, document: Document, settings: Settings) -> None:
         super().__init__()
         self.document = document
-        self._settings = settings
+        self.settings = settings
         self.setWindowTitle("Enginebay")
         self.setAcceptDrops(True)
-        self.setDockNestingEnabled(True)
         self.resize(1280, 820)
-        self.card = CardPanel()
+
+    def furnish(self, thumbnails: ThumbnailThread) -> None:
+        """Add the card, the panels, the menus, and the banner and filmstrip, hidden at first."""
+        from PySide6.QtCore import Qt
+
+        from gui.menus import build_menus
+        from gui.panels.banner import Banner
+        from gui.panels.card import CardPanel
+        from gui.panels.filmstrip import Filmstrip
+        from gui.panels.image_view import ImageView
+        from gui.panels.log import LogPanel
+        from gui.panels.outputs import OutputsPanel
+        from gui.panels.recipe import RecipePanel
+        from gui.panels.tensors import TensorsPanel
+        from gui.panels.timings import TimingsPanel
+
         self.view = ImageView()
+        self.card = CardPanel()
+        self.banner = Banner()
+        self.filmstrip = Filmstrip(thumbnails)
         self.tensors = TensorsPanel()
         self.recipe = RecipePanel()
         self.outputs = OutputsPanel()
         self.timings = TimingsPanel()
         self.log = LogPanel()
-        self._build_middle()
-        self._build_docks()
         self._build_status()
-        self._build_menus()
-        self._connect()
-        self._default_state = self.saveState()
-        self._on_busy(False)
-
-    # -- building ------------------------------------------------------------------------
-
-    def _build_middle(self) -> None:
         middle = QWidget()
-        self._middle_rows = QVBoxLayout(middle)
-        self._middle_rows.setContentsMargins(0, 0, 0, 0)
-        self._middle_rows.setSpacing(0)
-        self._middle_rows.addWidget(self.view, 1)
+        rows = _rows(middle)
+        rows.addWidget(self.view, 1)
+        rows.addWidget(self.filmstrip)
         self.setCentralWidget(middle)
-        # The card and the banner span the window, above the docks, with the menu bar.
-        top = QWidget()
-        self._top_rows = QVBoxLayout(top)
-        self._top_rows.setContentsMargins(0, 0, 0, 0)
-        self._top_rows.setSpacing(0)
-        self._menu_bar = self.menuBar()
-        self._top_rows.addWidget(self._menu_bar)
-        self._top_rows.addWidget(self.card)
-        self.setMenuWidget(top)
-
-    def _build_docks(self) -> None:
         area = Qt.DockWidgetArea
-        self._docks = [
+        self.docks = [
             self._dock("Tensors", self.tensors, area.LeftDockWidgetArea),
             self._dock("Recipe", self.recipe, area.LeftDockWidgetArea),
             self._dock("Outputs", self.outputs, area.RightDockWidgetArea),
             self._dock("Timings", self.timings, area.BottomDockWidgetArea),
             self._dock("Log", self.log, area.BottomDockWidgetArea),
         ]
-        self.tabifyDockWidget(self._docks[3], self._docks[4])
-        self._docks[3].raise_()
-        self.resizeDocks([self._docks[0], self._docks[2]], [320, 360], Qt.Orientation.Horizontal)
-        self.resizeDocks([self._docks[3]], [170], Qt.Orientation.Vertical)
-
-    def build_hidden_parts(self) -> ThumbnailThread:
-        """Make what is not visible at first, after the first paint: the window is up sooner.
-
-        Returns:
-            The filmstrip's thread, for whoever stops it.
-        """
-        from gui.panels.banner import Banner
-        from gui.panels.filmstrip import Filmstrip, ThumbnailThread
-
-        document = self.document
-        self.banner = Banner()
-        self._top_rows.addWidget(self.banner)
-        thumbnails = ThumbnailThread()
-        self.filmstrip = Filmstrip(thumbnails)
-        self._middle_rows.addWidget(self.filmstrip)
-        self.outputs.add_tensors_tab()
-        document.current_changed.connect(self.filmstrip.show_current)
-        document.problem_changed.connect(self.banner.show_problem)
-        self.banner.dismissed.connect(document.dismiss_problem)
-        self.banner.action_requested.connect(self._on_action)
-        self.filmstrip.chosen.connect(document.select)
-        return thumbnails
+        self.setDockNestingEnabled(True)
+        self.tabifyDockWidget(self.docks[3], self.docks[4])
+        self.docks[3].raise_()
+        self.resizeDocks([self.docks[0], self.docks[2]], [320, 360], Qt.Orientation.Horizontal)
+        self.resizeDocks([self.docks[3]], [170], Qt.Orientation.Vertical)
+        # The card and the banner span the window, above the docks, with the menu bar.
+        top = QWidget()
+        rows = _rows(top)
+        menu_bar = self.menuBar()
+        rows.addWidget(menu_bar)
+        rows.addWidget(self.card)
+        rows.addWidget(self.banner)
+        self.setMenuWidget(top)
+        self.network_action = build_menus(self, menu_bar)
+        self._connect()
+        self._default_state = self.saveState()
+        self._on_busy(self.document.is_busy)
 
     def _dock(self, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+        from PySide6.QtWidgets import QDockWidget
+
         dock = QDockWidget(title)
         dock.setObjectName(title)  # by which saveState knows it
         dock.setWidget(panel)
@@ -129,6 +102,8 @@ class MainWindow(QMainWindow):
         return dock
 
     def _build_status(self) -> None:
+        from PySide6.QtWidgets import QLabel, QProgressBar, QPushButton
+
         bar = self.statusBar()
         self._status = QLabel("Ready")
         self._progress = QProgressBar()
@@ -140,62 +115,6 @@ class MainWindow(QMainWindow):
         bar.addPermanentWidget(self._progress)
         bar.addPermanentWidget(self._cancel)
 
-    def _build_menus(self) -> None:
-        document, view = self.document, self.view
-        file = self._menu_bar.addMenu("&File")
-        self._add(file, "&Open model...", "Ctrl+O", self.choose_model)
-        self._recent = file.addMenu("Open &recent")
-        self._recent.aboutToShow.connect(self._fill_recent)
-        self._add(file, "Open the &demo", "Ctrl+D", document.open_demo)
-        file.addSeparator()
-        self._add(file, "Add &images...", "Ctrl+I", self.choose_images)
-        self._add(file, "&Clear images", "", document.clear_images)
-        file.addSeparator()
-        self._add(file, "&Quit", QKeySequence.StandardKey.Quit, self.close)
-        run = self._menu_bar.addMenu("&Run")
-        self._add(run, "Run a&gain", "F5", document.run_again)
-        self._add(run, "Run on &random input", "Ctrl+R", document.run_random)
-        self._add(run, "&Next image", "Alt+Right", lambda: document.select(document.current + 1))
-        self._add(run, "&Previous image", "Alt+Left", lambda: document.select(document.current - 1))
-        self._add(run, "&Cancel", "Esc", self._on_escape)
-        shown = self._menu_bar.addMenu("&View")
-        self._network = self._add(shown, "What the &network saw", "Ctrl+T", self._show_tested)
-        self._network.setCheckable(True)
-        self._add(shown, "&Fit the image", "Ctrl+0", view.fit)
-        self._add(shown, "&Actual size", "Ctrl+1", view.show_actual_size)
-        self._add(shown, "Zoom &in", QKeySequence.StandardKey.ZoomIn, lambda: view.zoom(1.25))
-        self._add(shown, "Zoom &out", QKeySequence.StandardKey.ZoomOut, lambda: view.zoom(0.8))
-        shown.addSeparator()
-        for dock in self._docks:
-            shown.addAction(dock.toggleViewAction())
-        self._add(shown, "&Restore the layout", "", self._restore_default_layout)
-        shown.addSeparator()
-        self._build_themes(shown.addMenu("&Theme"))
-        help_menu = self._menu_bar.addMenu("&Help")
-        self._add(help_menu, "&About Enginebay", "", self._about)
-
-    def _add(
-        self,
-        menu: QMenu,
-        text: str,
-        shortcut: str | QKeySequence.StandardKey,
-        act: Callable[[], object],
-    ) -> QAction:
-        action = menu.addAction(text)
-        if shortcut:
-            action.setShortcut(QKeySequence(shortcut))
-        action.triggered.connect(lambda _checked=False: act())
-        return action
-
-    def _build_themes(self, menu: QMenu) -> None:
-        group = QActionGroup(self)
-        for theme in _THEMES:
-            action = menu.addAction(theme.capitalize())
-            action.setCheckable(True)
-            action.setChecked(theme == self._settings.theme())
-            action.triggered.connect(lambda _checked=False, theme=theme: self.set_theme(theme))
-            group.addAction(action)
-
     def _connect(self) -> None:
         document = self.document
         document.model_changed.connect(self._on_model)
@@ -204,7 +123,12 @@ class MainWindow(QMainWindow):
         document.tested.connect(self._on_tested)
         document.busy_changed.connect(self._on_busy)
         document.progress.connect(self._on_progress)
-        document.opened.connect(self._settings.add_recent_file)
+        document.problem_changed.connect(self.banner.show_problem)
+        document.current_changed.connect(self.filmstrip.show_current)
+        document.opened.connect(self.settings.add_recent_file)
+        self.banner.dismissed.connect(document.dismiss_problem)
+        self.banner.action_requested.connect(self._on_action)
+        self.filmstrip.chosen.connect(document.select)
         self.outputs.row_chosen.connect(self.view.highlight)
         self.view.box_hovered.connect(self.view.highlight)
         self.view.box_hovered.connect(self.outputs.mark)
@@ -249,9 +173,9 @@ class MainWindow(QMainWindow):
         stages = None if tested is None else tested.result.stages
         clock = "" if stages is None else stages.clock
         self.timings.show_run(stages, document.history, document.first_run, clock)
-        self._show_tested()
+        self.show_tested()
 
-    def _show_tested(self) -> None:
+    def show_tested(self) -> None:
         """The picture, or what the network saw of it, with its overlay."""
         tested = self.document.result
         if tested is None:
@@ -260,7 +184,7 @@ class MainWindow(QMainWindow):
             return
         from core.predictions import ClassScore, Detection
 
-        if self._network.isChecked() and tested.network_picture is not None:
+        if self.network_action.isChecked() and tested.network_picture is not None:
             self.view.show_picture(tested.network_picture)
             self.view.show_overlay((), ("What the network saw",))
             return
@@ -311,34 +235,16 @@ class MainWindow(QMainWindow):
 
     def set_theme(self, theme: str) -> None:
         """Use "system", "light" or "dark" colours, and remember it."""
-        self._settings.set_theme(theme)
+        from gui.theme import apply_theme
+
+        self.settings.set_theme(theme)
         apply_theme(theme)
 
-    def _on_action(self, action: str) -> None:
-        if action == "allow-native-code":
-            self.document.allow_native_code()
-        elif action == "run-random":
-            self.document.run_random()
-
-    def _on_escape(self) -> None:
-        if self.document.is_busy:
-            self.document.cancel()
-        else:
-            self.document.dismiss_problem()
-
-    def _fill_recent(self) -> None:
-        self._recent.clear()
-        for path in self._settings.recent_files():
-            text = path.name.replace("&", "&&")
-            self._add(self._recent, text, "", partial(self.document.open_path, path))
-        if self._recent.isEmpty():
-            self._recent.addAction("None yet").setEnabled(False)
-        else:
-            self._recent.addSeparator()
-            self._add(self._recent, "Clear", "", self._settings.clear_recent_files)
-
-    def _about(self) -> None:
+    def show_about(self) -> None:
+        """Say what this is."""
         from PySide6.QtWidgets import QMessageBox
+
+        from core import __version__
 
         QMessageBox.about(
             self,
@@ -347,20 +253,39 @@ class MainWindow(QMainWindow):
             "is, drop images on it, and trust what you read.",
         )
 
+    def _on_action(self, action: str) -> None:
+        if action == "allow-native-code":
+            self.document.allow_native_code()
+        elif action == "run-random":
+            self.document.run_random()
+
+    def on_escape(self) -> None:
+        """Cancel what runs, else close the banner."""
+        if self.document.is_busy:
+            self.document.cancel()
+        else:
+            self.document.dismiss_problem()
+
     # -- layout --------------------------------------------------------------------------
 
-    def restore_layout(self) -> None:
-        """Put the window and the docks where they were."""
-        saved = self._settings.layout()
+    def restore_geometry(self) -> None:
+        """Put the window where it was; before it is shown."""
+        saved = self.settings.layout()
         if saved is not None:
             self.restoreGeometry(saved[0])
+
+    def restore_docks(self) -> None:
+        """Put the docks where they were; once they are there."""
+        saved = self.settings.layout()
+        if saved is not None:
             self.restoreState(saved[1])
 
     def save_layout(self) -> None:
         """Remember where the window and the docks are."""
-        self._settings.set_layout(self.saveGeometry(), self.saveState())
+        self.settings.set_layout(self.saveGeometry(), self.saveState())
 
-    def _restore_default_layout(self) -> None:
+    def restore_default_layout(self) -> None:
+        """Put the docks back where they are at first."""
         state: QByteArray = self._default_state
         self.restoreState(state)
 
@@ -374,3 +299,12 @@ class MainWindow(QMainWindow):
         event.acceptProposedAction()
         urls = event.mimeData().urls()
         self.document.drop([Path(url.toLocalFile()) for url in urls if url.isLocalFile()])
+
+
+def _rows(widget: QWidget) -> QVBoxLayout:
+    from PySide6.QtWidgets import QVBoxLayout
+
+    rows = QVBoxLayout(widget)
+    rows.setContentsMargins(0, 0, 0, 0)
+    rows.setSpacing(0)
+    return rows

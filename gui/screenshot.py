@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
 from PySide6.QtWidgets import QApplication
 
-from gui.document import Document
-from gui.main_window import MainWindow
+if TYPE_CHECKING:
+    from gui.app import App
+
 
 _POLL_MS = 50
 _CALM_POLLS = 4  # idle this many times in a row, so that painting and thumbnails are done
@@ -22,10 +24,9 @@ class Screenshot(QObject):
         status: the exit status: 1 when a problem is on screen or the file cannot be written.
     """
 
-    def __init__(self, document: Document, window: MainWindow, path: Path) -> None:
-        super().__init__(window)
-        self._document = document
-        self._window = window
+    def __init__(self, app: App, path: Path) -> None:
+        super().__init__(app)
+        self._app = app
         self._path = path
         self._calm = 0
         self.status = 0
@@ -34,17 +35,18 @@ class Screenshot(QObject):
         self._timer.start()
 
     def _look(self) -> None:
-        ready = not self._document.is_busy and self._window.timings.has_plot
+        app = self._app
+        ready = app.furnished and not app.document.is_busy and app.window.timings.has_plot
         self._calm = self._calm + 1 if ready else 0
         if self._calm < _CALM_POLLS:
             return
         self._timer.stop()
-        if self._window.grab().save(str(self._path), "PNG"):
+        if app.window.grab().save(str(self._path), "PNG"):
             sys.stdout.write(f"The window was saved to {self._path.resolve()}\n")
         else:
             sys.stderr.write(f"enginebay: {self._path} cannot be written.\n")
             self.status = 1
-        problem = self._document.problem
+        problem = app.document.problem
         if problem is not None and not problem.is_warning:
             sys.stderr.write(f"enginebay: {problem.message}\n{problem.hint}\n")
             self.status = 1

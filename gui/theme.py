@@ -11,6 +11,7 @@ GOOD = "#1a7f37"
 BAD = "#c9302c"
 UNSURE = "#8a6100"
 
+THEMES = ("system", "light", "dark")
 _SCHEMES = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
 _GROUNDS = {  # window, base, text, faint text
     Qt.ColorScheme.Light: ("#efefef", "#ffffff", "#000000", "#6f6f6f"),

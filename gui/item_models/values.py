@@ -45,7 +45,7 @@ class ValuesModel(QAbstractTableModel):
         return section if role == Qt.ItemDataRole.DisplayRole else None
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if self._values is None:
+        if self._values is None or not index.isValid():
             return None
         if role == Qt.ItemDataRole.DisplayRole:
             return _text(self._values[index.row(), index.column()])

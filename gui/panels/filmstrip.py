@@ -12,13 +12,13 @@ from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QRect, QSiz
 from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPixmap
 from PySide6.QtWidgets import QListView, QWidget
 
-from core.jobs import Event, Finished, JobContext
+from core.jobs import Cancelled, Event, Finished, JobContext, Progress, Started
 from gui.item_models.rows import Index
 from gui.work_thread import Handler, WorkThread
 
 _SIDE = 72  # pixels of a thumbnail's longer side
 _KEPT = 500  # thumbnails; older ones are made again when they come into view
-_WAITING = 16  # files asked for at once: what fits in a strip
+_WAITING = 16  # files asked for at once
 _NO_INDEX = QModelIndex()
 
 
@@ -59,12 +59,14 @@ class FilmModel(QAbstractListModel):
         self._paths: tuple[Path, ...] = ()
         self._rows: dict[Path, int] = {}
         self._icons: OrderedDict[Path, QIcon] = OrderedDict()
-        self._asked: dict[Path, str] = {}
+        self._asked: set[Path] = set()  # waited for, or known to have none
+        self._jobs: dict[int, Path] = {}
+        self._replaced: set[Path] = set()
         self._next_slot = 0
         blank = QPixmap(_SIDE * 2, _SIDE * 2)
         blank.fill(QColor(128, 128, 128, 60))
         self._blank = QIcon(blank)
-        thread.happened.connect(self._on_event)
+        thread.happened.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
 
     def show_paths(self, paths: Sequence[Path]) -> None:
         """Replace the list."""
@@ -77,6 +79,8 @@ class FilmModel(QAbstractListModel):
         return 0 if parent.isValid() else len(self._paths)
 
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
         path = self._paths[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
             return path.name
@@ -95,24 +99,37 @@ class FilmModel(QAbstractListModel):
             # A few slots in turn: what scrolled out of view is replaced before it is made.
             slot = f"thumbnail-{self._next_slot % _WAITING}"
             self._next_slot += 1
-            self._asked = {key: value for key, value in self._asked.items() if value != slot}
-            self._asked[path] = slot
-            self._thread.submit(slot, path)
+            self._asked.add(path)
+            self._jobs[self._thread.submit(slot, path)] = path
         return self._blank
 
     def _on_event(self, event: Event) -> None:
-        if not isinstance(event, Finished) or not isinstance(event.result, tuple):
+        if isinstance(event, Started | Progress):
             return
-        path, image = event.result
-        assert isinstance(image, QImage)
-        self._asked.pop(path, None)
-        self._icons[path] = QIcon(_on_square(image))
-        if len(self._icons) > _KEPT:
-            self._icons.popitem(last=False)
-        row = self._rows.get(path)
-        if row is not None:
-            index = self.index(row)
-            self.dataChanged.emit(index, index, [Qt.ItemDataRole.DecorationRole])
+        path = self._jobs.pop(event.job_id, None)
+        if path is None:
+            return
+        if isinstance(event, Finished) and isinstance(event.result, tuple):
+            image = event.result[1]
+            assert isinstance(image, QImage)
+            self._asked.discard(path)
+            self._icons[path] = QIcon(_on_square(image))
+            if len(self._icons) > _KEPT:
+                self._icons.popitem(last=False)
+            self._repaint({path})
+        elif isinstance(event, Cancelled):
+            self._asked.discard(path)
+            self._replaced.add(path)
+        if not self._jobs and self._replaced:
+            # What is in view asks again: a wide strip shows more than may wait at once.
+            self._repaint(self._replaced)
+            self._replaced = set()
+
+    def _repaint(self, paths: set[Path]) -> None:
+        rows = [self._rows[path] for path in paths if path in self._rows]
+        if rows:
+            first, last = self.index(min(rows)), self.index(max(rows))
+            self.dataChanged.emit(first, last, [Qt.ItemDataRole.DecorationRole])
 
 
 def _on_square(image: QImage) -> QPixmap:

@@ -173,9 +173,11 @@ class ImageView(QGraphicsView):
         *,
         must: bool,
     ) -> None:
+        view = QRectF(self.viewport().rect())
+        if not area.intersects(view):  # zoomed out of sight
+            return
         metrics = painter.fontMetrics()
         width, height = metrics.horizontalAdvance(text) + 8, metrics.height() + 2
-        view = QRectF(self.viewport().rect())
         places = (
             QPointF(area.left() - 1, area.top() - height),
             QPointF(area.left() - 1, area.top()),
@@ -184,7 +186,8 @@ class ImageView(QGraphicsView):
         )
         for place in places:
             x = min(max(place.x(), view.left()), max(view.right() - width, view.left()))
-            ground = QRectF(x, max(place.y(), view.top()), width, height)
+            y = min(max(place.y(), view.top()), max(view.bottom() - height, view.top()))
+            ground = QRectF(x, y, width, height)
             if not any(ground.intersects(other) for other in taken):
                 break
         else:
@@ -194,7 +197,7 @@ class ImageView(QGraphicsView):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
         painter.drawRect(ground)
-        painter.setPen(Qt.GlobalColor.black if color.lightnessF() > 0.45 else Qt.GlobalColor.white)
+        painter.setPen(_ink_on(color))
         painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_lines(self, painter: QPainter) -> None:
@@ -238,3 +241,14 @@ class ImageView(QGraphicsView):
         super().resizeEvent(event)
         if self._fits:
             self.fit()
+
+
+def _ink_on(ground: QColor) -> QColor:
+    """Black or white, whichever can be read: at least 4.5:1 on any colour (WCAG 2.1, 1.4.3)."""
+
+    def linear(channel: float) -> float:
+        return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
+
+    red, green, blue = linear(ground.redF()), linear(ground.greenF()), linear(ground.blueF())
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return QColor(Qt.GlobalColor.black if luminance > 0.179 else Qt.GlobalColor.white)

@@ -8,11 +8,11 @@ from PySide6.QtCore import QModelIndex, Signal
 from PySide6.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from gui.item_models.rows import Row, RowsModel, TableView
+from gui.panels.tensor_detail import TensorDetail
 
 if TYPE_CHECKING:
     from core.model import TestResult
     from gui.inference_thread import Tested
-    from gui.panels.tensor_detail import TensorDetail
 
 
 class OutputsPanel(QWidget):
@@ -37,26 +37,19 @@ class OutputsPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._evidence)
         column.addWidget(self.predictions, 1)
-        self.detail: TensorDetail | None = None
+        self.detail = TensorDetail()
         self.tabs.addTab(first, "Predictions")
+        self.tabs.addTab(self.detail, "Tensors")
         outer = QVBoxLayout(self)
         outer.setContentsMargins(6, 0, 6, 6)
         outer.addWidget(self.tabs)
-
-    def add_tensors_tab(self) -> None:
-        """Make the second tab, which nobody sees at first."""
-        from gui.panels.tensor_detail import TensorDetail
-
-        self.detail = TensorDetail()
-        self.tabs.addTab(self.detail, "Tensors")
 
     def show_result(self, tested: Tested | None) -> None:
         """Show a run's outputs, or that there are none."""
         if tested is None:
             self._evidence.setText("Nothing has run yet.")
             self._predictions.show_rows([])
-            if self.detail is not None:
-                self.detail.show_outputs((), {})
+            self.detail.show_outputs((), {})
             return
         result = tested.result
         count = len(result.predictions)
@@ -66,8 +59,7 @@ class OutputsPanel(QWidget):
             f"{result.guess.task}: {count} {noun}, because {result.guess.evidence}.{nothing}"
         )
         self._predictions.show_rows(prediction_rows(result))
-        if self.detail is not None:
-            self.detail.show_outputs(result.summaries, result.outputs)
+        self.detail.show_outputs(result.summaries, result.outputs)
 
     def mark(self, index: int) -> None:
         """Select the row of a box under the mouse."""

@@ -75,13 +75,14 @@ def heat_map(values: np.ndarray) -> tuple[QImage | None, str]:
     thin = values[:: step[0], :: step[1]]
     if thin.size == 0 or thin.dtype.kind in "OUS":
         return None, ""
-    numbers = thin.astype(np.float32)
+    numbers = thin.astype(np.float64)
     finite = np.isfinite(numbers)
     if not finite.any():
         low = high = 0.0
     else:
         low, high = float(numbers[finite].min()), float(numbers[finite].max())
-    unit = (np.where(finite, numbers, low) - low) / ((high - low) or 1.0)
+    # In halves, for the range itself may be too large to be a number.
+    unit = (np.where(finite, numbers, low) / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
     colors = cv2.applyColorMap((unit * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
     colors[~finite] = (40, 40, 230)
     rgb = np.ascontiguousarray(colors[..., ::-1])

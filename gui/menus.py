@@ -1,0 +1,90 @@
+"""The menus and their shortcuts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING
+
+from PySide6.QtGui import QAction, QActionGroup, QKeySequence
+from PySide6.QtWidgets import QMenu, QMenuBar
+
+from gui.theme import THEMES
+
+if TYPE_CHECKING:
+    from gui.main_window import MainWindow
+
+
+def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
+    """Fill the menu bar.
+
+    Returns:
+        The checkable action for what the network saw.
+    """
+    document, view, key = window.document, window.view, QKeySequence.StandardKey
+    file = bar.addMenu("&File")
+    _add(file, "&Open model...", "Ctrl+O", window.choose_model)
+    recent = file.addMenu("Open &recent")
+    recent.aboutToShow.connect(lambda: _fill_recent(recent, window))
+    _add(file, "Open the &demo", "Ctrl+D", document.open_demo)
+    file.addSeparator()
+    _add(file, "Add &images...", "Ctrl+I", window.choose_images)
+    _add(file, "&Clear images", "", document.clear_images)
+    file.addSeparator()
+    _add(file, "&Quit", key.Quit, window.close)
+    run = bar.addMenu("&Run")
+    _add(run, "Run a&gain", "F5", document.run_again)
+    _add(run, "Run on &random input", "Ctrl+R", document.run_random)
+    _add(run, "&Next image", "Alt+Right", lambda: document.select(document.current + 1))
+    _add(run, "&Previous image", "Alt+Left", lambda: document.select(document.current - 1))
+    _add(run, "&Cancel", "Esc", window.on_escape)
+    shown = bar.addMenu("&View")
+    network = _add(shown, "What the &network saw", "Ctrl+T", window.show_tested)
+    network.setCheckable(True)
+    _add(shown, "&Fit the image", "Ctrl+0", view.fit)
+    _add(shown, "&Actual size", "Ctrl+1", view.show_actual_size)
+    _add(shown, "Zoom &in", key.ZoomIn, lambda: view.zoom(1.25))
+    _add(shown, "Zoom &out", key.ZoomOut, lambda: view.zoom(0.8))
+    shown.addSeparator()
+    for dock in window.docks:
+        shown.addAction(dock.toggleViewAction())
+    _add(shown, "&Restore the layout", "", window.restore_default_layout)
+    shown.addSeparator()
+    _add_themes(shown.addMenu("&Theme"), window)
+    _add(bar.addMenu("&Help"), "&About Enginebay", "", window.show_about)
+    return network
+
+
+def _add(
+    menu: QMenu,
+    text: str,
+    shortcut: str | QKeySequence.StandardKey,
+    act: Callable[[], object],
+) -> QAction:
+    action = menu.addAction(text)
+    if shortcut:
+        action.setShortcut(QKeySequence(shortcut))
+    action.triggered.connect(lambda _checked=False: act())
+    return action
+
+
+def _add_themes(menu: QMenu, window: MainWindow) -> None:
+    group = QActionGroup(window)
+    for theme in THEMES:
+        action = _add(menu, theme.capitalize(), "", partial(window.set_theme, theme))
+        action.setCheckable(True)
+        action.setChecked(theme == window.settings.theme())
+        group.addAction(action)
+
+
+def _fill_recent(menu: QMenu, window: MainWindow) -> None:
+    menu.clear()
+    for path in window.settings.recent_files():
+        text = path.name.replace("&", "&&")
+        action = _add(menu, text, "", partial(window.document.open_path, path))
+        action.setToolTip(str(path))
+    if menu.isEmpty():
+        menu.addAction("None yet").setEnabled(False)
+    else:
+        menu.addSeparator()
+        _add(menu, "Clear", "", window.settings.clear_recent_files)
