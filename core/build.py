@@ -97,7 +97,8 @@ def build_engine(
 
 def _read_lines(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:
     for line in stream:
-        lines.put(line)
+        if line.strip():
+            lines.put(line)
     lines.put(None)
 
 

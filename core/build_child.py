@@ -22,7 +22,8 @@ def main() -> None:
     os.dup2(2, 1)
 
     def say(message: dict[str, object]) -> None:
-        answers.write(json.dumps(message) + "\n")
+        # Native output shares the pipe, and may have left a line unfinished.
+        answers.write("\n" + json.dumps(message) + "\n")
 
     order = json.loads(sys.stdin.readline())
     threading.Thread(target=_die_with_parent, daemon=True).start()
@@ -102,18 +103,21 @@ def _configure(trt: Any, builder: Any, network: Any, options: dict[str, Any]) ->
         config.set_flag(flag)
     if options["optimization_level"] is not None and hasattr(config, "builder_optimization_level"):
         config.builder_optimization_level = options["optimization_level"]
-    names = {network.get_input(i).name for i in range(network.num_inputs)}
+    inputs = {one.name: one for one in map(network.get_input, range(network.num_inputs))}
     for shapes in options["profiles"]:
         profile = builder.create_optimization_profile()
         for name, limits in shapes.items():
-            if name not in names:
+            if name not in inputs:
                 raise ModelError(
                     "unknown-input",
                     f"The model has no input {name!r}.",
-                    f"Its inputs are: {', '.join(sorted(names))}.",
+                    f"Its inputs are: {', '.join(sorted(inputs))}.",
                 )
+            # A shape tensor's limits are those of its values.
+            is_shape = inputs[name].is_shape_tensor
+            set_limits = profile.set_shape_input if is_shape else profile.set_shape
             try:
-                profile.set_shape(name, limits["min"], limits["opt"], limits["max"])
+                set_limits(name, limits["min"], limits["opt"], limits["max"])
             except RuntimeError as error:
                 raise ModelError(
                     "bad-profile",

@@ -7,9 +7,11 @@ Exit status: 0 done; 1 the file, the model or the machine is at fault; 2 wrong u
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import logging
 import sys
+import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ from core.model import Model, TestResult
 from core.modelfile import ModelFile, fingerprint, read_model_file
 from core.report import doctor_text, info_text, run_text
 from core.sessions import open_session
+from core.sessions.base import Arrays
 from core.tensors import TensorSpec
 from core.verdict import Verdict, judge
 
@@ -35,6 +38,10 @@ def main(arguments: Sequence[str]) -> int:
     Returns:
         The exit status.
     """
+    for stream in (sys.stdout, sys.stderr):
+        # Names and metadata may hold what the terminal's encoding does not.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     options = _parser().parse_args(arguments)
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.ERROR,
@@ -154,6 +161,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         results: list[TestResult] = []
         errors: list[EnginebayError] = []
         used: set[str] = set()
+        sources = {Path(image).resolve() for image in options.images}
         for source in [None] if options.random else options.images:
             try:
                 result = model.test_random() if source is None else model.test(source)
@@ -165,7 +173,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
                 entries.append({"path": source, "error": error.as_json()})
                 continue
             if options.save is not None:
-                _save(result, options.save, used)
+                _save(result, options.save, used, sources)
             results.append(result)
             entries.append(result.as_json())
         answer: dict[str, Any] = {
@@ -180,10 +188,12 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return answer, text
 
 
-def _save(result: TestResult, folder: Path, used: set[str]) -> None:
+def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) -> None:
     """Write STEM.npz, STEM.inputs.npz and, for a picture, STEM.png with its overlay.
 
-    Types that numpy's format cannot keep (bfloat16, float8) are written as float32.
+    Types that numpy's format cannot keep (bfloat16, float8) are written as float32, strings and
+    sequences as text. No picture that was given is overwritten: the overlay then is
+    STEM.overlay.png.
     """
     import numpy as np
 
@@ -191,29 +201,39 @@ def _save(result: TestResult, folder: Path, used: set[str]) -> None:
 
     stem = base = Path(result.source).stem.replace(" ", "-")
     number = 1
-    while stem in used:
+    while used & {stem, f"{stem}.inputs"}:
         number += 1
         stem = f"{base}-{number}"
-    used.add(stem)
-
-    def keep(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-        return {
-            name: array if array.dtype.kind in "biufcUS" else array.astype(np.float32)
-            for name, array in arrays.items()
-        }
-
+    used |= {stem, f"{stem}.inputs"}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        np.savez(folder / f"{stem}.npz", **keep(result.outputs))
-        np.savez(folder / f"{stem}.inputs.npz", **keep(result.inputs))
+        _write_npz(folder / f"{stem}.npz", result.outputs)
+        _write_npz(folder / f"{stem}.inputs.npz", result.inputs)
         if result.image is not None:
             import cv2
 
             overlay = draw(result.image.pixels, result.predictions)
             done, data = cv2.imencode(".png", np.ascontiguousarray(overlay[..., ::-1]))
             assert done  # PNG takes any uint8 picture
-            (folder / f"{stem}.png").write_bytes(data.tobytes())
+            target = folder / f"{stem}.png"
+            if target.resolve() in sources:
+                target = folder / f"{stem}.overlay.png"
+            target.write_bytes(data.tobytes())
     except OSError as error:
         raise EnginebayError(
             "cannot-save", f"Nothing can be saved to {folder}: {error}.", "Choose another folder."
         ) from None
+
+
+def _write_npz(path: Path, arrays: Arrays) -> None:
+    """As numpy.savez, which cannot save a tensor that is called "file"."""
+    import numpy as np
+
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            if array.dtype.kind == "O":
+                array = np.array([str(item) for item in array.flat], str).reshape(array.shape)
+            elif array.dtype.kind not in "biufcUS":
+                array = array.astype(np.float32)
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)

@@ -11,7 +11,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from core.errors import Cancelled as CancelledError
 from core.errors import EnginebayError
@@ -22,16 +22,14 @@ PROGRESS_INTERVAL_S = 0.05
 """Progress leaves the thread at most 20 times a second."""
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(NamedTuple):
     """The job's work began."""
 
     job_id: int
     slot: str
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(NamedTuple):
     """How far a job is: `fraction` 0 to 1, or None where nobody can know."""
 
     job_id: int
@@ -40,8 +38,7 @@ class Progress:
     text: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Finished:
+class Finished(NamedTuple):
     """The job's result, frozen data that the receiver owns."""
 
     job_id: int
@@ -49,8 +46,7 @@ class Finished:
     result: object
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(NamedTuple):
     """Why the job failed, as text: an exception would carry GPU objects to the wrong thread."""
 
     job_id: int
@@ -62,8 +58,7 @@ class Failed:
     fatal: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(NamedTuple):
     """The job was replaced or cancelled; it gives nothing."""
 
     job_id: int

@@ -198,6 +198,7 @@ class Model:
             network_wh=self.recipe.size_wh,
             placement=prepared.placement,
             channels=self.recipe.channels,
+            batch=self.recipe.batch,
             metadata=self.file.metadata or Metadata(),
         )
         decoded = decode(result.outputs, reading)

@@ -97,7 +97,8 @@ def summarize(name: str, array: np.ndarray) -> TensorSummary:
     if array.size == 0 or array.dtype.kind in "OUSc":
         return TensorSummary(name, dtype, shape, None, None, None, 0, 0)
     numbers = array if array.dtype.kind in "biuf" else array.astype(np.float32)
-    mean = float(numbers.mean(dtype=np.float64))
+    with np.errstate(invalid="ignore", over="ignore"):  # infinities of both signs, huge values
+        mean = float(numbers.mean(dtype=np.float64))
     if np.isfinite(mean):  # then every element is: one pass instead of three
         return TensorSummary(
             name, dtype, shape, float(numbers.min()), float(numbers.max()), mean, 0, 0
@@ -108,5 +109,5 @@ def summarize(name: str, array: np.ndarray) -> TensorSummary:
     if finite.size == 0:
         return TensorSummary(name, dtype, shape, None, None, None, nan, inf)
     low, high = float(finite.min()), float(finite.max())
-    mean = float(finite.mean(dtype=np.float64))
+    mean = float((finite.astype(np.float64) / finite.size).sum())  # a sum that cannot overflow
     return TensorSummary(name, dtype, shape, low, high, mean, nan, inf)

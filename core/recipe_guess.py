@@ -76,7 +76,12 @@ def _with_values(
         return replace(recipe, resize=resize, evidence=words)
     if spec.dtype == "uint8":
         return replace(recipe, scale=1.0, evidence=f"a uint8 input {shape}: pixels as they are")
-    reading = Reading(network_wh=recipe.size_wh, channels=recipe.channels, metadata=metadata)
+    reading = Reading(
+        network_wh=recipe.size_wh,
+        channels=recipe.channels,
+        batch=recipe.batch,
+        metadata=metadata,
+    )
     guess = guess_task([(out.name, out.shape) for out in outputs], reading)
     if guess.task == "detect":
         words = f"{guess.evidence}, so letterboxed and 0 to 1 as Ultralytics does"

@@ -102,7 +102,7 @@ def load_library(module: str | None = None) -> Library:
     Raises:
         MachineError: if none is installed, the name is unknown, or importing it fails.
     """
-    wanted = module or os.environ.get(MODULE_VARIABLE)
+    wanted = module or os.environ.get(MODULE_VARIABLE) or None  # set to nothing is not set
     if wanted is not None and wanted not in TENSORRT_MODULES:
         raise MachineError(
             "no-tensorrt",

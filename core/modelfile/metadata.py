@@ -45,7 +45,7 @@ def parse_metadata(raw: Mapping[str, object]) -> Metadata:
         raw=dict(raw),
         task=task if isinstance(task, str) else None,
         names=_names(names),
-        image_size_hw=(size[0], size[-1]) if size else None,
+        image_size_hw=(size[0], size[-1]) if len(size) in (1, 2) else None,
         stride=next(iter(_ints(raw.get("stride"))), None),
         channels=next(iter(_ints(raw.get("channels"))), None),
         end_to_end=_literal(raw.get("end2end")) is True,

@@ -57,6 +57,8 @@ class OnnxSession(Session):
         self.outputs = tuple(_spec(node, "output") for node in self._session.get_outputs())
 
     def _execute(self, inputs: Arrays) -> tuple[Arrays, Timing]:
+        if self._session is None:
+            raise ModelError("closed", "The model is closed.", "Open it again.")
         names = [spec.name for spec in self.outputs]
         begin = time.perf_counter()
         try:
@@ -69,13 +71,22 @@ class OnnxSession(Session):
                 details=str(error),
             ) from None
         elapsed = (time.perf_counter() - begin) * 1000
-        # Sequences and maps (classifiers of scikit-learn) are no tensors: shown as objects.
-        outputs = {name: np.asarray(value) for name, value in zip(names, values, strict=True)}
+        outputs = {name: _as_array(value) for name, value in zip(names, values, strict=True)}
         return outputs, Timing(clock="wall-clock", compute_ms=elapsed)
 
     def close(self) -> None:
         """Drop the model."""
         self._session = None
+
+
+def _as_array(value: Any) -> np.ndarray:
+    """Sequences and maps (classifiers of scikit-learn) are no tensors: given as objects."""
+    if not isinstance(value, list):
+        return np.asarray(value)
+    objects = np.empty(len(value), object)
+    for index, item in enumerate(value):
+        objects[index] = item
+    return objects
 
 
 def _spec(node: Any, mode: Any) -> TensorSpec:
@@ -93,7 +104,9 @@ def _first_line(text: str) -> str:
 
 def _translate(name: str, text: str) -> ModelError:
     """ONNX Runtime's reasons for refusing a model, with the next step."""
-    if match := re.search(r"([\w.]*):(\w+)\(-?\d+\) is not a registered function/op", text):
+    match = re.search(r"([\w.]*):(\w+)\(-?\d+\) is not a registered function/op", text)
+    match = match or re.search(r"No Op registered for ()(\w+) with domain_version of \d+", text)
+    if match:
         operator = f"{match[1]}.{match[2]}" if match[1] else match[2]
         return ModelError(
             "unsupported-operator",
@@ -111,7 +124,7 @@ def _translate(name: str, text: str) -> ModelError:
             "Put that file beside the ONNX, under its original name.",
             details=text,
         )
-    if match := re.search(r"(?:opset|ir version)[^.]*", text, re.IGNORECASE):
+    if match := re.search(r"Opset \d+ is under development|Unsupported model IR version.*", text):
         return ModelError(
             "onnx-version",
             f"{name} is newer than this ONNX Runtime: {match[0].strip()}.",

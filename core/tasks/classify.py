@@ -19,6 +19,8 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> str | None:
     shape = outputs[0][1]
     if len(shape) not in (2, 4) or any(dim != 1 for dim in shape[2:]):
         return None
+    if shape[0] not in (None, reading.batch):  # rows of something else, as of boxes found
+        return None
     count = shape[1]
     if count is None or count < 2:
         return None

@@ -26,7 +26,9 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> str | None:
         return None
     if metadata.task not in (None, "detect"):
         return None
-    _, rows, columns = outputs[0][1]
+    batch, rows, columns = outputs[0][1]
+    if batch not in (None, reading.batch):
+        return None
     said = "metadata says detect and " if metadata.task == "detect" else ""
     if columns == 6 and (metadata.task == "detect" or rows is None or 50 <= rows <= 1000):
         return f"{said}the output (1, {rows or 'N'}, 6) is an end-to-end detector's"
@@ -65,7 +67,8 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
         boxes = head[:4].T
     if not _plausible(scores, class_ids if end_to_end else None):
         return None
-    keep = np.flatnonzero((scores >= reading.score_threshold) & np.isfinite(boxes).all(axis=1))
+    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(class_ids)
+    keep = np.flatnonzero((scores >= reading.score_threshold) & finite)
     boxes, scores, class_ids = boxes[keep], scores[keep], class_ids[keep].astype(int)
     if not end_to_end:
         half = boxes[:, 2:] / 2
@@ -107,7 +110,9 @@ def _suppress(
         return np.empty(0, int)
     import cv2
 
-    corners_and_sizes = np.concatenate([boxes[:, :2], boxes[:, 2:] - boxes[:, :2]], axis=1)
+    # OpenCV keeps classes apart by an offset, which takes coordinates of 0 and more.
+    corners = boxes[:, :2] - boxes[:, :2].min()
+    corners_and_sizes = np.concatenate([corners, boxes[:, 2:] - boxes[:, :2]], axis=1)
     kept = cv2.dnn.NMSBoxesBatched(
         corners_and_sizes.astype(np.float64).tolist(),
         scores.tolist(),

@@ -23,6 +23,8 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> str | None:
         return None
     dims = dict(zip(layout, shape, strict=True))
     width, height = dims["W"], dims["H"]
+    if dims.get("N") not in (None, reading.batch):
+        return None
     if dims["C"] != reading.channels or width is None or height is None:
         return None
     ratio = width / network_wh[0]

@@ -32,6 +32,7 @@ class Reading:
     network_wh: tuple[int, int] | None = None
     placement: Placement = field(default=Placement(1.0, 1.0, 0.0, 0.0))
     channels: int = 3
+    batch: int = 1  # the input's; an output whose first dimension is another is no batch
     metadata: Metadata = field(default_factory=Metadata)
     score_threshold: float = 0.25
     iou_threshold: float = 0.45

@@ -1,0 +1,80 @@
+"""The longest time the window's event loop stands still while a model opens and runs.
+
+    python -m tests.benchmarks.event_loop [MODEL]
+
+Target: 50 ms. A timer of 1 ms ticks from the moment the window is furnished; the largest gap
+between two ticks is printed, for opening (runtime start-up included) and for running apart.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+
+from PySide6.QtCore import QSettings, QTimer
+from PySide6.QtWidgets import QApplication
+
+from core.paths import DEMO_MODEL, RESOURCES
+from gui.__main__ import WindowOptions
+from gui.app import App
+
+RUNS = 40
+
+
+def measure(model: Path) -> dict[str, float]:
+    """Largest gaps in milliseconds."""
+    QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+    app = QApplication.instance() or QApplication([])
+    parts = App(WindowOptions(screenshot=Path("unused.png"), size_wh=(1280, 820)))
+    document = parts.document
+    pictures = sorted((RESOURCES / "demo").glob("picture-*"))
+    gaps: dict[str, float] = {"idle": 0.0, "open": 0.0, "run": 0.0}
+    state = {"phase": "idle", "last": time.perf_counter(), "runs": 0}
+
+    def tick() -> None:
+        now = time.perf_counter()
+        phase = str(state["phase"])
+        gaps[phase] = max(gaps[phase], (now - float(state["last"])) * 1000)
+        state["last"] = now
+
+    def tested(result: object) -> None:
+        if result is None:
+            return
+        state["phase"] = "run"
+        state["runs"] = int(state["runs"]) + 1
+        if int(state["runs"]) >= RUNS:
+            QTimer.singleShot(50, app.quit)
+        else:
+            QTimer.singleShot(5, lambda: document.select(int(state["runs"]) % len(pictures)))
+
+    def open_model() -> None:
+        state["phase"] = "open"
+        document.add_images(pictures)
+        document.open_path(model, allow_native_code=True)
+
+    timer = QTimer(interval=1)
+    timer.timeout.connect(tick)
+    document.tested.connect(tested)
+    document.problem_changed.connect(lambda problem: problem and app.exit(1))
+    parts.start()
+    while not (parts.furnished and parts.window.timings.has_plot):
+        app.processEvents()
+    state["last"] = time.perf_counter()
+    timer.start()
+    QTimer.singleShot(200, open_model)
+    QTimer.singleShot(60_000, lambda: app.exit(1))
+    app.exec()
+    timer.stop()
+    parts.stop()
+    return {
+        "gap_idle_ms": round(gaps["idle"], 1),
+        "gap_opening_ms": round(gaps["open"], 1),
+        "gap_running_ms": round(gaps["run"], 1),
+        "runs": int(state["runs"]),
+    }
+
+
+if __name__ == "__main__":
+    print(json.dumps(measure(Path(sys.argv[1]) if len(sys.argv) > 1 else DEMO_MODEL)))

@@ -1,0 +1,131 @@
+"""Runs only with a GPU, TensorRT and pycuda; writes what it found to results/."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+
+from core.build import BuildOptions, build_engine
+from core.errors import MachineError
+from core.machine import describe, find_package, require_gpu_stack
+from core.modelfile import read_model_file
+from core.paths import DEMO_MODEL
+from core.tensors import Profile
+
+RESULTS = Path(__file__).parent / "results"
+DEMO_BATCH = Profile(min=(1, 3, 256, 256), opt=(1, 3, 256, 256), max=(4, 3, 256, 256))
+_figures: dict[str, Any] = {}
+_outcomes: dict[str, str] = {}
+
+
+def _missing() -> str | None:
+    try:
+        require_gpu_stack()
+    except MachineError as error:
+        return error.message
+    return None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    reason = _missing()
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.gpu)
+            item.add_marker(pytest.mark.timeout(400))
+            if reason is not None:
+                item.add_marker(pytest.mark.skip(reason=f"needs a GPU machine: {reason}"))
+
+
+def pytest_runtest_logreport(report: pytest.TestReport) -> None:
+    if "tests/gpu/" in report.nodeid and (report.when == "call" or report.outcome != "passed"):
+        _outcomes[report.nodeid.split("tests/gpu/")[1]] = report.outcome
+
+
+def pytest_sessionfinish() -> None:
+    """Write the results, if anything ran on a GPU."""
+    if _missing() is not None or not any(value != "skipped" for value in _outcomes.values()):
+        return
+    machine = describe()
+    gpu = machine["gpus"][0]["name"].replace(" ", "-")  # type: ignore[index]
+    full = find_package("tensorrt")
+    version = "lean" if full is None or full.version is None else full.version
+    results = {
+        "gpu": machine["gpus"],
+        "driver": machine["driver"],
+        "system": platform.system(),
+        "python": platform.python_version(),
+        "packages": {
+            name: found["version"]
+            for name, found in machine["packages"].items()  # type: ignore[attr-defined]
+            if found is not None
+        },
+        "passed": sum(value == "passed" for value in _outcomes.values()),
+        "failed": sum(value == "failed" for value in _outcomes.values()),
+        "skipped": sum(value == "skipped" for value in _outcomes.values()),
+        "tests": _outcomes,
+        "figures": _figures,
+    }
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{gpu}-tensorrt-{version}.json"
+    path.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+
+
+@pytest.fixture(scope="session")
+def figures() -> dict[str, Any]:
+    """Numbers to keep with the results."""
+    return _figures
+
+
+@pytest.fixture(scope="session")
+def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("engines")
+
+
+def demo_metadata() -> dict[str, str]:
+    metadata = read_model_file(DEMO_MODEL).metadata
+    assert metadata is not None
+    return {key: str(value) for key, value in metadata.raw.items()}
+
+
+def build(onnx: Path, target: Path, options: BuildOptions) -> Path:
+    build_engine(onnx, target, options, lambda _fraction, _text: None)
+    return target
+
+
+@pytest.fixture(scope="session")
+def demo_engine(workshop: Path) -> Path:
+    """The demo as FP16 engine with a batch of 1 to 4 and its metadata."""
+    options = BuildOptions(fp16=True, profiles=({"images": DEMO_BATCH},), metadata=demo_metadata())
+    return build(DEMO_MODEL, workshop / "demo.engine", options)
+
+
+@pytest.fixture(scope="session")
+def compatible_engine(workshop: Path) -> Path:
+    """The demo, version-compatible, with its lean runtime embedded."""
+    options = BuildOptions(
+        fp16=True,
+        version_compatible=True,
+        profiles=({"images": DEMO_BATCH},),
+        metadata=demo_metadata(),
+    )
+    return build(DEMO_MODEL, workshop / "compatible.engine", options)
+
+
+@pytest.fixture
+def cuda_memory() -> Iterator[Any]:
+    """Reads the device's free bytes; holds a context of its own during the test."""
+    from core.cuda import open_context
+
+    context = open_context()
+    try:
+        yield lambda: context.free_memory()[0]
+    finally:
+        context.close()

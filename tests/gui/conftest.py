@@ -1,0 +1,157 @@
+"""What the window's tests share: an offscreen Qt, settings of their own, and threads that end."""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is imported anywhere
+
+import gc
+import logging
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.gui.limits import WAIT_MS
+
+try:
+    import PySide6.QtWidgets  # noqa: F401
+except ImportError as error:  # a missing package, or a missing system library such as libEGL
+    _NO_QT = f"Qt's widgets cannot be loaded: {error}"
+else:
+    _NO_QT = ""
+
+if TYPE_CHECKING:
+    from PySide6.QtWidgets import QApplication
+    from pytestqt.qtbot import QtBot
+
+    from gui.__main__ import WindowOptions
+    from gui.app import App
+    from gui.document import Document
+
+    MakeApp = Callable[..., App]
+
+
+class _Skipped(pytest.Module):
+    """A test module that says why it cannot run instead of failing while it is imported."""
+
+    def collect(self) -> Any:
+        pytest.skip(_NO_QT, allow_module_level=True)
+
+
+def pytest_pycollect_makemodule(module_path: Path, parent: Any) -> pytest.Module | None:
+    """Skip this folder, with the reason, where Qt's system libraries are missing."""
+    return _Skipped.from_parent(parent, path=module_path) if _NO_QT else None
+
+
+@pytest.fixture(autouse=True)
+def no_thread_left() -> Iterator[None]:
+    """Fail a test that leaves a WorkThread running."""
+    from shiboken6 import isValid
+
+    from gui.work_thread import WorkThread
+
+    yield
+    left = [thread for thread in WorkThread.alive if isValid(thread) and thread.isRunning()]
+    for thread in left:
+        thread.stop(WAIT_MS)
+    assert not left, "the test left threads running"
+
+
+@pytest.fixture(autouse=True)
+def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Settings and caches of this test alone; gives the settings' folder."""
+    from PySide6.QtCore import QSettings
+
+    folder = tmp_path / "settings"
+    for scope in (QSettings.Scope.UserScope, QSettings.Scope.SystemScope):
+        QSettings.setPath(QSettings.Format.IniFormat, scope, str(folder))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    return folder
+
+
+@pytest.fixture
+def same_colors(qapp: QApplication) -> Iterator[None]:
+    """Put the application's colours back after a test that changes them."""
+    from gui.theme import apply_theme
+
+    apply_theme("light")
+    yield
+    apply_theme("system")
+
+
+@pytest.fixture
+def make_app(
+    qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[MakeApp]:
+    """Build and show windows; each is closed and its threads are stopped after the test."""
+    import gui.app
+    from gui.__main__ import WindowOptions
+
+    def hard_exit(_status: int) -> None:
+        raise AssertionError("a thread did not come back in time")
+
+    monkeypatch.setattr(gui.app.os, "_exit", hard_exit)
+    qapp.setStyle("Fusion")
+    interval, level = sys.getswitchinterval(), logging.getLogger().level
+    apps: list[App] = []
+
+    def make(options: WindowOptions | None = None, *, wait: bool = True, **more: Any) -> App:
+        app = gui.app.App(options or WindowOptions(**more))
+        apps.append(app)
+        app.start()
+        qtbot.waitExposed(app.window)
+        if wait:  # furnished, the command line's wishes fulfilled, and the plot there
+            qtbot.waitUntil(lambda: is_settled(app), timeout=WAIT_MS)
+        return app
+
+    yield make
+    for app in apps:
+        close_app(app)
+    apps.clear()
+    gc.collect()
+    sys.setswitchinterval(interval)
+    logging.getLogger().setLevel(level)
+
+
+def is_settled(app: App) -> bool:
+    """True once a window is complete and nothing goes on."""
+    return app.furnished and app.window.timings.has_plot and not app.document.is_busy
+
+
+def close_app(app: App) -> None:
+    """Close a window as the user does, and stop what belongs to it; may be called twice."""
+    from PySide6.QtCore import QCoreApplication, QEvent
+    from shiboken6 import isValid
+
+    if not isValid(app.window):
+        return
+    for thread in threading.enumerate():  # its last act is a signal to the window
+        if thread.name == "import plots":
+            thread.join(WAIT_MS / 1000)
+    QCoreApplication.processEvents()
+    app.window.close()
+    app.stop()
+    QCoreApplication.processEvents()
+    app.window.deleteLater()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+@pytest.fixture
+def app_(make_app: MakeApp) -> App:
+    """A window with nothing opened."""
+    return make_app()
+
+
+@pytest.fixture
+def wait_idle(qtbot: QtBot) -> Callable[[Document], None]:
+    """A function that waits until a document's last request has ended."""
+
+    def wait(document: Document) -> None:
+        qtbot.waitUntil(lambda: not document.is_busy, timeout=WAIT_MS)
+
+    return wait

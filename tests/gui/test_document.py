@@ -1,0 +1,678 @@
+"""The document's rules, with a thread that does only what the test says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from core.errors import CudaError, EnginebayError, ImageError, ModelError, ModelFileError
+from core.jobs import Finished
+from core.paths import DEMO_PICTURE
+from gui.document import Document, Problem, sort_dropped
+from gui.inference_thread import IdentifyFile, LoadModel, PrepareDemo
+from tests.gui.fakes import FakeThread, identified, loaded, ran
+
+if TYPE_CHECKING:
+    from gui.inference_thread import Tested  # a name that pytest would take for a test class
+
+MODEL, OTHER_MODEL = Path("/models/a.onnx"), Path("/models/b.onnx")
+ONE, TWO, THREE = Path("/pictures/1.png"), Path("/pictures/2.png"), Path("/pictures/3.png")
+NO_MODEL = ModelFileError("unknown", "a.onnx is no model.", "Open a model.")
+REFUSED = ModelError("onnxruntime", "a.onnx is refused.", "Export it again.", details="log")
+BAD_IMAGE = ImageError("not-an-image", "1.png is no image.", "Give an image.")
+NO_IMAGE_INPUT = ModelError("no-image-input", "It takes no picture.", "Run on random input.")
+
+
+class Watch:
+    """Every signal of a document, in order."""
+
+    def __init__(self, document: Document) -> None:
+        self.busy: list[bool] = []
+        self.problems: list[Problem | None] = []
+        self.shown: list[Tested | None] = []
+        self.opened: list[Path] = []
+        self.progress: list[tuple[float | None, str]] = []
+        document.busy_changed.connect(self.busy.append)
+        document.problem_changed.connect(self.problems.append)
+        document.tested.connect(self.shown.append)
+        document.opened.connect(self.opened.append)
+        document.progress.connect(lambda fraction, text: self.progress.append((fraction, text)))
+
+
+@pytest.fixture
+def thread(qapp: object) -> Iterator[FakeThread]:
+    thread = FakeThread()
+    yield thread
+    thread.stop(0)
+    thread.flush()
+
+
+@pytest.fixture
+def document(thread: FakeThread) -> Document:
+    return Document(thread)
+
+
+def open_model(thread: FakeThread, document: Document, path: Path = MODEL) -> None:
+    """Open a model up to where a picture would run."""
+    document.open_path(path)
+    load_opened(thread)
+
+
+def load_opened(thread: FakeThread) -> None:
+    thread.finish(identified(thread.take().path))
+    thread.finish(loaded(thread.take()))
+
+
+def run_next(thread: FakeThread) -> Path | None:
+    """Let the next picture run; gives its path."""
+    request = thread.take()
+    thread.finish(ran(request))
+    path: Path | None = request.path
+    return path
+
+
+# -- opening -----------------------------------------------------------------------------
+
+
+def test_opening_identifies_then_loads_then_runs(thread: FakeThread, document: Document) -> None:
+    document.add_images([ONE])
+    document.open_path(MODEL)
+    assert thread.take() == IdentifyFile(MODEL)
+    thread.finish(identified(MODEL))
+    assert document.file is not None
+    assert document.loaded is None
+    request = thread.take()
+    assert isinstance(request, LoadModel)
+    assert request.file.path == MODEL
+    assert request.allow_native_code is False
+    thread.finish(loaded(request))
+    assert document.loaded is not None
+    assert run_next(thread) == ONE
+    assert document.result is not None
+    assert document.result.result.source == str(ONE)
+
+
+def test_a_model_that_opened_is_told_for_the_recent_files(
+    thread: FakeThread, document: Document
+) -> None:
+    watch = Watch(document)
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    assert watch.opened == []
+    thread.finish(loaded(thread.take()))
+    assert watch.opened == [MODEL]
+    assert document.verdict is not None
+    assert document.verdict.can_run is True
+    assert "Fake 1.0" in document.verdict.message
+
+
+def test_a_file_that_cannot_run_here_is_shown_and_not_loaded(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path, can_run=False))
+    assert thread.waiting == []
+    assert document.file is not None
+    assert document.loaded is None
+    assert document.problem is not None
+    assert document.problem.kind == "no-gpu"
+    assert not document.is_busy
+
+
+def test_a_file_that_only_trying_will_tell_is_loaded(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path, can_run=None))
+    assert isinstance(thread.take(), LoadModel)
+
+
+def test_a_file_that_is_no_model_leaves_the_opened_one_in_place(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    before = document.loaded
+    document.open_path(OTHER_MODEL)
+    thread.take()
+    thread.fail(NO_MODEL)
+    assert document.problem is not None
+    assert document.problem.message == NO_MODEL.message
+    assert document.loaded is before
+    assert document.file is not None
+    assert document.file.path == MODEL
+    document.add_images([ONE])
+    assert run_next(thread) == ONE
+    assert document.problem is None
+
+
+def test_a_failed_load_keeps_the_images_and_the_card(
+    thread: FakeThread, document: Document
+) -> None:
+    document.add_images([ONE, TWO])
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    thread.fail(REFUSED)
+    assert document.images == [ONE, TWO]
+    assert document.file is not None
+    assert document.file.path == MODEL
+    assert document.verdict is not None
+    assert document.verdict.can_run is False
+    assert document.verdict.message == REFUSED.message
+    assert document.problem == Problem(
+        REFUSED.kind, REFUSED.message, REFUSED.hint, REFUSED.details, ""
+    )
+    assert document.loaded is None
+    document.run_again()  # nothing to run it with
+    assert thread.waiting == []
+
+
+def test_the_problem_of_a_model_does_not_outlive_it(thread: FakeThread, document: Document) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    document.open_path(OTHER_MODEL)  # while the first is loaded
+    thread.fail(REFUSED)
+    load_opened(thread)
+    assert document.file is not None
+    assert document.file.path == OTHER_MODEL
+    assert document.problem is None
+
+
+def test_a_new_model_clears_what_the_old_one_showed(thread: FakeThread, document: Document) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    request = thread.take()
+    thread.finish(ran(request, is_first=True))
+    document.run_again()
+    run_next(thread)
+    assert document.first_run is not None
+    assert len(document.history) == 1
+    document.open_path(OTHER_MODEL)
+    thread.finish(identified(thread.take().path))
+    assert document.result is None
+    assert document.first_run is None
+    assert len(document.history) == 0
+
+
+def test_a_new_model_cancels_what_runs_on_the_old_one(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    request = thread.take()
+    document.open_path(OTHER_MODEL)
+    thread.finish(ran(request))
+    assert document.endings["cancelled"] == 1
+    assert document.result is None
+    load_opened(thread)
+    assert run_next(thread) == ONE
+    assert document.result is not None
+
+
+def test_of_two_models_opened_at_once_the_last_wins(thread: FakeThread, document: Document) -> None:
+    document.open_path(MODEL)
+    document.open_path(OTHER_MODEL)
+    load_opened(thread)
+    assert thread.waiting == []
+    assert document.loaded is not None
+    assert document.loaded.file.path == OTHER_MODEL
+    assert not document.is_busy
+
+
+def test_images_lost_to_a_file_that_is_no_model_run_on_the_opened_one(
+    thread: FakeThread, document: Document, tmp_path: Path
+) -> None:
+    open_model(thread, document)
+    document.drop([ONE, tmp_path / "broken.onnx"])
+    assert isinstance(thread.take(), IdentifyFile)
+    thread.fail(NO_MODEL)
+    assert run_next(thread) == ONE
+    assert document.result is not None
+    assert document.result.result.source == str(ONE)
+    assert document.problem is not None, "the picture ran, and the file is still no model"
+
+
+# -- the demo ----------------------------------------------------------------------------
+
+
+def test_the_demo_opens_its_model_and_its_picture(thread: FakeThread, document: Document) -> None:
+    document.open_demo()
+    assert isinstance(thread.take(), PrepareDemo)
+    thread.finish(MODEL)
+    load_opened(thread)
+    assert document.images == [DEMO_PICTURE]
+    assert run_next(thread) == DEMO_PICTURE
+
+
+def test_the_demo_runs_the_images_that_are_there(thread: FakeThread, document: Document) -> None:
+    document.add_images([ONE])
+    document.open_demo()
+    thread.take()
+    thread.finish(MODEL)
+    load_opened(thread)
+    assert document.images == [ONE]
+    assert run_next(thread) == ONE
+
+
+def test_a_file_opened_while_the_demo_is_built_wins(thread: FakeThread, document: Document) -> None:
+    document.open_demo()
+    thread.take()
+    document.open_path(OTHER_MODEL)
+    thread.finish(MODEL)
+    load_opened(thread)
+    assert document.loaded is not None
+    assert document.loaded.file.path == OTHER_MODEL
+    assert thread.waiting == []
+    assert document.images == [], "the demo's picture belongs to the demo"
+
+
+def test_the_demos_picture_does_not_come_with_a_later_model(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_demo()
+    thread.take()
+    thread.finish(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    thread.fail(REFUSED)
+    open_model(thread, document, OTHER_MODEL)
+    assert document.images == []
+
+
+# -- images ------------------------------------------------------------------------------
+
+
+def test_an_image_before_a_model_waits_and_runs_when_one_opens(
+    thread: FakeThread, document: Document
+) -> None:
+    document.add_images([ONE])
+    document.add_images([TWO])
+    assert thread.asked == []
+    assert not document.is_busy
+    open_model(thread, document)
+    assert run_next(thread) == TWO
+    assert document.images == [ONE, TWO]
+    assert document.current == 1
+
+
+def test_of_several_images_the_last_one_runs(thread: FakeThread, document: Document) -> None:
+    open_model(thread, document)
+    document.add_images([ONE, TWO, THREE])
+    assert document.images == [ONE, TWO, THREE]
+    assert document.current == 2
+    assert run_next(thread) == THREE
+    assert thread.waiting == []
+
+
+def test_an_image_dropped_again_is_shown_and_not_doubled(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([ONE, TWO])
+    run_next(thread)
+    document.add_images([ONE])
+    assert document.images == [ONE, TWO]
+    assert document.current == 0
+    assert run_next(thread) == ONE
+
+
+def test_a_chosen_image_runs_and_one_that_is_not_there_does_not(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([ONE, TWO])
+    run_next(thread)
+    document.select(0)
+    assert run_next(thread) == ONE
+    for index in (-1, 2, 99):
+        document.select(index)
+    assert document.current == 0
+    assert thread.waiting == []
+
+
+def test_an_image_that_cannot_be_read_shows_its_problem_and_no_old_result(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([TWO])
+    run_next(thread)
+    document.add_images([ONE])
+    thread.take()
+    thread.fail(BAD_IMAGE)
+    assert document.result is None
+    assert document.problem is not None
+    assert document.problem.message == BAD_IMAGE.message
+    document.select(0)
+    run_next(thread)
+    assert document.problem is None
+    assert document.result is not None
+
+
+def test_clearing_forgets_images_and_result(thread: FakeThread, document: Document) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    run_next(thread)
+    document.clear_images()
+    assert document.images == []
+    assert document.current == -1
+    assert document.result is None
+    document.run_again()
+    assert thread.waiting == []
+    assert document.loaded is not None, "the model stays"
+
+
+def test_clearing_drops_the_answer_that_is_still_to_come(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    request = thread.take()
+    document.clear_images()
+    thread.finish(ran(request))
+    assert document.result is None
+
+
+# -- answers -----------------------------------------------------------------------------
+
+
+def test_the_answer_to_an_older_request_is_ignored(thread: FakeThread, document: Document) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    first = thread.take()
+    assert thread.running is not None
+    late = Finished(thread.running.id, "test", ran(first))
+    document.add_images([TWO])
+    thread.running = None
+    thread.tell(late)  # it had ended just before the second was dropped
+    assert document.result is None
+    assert document.is_busy
+    assert run_next(thread) == TWO
+    assert document.result is not None
+    assert document.result.result.source == str(TWO)
+    assert not document.is_busy
+
+
+def test_the_answer_of_an_older_model_is_ignored(thread: FakeThread, document: Document) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    request = thread.take()
+    thread.finish(ran(request, serial=request.serial - 1))
+    assert document.result is None
+    assert len(document.history) == 0
+
+
+def test_the_first_run_is_kept_apart_from_the_warm_ones(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    first = ran(thread.take(), is_first=True)
+    thread.finish(first)
+    for _ in range(3):
+        document.run_again()
+        run_next(thread)
+    assert document.first_run == first.result.stages
+    assert len(document.history) == 3
+    assert first.result.stages not in document.history
+
+
+def test_progress_is_passed_on_for_the_newest_request_only(
+    thread: FakeThread, document: Document
+) -> None:
+    watch = Watch(document)
+    open_model(thread, document)
+    document.add_images([ONE])
+    thread.take()
+    thread.progress(0.5, "half")
+    document.add_images([TWO])
+    thread.progress(0.9, "stale")
+    assert watch.progress == [(0.5, "half")]
+
+
+# -- problems ----------------------------------------------------------------------------
+
+
+def test_a_warning_about_the_result_is_shown_with_the_result(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    thread.finish(ran(thread.take(), warnings=("2 values are NaN.", "Look out.")))
+    assert document.result is not None
+    assert document.problem is not None
+    assert document.problem.is_warning
+    assert "NaN" in document.problem.message
+    assert document.problem.hint == "Look out."
+    document.run_again()
+    run_next(thread)
+    assert document.problem is None
+
+
+def test_a_problem_is_told_once_and_dismissed_once(thread: FakeThread, document: Document) -> None:
+    watch = Watch(document)
+    document.open_path(MODEL)
+    thread.take()
+    thread.fail(NO_MODEL)
+    document.dismiss_problem()
+    document.dismiss_problem()
+    assert [problem is None for problem in watch.problems] == [False, True]
+
+
+def test_a_problem_is_cleared_by_the_next_attempt(thread: FakeThread, document: Document) -> None:
+    document.open_path(MODEL)
+    thread.take()
+    thread.fail(NO_MODEL)
+    document.open_path(OTHER_MODEL)
+    assert document.problem is None
+
+
+def test_a_model_without_an_image_input_offers_random_input(
+    thread: FakeThread, document: Document
+) -> None:
+    document.add_images([ONE])
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.finish(loaded(thread.take(), recipe_problem=NO_IMAGE_INPUT))
+    assert document.problem is not None
+    assert document.problem.action == "run-random"
+    assert document.problem.is_warning
+    assert thread.waiting == [], "the image would only fail"
+    document.run_random()
+    assert run_next(thread) is None
+    assert document.result is not None
+    assert document.result.result.source == "random input"
+    assert document.images == [ONE]
+
+
+def test_an_image_dropped_on_a_model_without_an_image_input_still_offers_random_input(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.finish(loaded(thread.take(), recipe_problem=NO_IMAGE_INPUT))
+    document.dismiss_problem()
+    document.add_images([ONE])
+    if thread.waiting:  # it may run and fail, or not run at all
+        thread.take()
+        thread.fail(NO_IMAGE_INPUT)
+    assert document.problem is not None
+    assert document.problem.action == "run-random"
+
+
+def test_consent_opens_the_same_file_again_with_native_code_allowed(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path, can_run=None))
+    thread.take()
+    thread.fail(ModelError("needs-consent", "It embeds native code.", "Allow it."))
+    assert document.problem is not None
+    assert document.problem.action == "allow-native-code"
+    document.allow_native_code()
+    assert document.problem is None
+    thread.finish(identified(thread.take().path, can_run=None))
+    request = thread.take()
+    assert request.file.path == MODEL
+    assert request.allow_native_code is True
+
+
+def test_consent_does_not_reach_the_next_file(thread: FakeThread, document: Document) -> None:
+    document.open_path(MODEL, allow_native_code=True)
+    document.open_path(OTHER_MODEL)
+    thread.finish(identified(thread.take().path))
+    assert thread.take().allow_native_code is False
+
+
+# -- busy, and how requests end ----------------------------------------------------------
+
+
+def test_busy_begins_with_the_first_request_and_ends_with_the_last(
+    thread: FakeThread, document: Document
+) -> None:
+    watch = Watch(document)
+    document.add_images([ONE])
+    open_model(thread, document)
+    assert watch.busy == [True]
+    run_next(thread)
+    assert watch.busy == [True, False]
+    assert not document.is_busy
+
+
+def test_busy_does_not_flicker_when_a_request_replaces_a_waiting_one(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    watch = Watch(document)
+    for path in (ONE, TWO, THREE):
+        document.add_images([path])
+        thread.flush()
+    assert watch.busy == [True]
+    run_next(thread)
+    assert watch.busy == [True, False]
+
+
+def test_busy_is_over_after_cancelling_what_waits(thread: FakeThread, document: Document) -> None:
+    watch = Watch(document)
+    document.open_path(MODEL)
+    document.cancel()
+    thread.flush()
+    assert watch.busy == [True, False]
+    assert document.endings == {"finished": 0, "failed": 0, "cancelled": 1}
+
+
+def test_cancelling_while_opening_leaves_a_document_that_opens_again(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    request = thread.take()
+    document.cancel()
+    thread.finish(loaded(request))
+    assert document.loaded is None
+    assert not document.is_busy
+    open_model(thread, document)
+    assert document.loaded is not None
+
+
+def test_a_request_that_the_thread_refuses_ends_and_is_not_busy_for_ever(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    thread.take()
+    thread.fail(CudaError("cuda", "The GPU is lost.", "Start again.", fatal=True))
+    thread.stop(0)  # a fatal failure ends the thread
+    document.run_again()
+    thread.flush()
+    assert not document.is_busy
+    assert document.endings["cancelled"] == 1
+
+
+def test_a_fatal_failure_is_shown_even_when_a_newer_request_waits(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    thread.take()
+    document.add_images([TWO])
+    thread.fail(CudaError("cuda", "The GPU is lost.", "Start again.", fatal=True))
+    assert document.problem is not None
+    assert document.problem.message == "The GPU is lost."
+
+
+def test_every_request_ends_exactly_once(thread: FakeThread, document: Document) -> None:
+    errors: list[EnginebayError] = [BAD_IMAGE, REFUSED]
+    open_model(thread, document)
+    for number in range(30):
+        document.add_images([Path(f"/pictures/{number}.png")])
+        if number % 3 == 0:
+            request = thread.take()
+            document.run_again()
+            if number % 2:
+                thread.finish(ran(request))
+            else:
+                thread.fail(errors[number % 4 // 2])
+    while thread.waiting:
+        run_next(thread)
+    assert sum(document.endings.values()) == len(thread.asked)
+    assert min(document.endings.values()) > 0
+    assert not document.is_busy
+
+
+def test_stopping_ends_every_request_that_waits(thread: FakeThread, document: Document) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    document.open_path(OTHER_MODEL)
+    thread.stop(0)
+    thread.flush()
+    assert sum(document.endings.values()) == len(thread.asked)
+    assert not document.is_busy
+
+
+# -- dropped paths -----------------------------------------------------------------------
+
+
+def test_dropped_files_are_told_apart_by_suffix_then_by_content(tmp_path: Path) -> None:
+    plan = tmp_path / "engine-without-suffix"
+    plan.write_bytes(b"ftrt" + bytes(60))
+    pointer = tmp_path / "weights.bin"
+    pointer.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 5\n")
+    text = tmp_path / "notes.txt"
+    text.write_text("no model")
+    paths = [tmp_path / "a.ENGINE", tmp_path / "b.JPG", tmp_path / "c.onnx", pointer, text]
+    models, images = sort_dropped(paths)
+    assert models == [tmp_path / "a.ENGINE", tmp_path / "c.onnx", pointer]
+    assert images == [tmp_path / "b.JPG", text]
+
+
+def test_a_dropped_folder_gives_its_images_in_order(tmp_path: Path) -> None:
+    for name in ("b.png", "a.jpg", "notes.txt", "model.onnx"):
+        (tmp_path / name).touch()
+    (tmp_path / "c.png").mkdir()
+    models, images = sort_dropped([tmp_path])
+    assert models == []
+    assert images == [tmp_path / "a.jpg", tmp_path / "b.png"]
+
+
+def test_a_dropped_folder_without_images_says_so(
+    thread: FakeThread, document: Document, tmp_path: Path
+) -> None:
+    document.drop([tmp_path])
+    assert document.problem is not None
+    assert tmp_path.name in document.problem.message
+
+
+def test_images_and_a_model_dropped_together_run_on_that_model(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.drop([ONE, OTHER_MODEL, TWO])
+    load_opened(thread)
+    assert run_next(thread) == TWO
+    assert document.loaded is not None
+    assert document.loaded.file.path == OTHER_MODEL
+    assert document.images == [ONE, TWO]

@@ -1,0 +1,300 @@
+"""A stand-in for pycuda.driver: device memory in numpy arrays, and a stream that is really late.
+
+Work queued on a stream happens at synchronize() and not before, so code that forgets to wait, or
+that reuses or frees a buffer while a copy is under way, gives wrong numbers here too. What a
+program does wrong (no current context, freed memory, a host buffer that died) raises.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import itertools
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+
+import core.cuda
+
+_ALIGNMENT = 256
+
+
+class Error(Exception):
+    """pycuda.driver.Error."""
+
+
+class LogicError(Error):
+    """A call that CUDA refuses."""
+
+
+class LaunchError(Error):
+    """Work that failed on the GPU."""
+
+
+class OutOfMemoryError(Error):
+    """pycuda.driver.MemoryError."""
+
+
+class FakeCuda:
+    """One GPU and its driver, with everything that tests look at or turn.
+
+    Attributes:
+        journal: what happened, in order, in words.
+        memory: live device memory by address.
+        uploads: host address and size of every copy to the device.
+        pinned: page-locked host memory, size by address.
+        threads: the threads that called the driver.
+        largest: allocations above this many bytes run out of memory.
+        kernel_error: text of the error that the next work on a stream ends with, or "".
+        streams: live streams by handle.
+    """
+
+    total_bytes = 80_000_000_000
+    free_bytes = 12_340_000_000
+
+    def __init__(self) -> None:
+        self.journal: list[str] = []
+        self.memory: dict[int, np.ndarray] = {}
+        self.uploads: list[tuple[int, int]] = []
+        self.pinned: dict[int, int] = {}
+        self.threads: set[int] = set()
+        self.largest = 1 << 40
+        self.kernel_error = ""
+        self.context_stack: list[Context] = []
+        self.streams: weakref.WeakValueDictionary[int, Stream] = weakref.WeakValueDictionary()
+        self.device_count = 1
+        self.init_error = ""
+        self._addresses = itertools.count(0x7F00_0000_0000, 1 << 24)
+        self._handles = itertools.count(1)
+
+    def module(self) -> ModuleType:
+        """pycuda.driver."""
+        driver = ModuleType("pycuda.driver")
+        driver.__spec__ = ModuleSpec("pycuda.driver", None)
+        names: dict[str, Any] = {
+            "Error": Error,
+            "LogicError": LogicError,
+            "LaunchError": LaunchError,
+            "MemoryError": OutOfMemoryError,
+            "init": self._init,
+            "Device": self._device_class(),
+            "mem_alloc": self._mem_alloc,
+            "mem_get_info": self._mem_get_info,
+            "Stream": lambda flags=0: Stream(self, flags),
+            "Event": lambda flags=0: Event(self),
+            "register_host_memory": self._register_host_memory,
+            "memcpy_htod_async": self._memcpy_htod_async,
+            "memcpy_dtoh_async": self._memcpy_dtoh_async,
+        }
+        for name, value in names.items():
+            setattr(driver, name, value)
+        return driver
+
+    def called(self) -> None:
+        """Note a driver call; it needs a current context."""
+        self.threads.add(threading.get_ident())
+        if not self.context_stack:
+            raise LogicError("call failed: invalid device context")
+
+    def device_bytes(self, address: int, size: int) -> np.ndarray:
+        """Live device memory, for copies and kernels."""
+        found = self.memory.get(int(address))
+        if found is None or found.size < size:
+            raise LaunchError(
+                "cuStreamSynchronize failed: an illegal memory access was encountered"
+            )
+        return found[:size]
+
+    def is_pinned(self, address: int, size: int) -> bool:
+        """True when host memory lies in page-locked memory."""
+        return any(
+            start <= address and address + size <= start + length
+            for start, length in self.pinned.items()
+        )
+
+    def _init(self) -> None:
+        if self.init_error:
+            raise LogicError(self.init_error)
+
+    def _device_class(self) -> Any:
+        gpu = self
+
+        class Device:
+            def __init__(self, index: int) -> None:
+                self.index = index
+
+            @staticmethod
+            def count() -> int:
+                return gpu.device_count
+
+            def name(self) -> str:
+                return "Fake GPU"
+
+            def retain_primary_context(self) -> Context:
+                gpu.journal.append("context retained")
+                return Context(gpu)
+
+        return Device
+
+    def _mem_alloc(self, size: int) -> DeviceAllocation:
+        self.called()
+        assert size > 0, "cuMemAlloc refuses 0 bytes"
+        if size > self.largest:
+            raise OutOfMemoryError("cuMemAlloc failed: out of memory")
+        address = next(self._addresses)
+        self.memory[address] = np.full(size, 0xAB, np.uint8)
+        return DeviceAllocation(self, address, size)
+
+    def _mem_get_info(self) -> tuple[int, int]:
+        self.called()
+        return self.free_bytes, self.total_bytes
+
+    def _register_host_memory(self, array: np.ndarray) -> RegisteredMemory:
+        self.called()
+        return RegisteredMemory(self, array)
+
+    def _memcpy_htod_async(self, target: Any, source: np.ndarray, stream: Stream) -> None:
+        self.called()
+        host = _HostRange(source)
+        self.uploads.append((host.address, host.size))
+        stream.enqueue(lambda: self._copy(self.device_bytes(int(target), host.size), host.bytes()))
+
+    def _memcpy_dtoh_async(self, target: np.ndarray, source: Any, stream: Stream) -> None:
+        self.called()
+        host = _HostRange(target)
+        stream.enqueue(lambda: self._copy(host.bytes(), self.device_bytes(int(source), host.size)))
+
+    @staticmethod
+    def _copy(target: np.ndarray, source: np.ndarray) -> None:
+        target[:] = source
+
+
+class _HostRange:
+    """Host memory as a GPU sees it: an address, kept alive by nobody."""
+
+    def __init__(self, array: np.ndarray) -> None:
+        assert array.flags.c_contiguous
+        memoryview(array)  # pycuda takes the buffer; ml_dtypes' types refuse to give theirs
+        self.address, self.size = array.ctypes.data, array.nbytes
+        owner = array
+        while isinstance(owner.base, np.ndarray):
+            owner = owner.base
+        self._owner = weakref.ref(owner)
+
+    def bytes(self) -> np.ndarray:
+        assert self._owner() is not None, "a host buffer was freed before its copy was done"
+        kind = ctypes.c_uint8 * self.size
+        return np.ctypeslib.as_array(kind.from_address(self.address))
+
+
+class Context:
+    """The primary context."""
+
+    def __init__(self, gpu: FakeCuda) -> None:
+        self._gpu = gpu
+
+    def push(self) -> None:
+        self._gpu.journal.append("context pushed")
+        self._gpu.context_stack.append(self)
+
+    def pop(self) -> None:
+        self._gpu.journal.append("context popped")
+        self._gpu.context_stack.pop()
+
+    def detach(self) -> None:
+        self._gpu.journal.append("context detached")
+
+
+class DeviceAllocation:
+    """cuMemAlloc's memory."""
+
+    def __init__(self, gpu: FakeCuda, address: int, size: int) -> None:
+        self._gpu, self._address, self.size = gpu, address, size
+
+    def __int__(self) -> int:
+        return self._address
+
+    def free(self) -> None:
+        self._gpu.called()
+        if self._gpu.memory.pop(self._address, None) is None:
+            raise LogicError("cuMemFree failed: invalid argument")
+        self._gpu.journal.append("memory freed")
+
+
+class RegisteredMemory:
+    """cuMemHostRegister's memory; unregistered when dropped, as pycuda does."""
+
+    def __init__(self, gpu: FakeCuda, array: np.ndarray) -> None:
+        self._gpu, self._address = gpu, array.ctypes.data
+        gpu.pinned[self._address] = array.nbytes
+
+    def __del__(self) -> None:
+        if not self._gpu.context_stack:
+            self._gpu.journal.append("UNPINNED WITHOUT A CONTEXT")
+        del self._gpu.pinned[self._address]
+        self._gpu.journal.append("memory unpinned")
+
+
+class Stream:
+    """Work in order, done at synchronize()."""
+
+    def __init__(self, gpu: FakeCuda, flags: int) -> None:
+        gpu.called()
+        self._gpu, self.flags = gpu, flags
+        self.handle = next(gpu._handles)
+        self._queue: list[Callable[[], object]] = []
+        gpu.streams[self.handle] = self
+
+    def enqueue(self, work: Callable[[], object]) -> None:
+        self._queue.append(work)
+
+    def synchronize(self) -> None:
+        self._gpu.called()
+        queue, self._queue = self._queue, []
+        for work in queue:
+            work()
+
+    def __del__(self) -> None:
+        self._gpu.journal.append("stream destroyed")
+
+
+class Event:
+    """A time on a stream."""
+
+    def __init__(self, gpu: FakeCuda) -> None:
+        gpu.called()
+        self._at: float | None = None
+
+    def record(self, stream: Stream) -> None:
+        self._at = None
+        stream.enqueue(self._happen)
+
+    def _happen(self) -> None:
+        self._at = time.perf_counter()
+
+    def time_till(self, later: Event) -> float:
+        if self._at is None or later._at is None:
+            raise LogicError("cuEventElapsedTime failed: device not ready")
+        return (later._at - self._at) * 1000
+
+
+def install(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
+    """Put a fake GPU where core.cuda looks for one."""
+    gpu = FakeCuda()
+    package = ModuleType("pycuda")
+    package.__spec__ = ModuleSpec("pycuda", None, is_package=True)
+    package.__path__ = []
+    driver = gpu.module()
+    package.driver = driver  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "pycuda", package)
+    monkeypatch.setitem(sys.modules, "pycuda.driver", driver)
+    monkeypatch.setattr(core.cuda, "_start_driver_without_gil", lambda device: None)
+    monkeypatch.setattr(core.cuda, "_local", threading.local())
+    return gpu

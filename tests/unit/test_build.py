@@ -1,0 +1,341 @@
+"""Builds, against child processes that behave and that misbehave."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+import core.build
+from core.build import BuildOptions, build_engine, write_engine
+from core.errors import Cancelled, ModelError
+from core.modelfile import read_model_file
+from core.tensors import Profile
+from tests.unit.fake_tensorrt import simple_plan
+
+ROOT = Path(__file__).resolve().parents[2]
+# What every child script begins with: take the order, and be able to answer.
+PRELUDE = """
+import json, os, sys, time
+order = json.loads(sys.stdin.readline())
+def say(**message): print(json.dumps(message), flush=True)
+def write(data): open(order["part"], "wb").write(data)
+"""
+# A child that runs the real build_child, but for the build itself.
+REAL_CHILD = """
+import os, sys, time
+sys.path.insert(0, {root!r})
+import core.build_child as child
+from core.errors import ModelError
+def build(order, doing):
+{body}
+child._build = build
+child.main()
+"""
+PROFILE = Profile(min=(1, 3, 8, 8), opt=(2, 3, 8, 8), max=(4, 3, 8, 8))
+
+
+class Child:
+    """Puts a script in the build child's place, and knows the process."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.prelude = PRELUDE
+        self.script = ""
+        self.process: subprocess.Popen[str] | None = None
+        self.command: list[str] = []
+        stand_in = SimpleNamespace(
+            Popen=self._start, PIPE=subprocess.PIPE, STDOUT=subprocess.STDOUT
+        )
+        monkeypatch.setattr(core.build, "subprocess", stand_in)
+
+    def _start(self, command: list[str], **options: Any) -> subprocess.Popen[str]:
+        self.command = command
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", self.prelude + self.script], **options
+        )
+        return self.process
+
+    def real(self, *lines: str) -> None:
+        """The real child, with these lines for its build."""
+        body = "\n".join(f"    {line}" for line in lines)
+        self.prelude = ""
+        self.script = REAL_CHILD.format(root=str(ROOT), body=body)
+
+    @property
+    def is_alive(self) -> bool:
+        assert self.process is not None
+        return self.process.poll() is None
+
+
+@pytest.fixture
+def child(monkeypatch: pytest.MonkeyPatch) -> Child:
+    return Child(monkeypatch)
+
+
+class Progress:
+    """Remembers what was said; may raise at a word."""
+
+    def __init__(self, cancel_at: str | None = None) -> None:
+        self.texts: list[str] = []
+        self.cancel_at = cancel_at
+        self.cancelled_at = 0.0
+
+    def __call__(self, fraction: float | None, text: str) -> None:
+        assert fraction is None  # nobody can know how long TensorRT will take
+        self.texts.append(text)
+        if self.cancel_at is not None and self.cancel_at in text:
+            self.cancelled_at = time.monotonic()
+            raise Cancelled
+
+
+def build(folder: Path, progress: Progress | None = None, **options: Any) -> Path:
+    target = folder / "out.engine"
+    build_engine(folder / "model.onnx", target, BuildOptions(**options), progress or Progress())
+    return target
+
+
+# The parent
+
+
+def test_the_child_is_this_python_running_the_build_child(child: Child, tmp_path: Path) -> None:
+    child.script = "write(b'x'); say(done=True)"
+    build(tmp_path)
+    assert child.command == [sys.executable, "-m", "core.build_child"]
+
+
+def test_what_the_child_does_becomes_progress(child: Child, tmp_path: Path) -> None:
+    child.script = """
+say(doing="reading the ONNX")
+time.sleep(0.3)
+say(doing="trying kernels")
+write(b"engine")
+say(done=True)
+"""
+    progress = Progress()
+    target = build(tmp_path, progress)
+    assert target.read_bytes() == b"engine"
+    assert progress.texts[0] == ("Building an engine from model.onnx: starting TensorRT (0 s)")
+    doing = [text.split(": ", 1)[1].rsplit(" (", 1)[0] for text in progress.texts]
+    order = list(dict.fromkeys(doing))
+    assert order == ["starting TensorRT", "reading the ONNX", "trying kernels"]
+    assert doing.count("reading the ONNX") >= 3  # told again and again while it waits
+
+
+def test_the_order_says_everything_that_was_chosen(child: Child, tmp_path: Path) -> None:
+    child.script = "write(json.dumps(order).encode()); say(done=True)"
+    target = build(
+        tmp_path,
+        fp16=True,
+        optimization_level=2,
+        profiles=({"images": PROFILE},),
+        metadata={"task": "detect"},
+    )
+    order = json.loads(target.read_text())
+    assert order["onnx"] == str(tmp_path / "model.onnx")
+    assert Path(order["part"]).parent == tmp_path  # renaming must not cross file systems
+    assert order["options"] == {
+        "fp16": True,
+        "version_compatible": False,
+        "optimization_level": 2,
+        "profiles": [{"images": {"min": [1, 3, 8, 8], "opt": [2, 3, 8, 8], "max": [4, 3, 8, 8]}}],
+        "metadata": {"task": "detect"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("script", "kind", "message", "details"),
+    [
+        (
+            'write(b"half"); say(error={"kind": "onnx-parser", "message": "No.", "hint": "Go."})',
+            "onnx-parser",
+            "No.",
+            "",
+        ),
+        (
+            'say(error={"kind": "k", "message": "m", "hint": "h", "details": "raw"})',
+            "k",
+            "m",
+            "raw",
+        ),
+        (
+            'write(b"half"); print("CUDA error 700", flush=True); os._exit(3)',
+            "build-crashed",
+            "The build of model.onnx died without a word to us.",
+            "CUDA error 700\n",
+        ),
+        (
+            'sys.stderr.write("Killed\\n"); sys.stderr.flush(); os.kill(os.getpid(), 9)',
+            "build-crashed",
+            "The build of model.onnx died without a word to us.",
+            "Killed\n",
+        ),
+        ("os._exit(0)", "build-crashed", "The build of model.onnx died without a word to us.", ""),
+    ],
+)
+def test_a_build_that_fails_says_why_and_leaves_the_old_engine(
+    child: Child, tmp_path: Path, script: str, kind: str, message: str, details: str
+) -> None:
+    (tmp_path / "out.engine").write_bytes(b"the old one")
+    child.script = script
+    with pytest.raises(ModelError) as caught:
+        build(tmp_path)
+    error = caught.value
+    assert (error.kind, error.message, error.details) == (kind, message, details)
+    assert error.hint
+    assert [path.name for path in tmp_path.iterdir()] == ["out.engine"]
+    assert (tmp_path / "out.engine").read_bytes() == b"the old one"
+    assert not child.is_alive
+
+
+def test_a_child_that_never_reads_its_order_is_a_crash(child: Child, tmp_path: Path) -> None:
+    child.prelude = "import os; os._exit(7)"
+    with pytest.raises(ModelError) as caught:
+        build(tmp_path, metadata={"names": "x" * 200_000})  # more than a pipe holds
+    assert caught.value.kind == "build-crashed"
+
+
+def test_only_the_last_lines_of_a_crash_are_kept(child: Child, tmp_path: Path) -> None:
+    child.script = "[print('line', i) for i in range(5000)]; sys.stdout.flush(); os._exit(1)"
+    with pytest.raises(ModelError) as caught:
+        build(tmp_path)
+    lines = caught.value.details.splitlines()
+    assert lines[-1] == "line 4999"
+    assert len(lines) == 60
+
+
+@pytest.mark.parametrize(
+    "noise",
+    ["[1, 2]", '"done"', "{}", '{"Layers": []}', "null", "12", "\\xff\\xfe", '{"done"'],
+)
+def test_native_output_that_looks_like_json_is_no_message(
+    child: Child, tmp_path: Path, noise: str
+) -> None:
+    child.script = f"""
+os.write(1, b'{noise}\\n')
+write(b"engine")
+say(done=True)
+"""
+    assert build(tmp_path).read_bytes() == b"engine"
+
+
+def test_cancelling_kills_the_child_within_a_second_and_leaves_no_file(
+    child: Child, tmp_path: Path
+) -> None:
+    child.script = 'write(b"half"); say(doing="trying kernels"); time.sleep(60)'
+    progress = Progress(cancel_at="trying kernels")
+    with pytest.raises(Cancelled):
+        build(tmp_path, progress)
+    assert time.monotonic() - progress.cancelled_at < 1.0
+    assert not child.is_alive
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_child_that_cannot_be_interrupted_is_killed_too(child: Child, tmp_path: Path) -> None:
+    child.script = """
+import signal
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+signal.signal(signal.SIGINT, signal.SIG_IGN)
+say(doing="deep in native code")
+while True: pass
+"""
+    progress = Progress(cancel_at="deep in native code")
+    with pytest.raises(Cancelled):
+        build(tmp_path, progress)
+    assert time.monotonic() - progress.cancelled_at < 1.0
+    assert not child.is_alive
+
+
+def test_the_environment_reaches_the_child(
+    child: Child, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """ENGINEBAY_TENSORRT chooses the module there too; PYTHONPATH lets it find core."""
+    monkeypatch.setenv("ENGINEBAY_TENSORRT", "tensorrt_lean")
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    child.script = """
+write(json.dumps([os.environ["ENGINEBAY_TENSORRT"], os.environ["PYTHONPATH"]]).encode())
+say(done=True)
+"""
+    module, paths = json.loads(build(tmp_path).read_text())
+    assert module == "tensorrt_lean"
+    assert paths == os.pathsep.join([str(ROOT), "/elsewhere"])
+
+
+# The child as a process
+
+
+def test_native_output_does_not_hide_the_childs_answers(child: Child, tmp_path: Path) -> None:
+    """Native code prints to standard output as it likes, also without ending its line."""
+    child.real(
+        "os.write(1, b'Skipping tactic 0 ... ')",
+        "doing('trying kernels')",
+        "os.write(2, b'half a line')",
+        "print('more')",
+        "open(order['part'], 'wb').write(b'engine')",
+        "os.write(1, b'[progress] 100%')",
+    )
+    progress = Progress()
+    assert build(tmp_path, progress).read_bytes() == b"engine"
+
+
+def test_the_childs_error_arrives_whole(child: Child, tmp_path: Path) -> None:
+    child.real(
+        "os.write(1, b'about to fail: ')",
+        "raise ModelError('onnx-parser', 'It is refused.', 'Export again.', details='node 3')",
+    )
+    with pytest.raises(ModelError, match=r"It is refused\.") as caught:
+        build(tmp_path)
+    assert (caught.value.kind, caught.value.hint) == ("onnx-parser", "Export again.")
+    assert caught.value.details == "node 3"
+
+
+def test_a_mistake_in_the_child_shows_its_traceback_in_the_details(
+    child: Child, tmp_path: Path
+) -> None:
+    child.real("raise KeyError('a mistake of ours')")
+    with pytest.raises(ModelError) as caught:
+        build(tmp_path)
+    assert caught.value.kind == "build-crashed"
+    assert "KeyError: 'a mistake of ours'" in caught.value.details
+
+
+def test_the_child_dies_with_its_parent() -> None:
+    body = "    doing('working'); time.sleep(60)"
+    script = REAL_CHILD.format(root=str(ROOT), body=body)
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    assert process.stdin is not None
+    assert process.stdout is not None
+    with process:
+        process.stdin.write(b"{}\n")
+        process.stdin.flush()
+        assert b"working" in b"".join(process.stdout.readline() for _ in range(2))
+        process.stdin.close()  # as when the parent is gone
+        assert process.wait(timeout=5) == 1
+
+
+# What is written
+
+
+@pytest.mark.parametrize("metadata", [{}, {"task": "detect", "names": "{0: 'café'}", "x": "y"}])
+def test_a_written_engine_reads_back_with_its_metadata(
+    tmp_path: Path, metadata: dict[str, str]
+) -> None:
+    path = tmp_path / "model.engine"
+    write_engine(path, memoryview(simple_plan()), metadata)
+    file = read_model_file(path)
+    assert file.kind == ("ultralytics-engine" if metadata else "tensorrt-plan")
+    assert file.plan is not None
+    assert file.plan.is_complete
+    assert path.read_bytes()[file.plan_offset :] == simple_plan()
+    assert (dict(file.metadata.raw) if file.metadata else {}) == metadata
+    if metadata:
+        assert file.plan_offset == 4 + struct.unpack("<i", path.read_bytes()[:4])[0]

@@ -1,0 +1,566 @@
+"""The commands' contract: what is printed where, what is saved, and the exit status."""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import ml_dtypes
+import numpy as np
+import onnxruntime
+import pytest
+
+from core.cli import COMMANDS, main
+from tests.unit import fake_cuda, fake_tensorrt, onnx_models
+from tests.unit.fake_tensorrt import DataType, plan, simple_plan, tensor
+from tests.unit.sample_files import sample
+
+ROOT = Path(__file__).resolve().parents[2]
+Build = Callable[[Path], Path]
+
+
+def picture(path: Path, color_rgb: tuple[int, int, int] = (255, 0, 0)) -> Path:
+    pixels = np.zeros((12, 16, 3), np.uint8)
+    pixels[:] = color_rgb[::-1]
+    assert cv2.imwrite(str(path), pixels)
+    return path
+
+
+@pytest.fixture
+def ask(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict[str, Any]]]:
+    """Run a command with --json: its exit status, and the one object it printed."""
+
+    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
+        capfd.readouterr()
+        status = main([*map(str, arguments), "--json"])
+        output, errors = capfd.readouterr()
+        assert errors == ""
+        answer = json.loads(output, parse_constant=_not_json)
+        assert isinstance(answer, dict)
+        return status, answer
+
+    return run
+
+
+def _not_json(text: str) -> None:
+    raise AssertionError(f"{text} is not JSON")
+
+
+Ask = Callable[..., tuple[int, dict[str, Any]]]
+
+
+# info
+
+
+def test_info_of_an_onnx_file_has_the_card_and_the_tensor_table(tmp_path: Path, ask: Ask) -> None:
+    path = onnx_models.identity(tmp_path, shape=("n", 3, 8, 8), metadata={"author": "me"})
+    status, answer = ask("info", path)
+    assert status == 0
+    assert answer["file"]["path"] == str(path)
+    assert answer["file"]["kind"] == "onnx"
+    assert answer["file"]["size_bytes"] == path.stat().st_size
+    assert len(answer["file"]["sha256"]) == 64
+    assert answer["plan"] is None
+    assert answer["metadata"] == {"author": "me"}
+    assert answer["onnx"] == {
+        "ir_version": 8,
+        "producer": "enginebay-tests",
+        "opsets": {"": 17},
+    }
+    assert answer["verdict"]["can_run"] is True
+    assert "error" not in answer
+    one, other = answer["tensors"]
+    assert one == {
+        "name": "images",
+        "mode": "input",
+        "dtype": "float32",
+        "shape": [None, 3, 8, 8],
+        "location": "device",
+        "format": "linear",
+        "bytes": None,
+        "profiles": [],
+    }
+    assert (other["name"], other["mode"]) == ("output", "output")
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"", "empty"),
+        (b"some words, no model\n", "unknown"),
+        (b"PK\x03\x04" + bytes(60), "unknown"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 12\n", "git-lfs-pointer"),
+        (simple_plan()[:-3], "truncated-plan"),
+    ],
+)
+def test_info_of_what_is_no_model_is_an_error_with_its_card(
+    tmp_path: Path, ask: Ask, data: bytes, kind: str
+) -> None:
+    path = tmp_path / "model.engine"
+    path.write_bytes(data)
+    status, answer = ask("info", path)
+    assert status == 1
+    assert answer["file"]["kind"] == kind
+    assert answer["tensors"] is None
+    assert answer["verdict"]["can_run"] is False
+    assert answer["verdict"]["reason"] == answer["error"]["kind"] == kind
+    assert answer["error"]["message"]
+    assert answer["error"]["hint"]
+
+
+def test_info_of_an_engine_needs_no_gpu(
+    tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The file is whole: what this machine lacks is a verdict, not an error."""
+    path = tmp_path / "model.engine"
+    path.write_bytes(simple_plan())
+    monkeypatch.setattr("pynvml.nvmlInit", _no_driver)
+    status, answer = ask("info", path)
+    assert status == 0
+    assert answer["file"]["kind"] == "tensorrt-plan"
+    assert answer["plan"]["tensorrt_version"] == "10.3.0.26"
+    assert answer["plan"]["sections"] == ["ENGN"]
+    assert answer["plan"]["complete"] is True
+    assert answer["plan"]["embeds_native_code"] is False
+    assert answer["verdict"]["can_run"] is False
+    assert answer["verdict"]["reason"] == "no-driver"
+    assert answer["tensors"] is None
+
+
+def _no_driver() -> None:
+    import pynvml
+
+    raise pynvml.NVMLError(pynvml.NVML_ERROR_LIBRARY_NOT_FOUND)
+
+
+@pytest.fixture
+def gpu_machine(monkeypatch: pytest.MonkeyPatch) -> fake_tensorrt.FakeTensorRT:
+    gpu = fake_cuda.install(monkeypatch)
+    fake_tensorrt.install_driver(monkeypatch)
+    return fake_tensorrt.install(monkeypatch, gpu, {"tensorrt": "10.3.0"})["tensorrt"]
+
+
+def test_info_of_an_engine_on_a_gpu_has_profiles_and_odd_types(
+    tmp_path: Path, ask: Ask, gpu_machine: fake_tensorrt.FakeTensorRT
+) -> None:
+    profiles = [[[1, 3, 8, 8], [2, 3, 8, 8], [4, 3, 8, 8]]]
+    path = tmp_path / "model.engine"
+    path.write_bytes(
+        plan(
+            [
+                tensor("images", "input", (-1, 3, 8, 8), profiles=profiles),
+                tensor("packed", "output", (1, 5), DataType.INT4),
+            ]
+        )
+    )
+    status, answer = ask("info", path)
+    assert status == 0
+    assert answer["verdict"]["can_run"] is True
+    assert "TensorRT 10.3.0" in answer["verdict"]["message"]
+    images, packed = answer["tensors"]
+    assert images["shape"] == [None, 3, 8, 8]
+    assert images["profiles"] == [{"min": [1, 3, 8, 8], "opt": [2, 3, 8, 8], "max": [4, 3, 8, 8]}]
+    assert (packed["dtype"], packed["bytes"]) == ("int4", 3)
+
+
+def test_info_of_an_engine_with_native_code_does_not_open_it(
+    tmp_path: Path, ask: Ask, gpu_machine: fake_tensorrt.FakeTensorRT
+) -> None:
+    path = tmp_path / "model.engine"
+    path.write_bytes(simple_plan(native_code=True))
+    status, answer = ask("info", path)
+    assert (status, answer["verdict"]["can_run"]) == (0, None)
+    assert answer["verdict"]["reason"] == "needs-consent"
+    assert answer["tensors"] is None
+    assert gpu_machine.plans == []
+    status, answer = ask("info", path, "--allow-native-code")
+    assert (status, answer["verdict"]["can_run"]) == (0, True)
+    assert len(answer["tensors"]) == 2
+
+
+def test_an_engine_that_is_refused_here_has_a_card_with_the_reason(
+    tmp_path: Path, ask: Ask, gpu_machine: fake_tensorrt.FakeTensorRT
+) -> None:
+    gpu_machine.log_on["deserialize_cuda_engine"] = [(1, "Version tag does not match")]
+    path = tmp_path / "model.engine"
+    path.write_bytes(simple_plan())
+    status, answer = ask("info", path)
+    assert status == 0
+    assert answer["verdict"]["can_run"] is False
+    assert "Version tag does not match" in answer["verdict"]["message"]
+    status, answer = ask("run", path, "--random")
+    assert status == 1
+    assert answer["error"]["kind"] == "tensorrt"
+
+
+# run
+
+
+def test_run_prints_one_object_with_predictions_and_timings(tmp_path: Path, ask: Ask) -> None:
+    model, image = onnx_models.classifier(tmp_path), picture(tmp_path / "red.png")
+    status, answer = ask("run", model, image)
+    assert status == 0
+    assert answer["model"] == str(model)
+    assert answer["runtime"].startswith("ONNX Runtime")
+    assert answer["recipe"]["size_wh"] == [8, 8]
+    assert answer["recipe"]["shape"] == [1, 3, 8, 8]
+    [entry] = answer["images"]
+    assert entry["path"] == str(image)
+    assert entry["task"] == "classify"
+    assert entry["evidence"]
+    assert entry["warnings"] == []
+    best = entry["predictions"][0]
+    assert (best["class_id"], best["label"]) == (0, "0")
+    assert best["score"] > 0.99
+    assert set(entry["timing_ms"]) == {
+        "read", "preprocess", "host_to_device", "compute", "device_to_host", "postprocess", "total"
+    }  # fmt: skip
+
+
+def test_boxes_are_labelled_best_first_in_picture_pixels(tmp_path: Path, ask: Ask) -> None:
+    metadata = {"task": "detect", "names": "['cat', 'dog']", "imgsz": "[64, 64]"}
+    head = onnx_models.detector_head([[32, 32, 32, 24], [16, 32, 8, 8]], [1, 0], [0.5, 0.75])
+    model = onnx_models.constant_output(tmp_path, {"output0": head}, metadata=metadata)
+    status, answer = ask("run", model, picture(tmp_path / "a.png"))  # 16 x 12: scaled by 4
+    assert status == 0
+    assert answer["images"][0]["predictions"] == [
+        {"label": "cat", "class_id": 0, "score": 0.75, "box": [3.0, 5.0, 5.0, 7.0]},
+        {"label": "dog", "class_id": 1, "score": 0.5, "box": [4.0, 3.0, 12.0, 9.0]},
+    ]
+
+
+def test_saved_outputs_are_bit_for_bit_a_plain_run_on_the_saved_inputs(
+    tmp_path: Path, ask: Ask
+) -> None:
+    model, folder = onnx_models.two_outputs(tmp_path), tmp_path / "new" / "folder"
+    image = picture(tmp_path / "my picture.png", (200, 100, 50))
+    status, _ = ask("run", model, image, "--save", folder)
+    assert status == 0
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "my-picture.inputs.npz",
+        "my-picture.npz",
+        "my-picture.png",
+    ]
+    session = onnxruntime.InferenceSession(str(model), providers=["CPUExecutionProvider"])
+    with (
+        np.load(folder / "my-picture.inputs.npz", allow_pickle=False) as inputs,
+        np.load(folder / "my-picture.npz", allow_pickle=False) as outputs,
+    ):
+        assert list(inputs) == ["images"]
+        assert list(outputs) == ["doubled", "halved"]
+        expected = session.run(list(outputs), dict(inputs))
+        for name, array in zip(outputs, expected, strict=True):
+            assert outputs[name].dtype == array.dtype
+            assert outputs[name].tobytes() == array.tobytes()
+    overlay = cv2.imread(str(folder / "my-picture.png"))
+    assert overlay is not None
+    assert overlay.shape == (12, 16, 3)
+
+
+def test_pictures_of_one_name_are_saved_under_different_ones(tmp_path: Path, ask: Ask) -> None:
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+    red, blue = picture(tmp_path / "a" / "x.png"), picture(tmp_path / "b" / "x.png", (0, 0, 255))
+    odd = picture(tmp_path / "b" / "x.inputs.png", (0, 255, 0))
+    folder = tmp_path / "out"
+    status, answer = ask("run", onnx_models.classifier(tmp_path), red, blue, odd, "--save", folder)
+    assert status == 0
+    assert [entry["path"] for entry in answer["images"]] == [str(red), str(blue), str(odd)]
+    saved = {path.name: path for path in folder.glob("*.npz")}
+    best = {}
+    for name, path in saved.items():
+        with np.load(path) as arrays:
+            best[name] = {
+                key: int(array.reshape(3, -1).mean(1).argmax()) for key, array in arrays.items()
+            }
+    assert best == {
+        "x.npz": {"logits": 0},
+        "x.inputs.npz": {"images": 0},
+        "x-2.npz": {"logits": 2},
+        "x-2.inputs.npz": {"images": 2},
+        "x.inputs-2.npz": {"logits": 1},
+        "x.inputs-2.inputs.npz": {"images": 1},
+    }  # fmt: skip
+
+
+def test_saving_beside_the_pictures_overwrites_none_of_them(tmp_path: Path, ask: Ask) -> None:
+    model = onnx_models.classifier(tmp_path)
+    one, two = picture(tmp_path / "one.png"), picture(tmp_path / "two.png", (0, 255, 0))
+    before = one.read_bytes(), two.read_bytes()
+    status, _ = ask("run", model, one, two, "--save", tmp_path)
+    assert status == 0
+    assert (one.read_bytes(), two.read_bytes()) == before
+    assert (tmp_path / "one.overlay.png").exists()
+    assert (tmp_path / "one.npz").exists()
+
+
+@pytest.mark.parametrize("name", ["file", "allow_pickle", "/model.24/Sigmoid_output_0", "a b"])
+def test_any_tensor_name_can_be_saved(tmp_path: Path, ask: Ask, name: str) -> None:
+    model = onnx_models.identity(tmp_path, output_name=name)
+    status, _ = ask("run", model, picture(tmp_path / "a.png"), "--save", tmp_path / "out")
+    assert status == 0
+    with np.load(tmp_path / "out" / "a.npz") as outputs:
+        assert list(outputs) == [name]
+
+
+def test_types_that_numpy_cannot_keep_are_saved_as_what_it_can(
+    tmp_path: Path, ask: Ask, gpu_machine: fake_tensorrt.FakeTensorRT
+) -> None:
+    engine, folder = tmp_path / "bf16.engine", tmp_path / "out"
+    tensors = [
+        tensor("x", "input", (1, 3, 8, 8), DataType.BF16),
+        tensor("y", "output", (1, 3, 8, 8), DataType.BF16),
+    ]
+    engine.write_bytes(plan(tensors))
+    assert ask("run", engine, picture(tmp_path / "a.png"), "--save", folder)[0] == 0
+    with np.load(folder / "a.npz", allow_pickle=False) as outputs:
+        assert outputs["y"].dtype == np.float32
+        assert outputs["y"].max() == np.float32(ml_dtypes.bfloat16(2.0))
+    for build in (onnx_models.string_output, onnx_models.sequence_output):
+        assert ask("run", build(tmp_path), picture(tmp_path / "b.png"), "--save", folder)[0] == 0
+    with np.load(folder / "b.npz", allow_pickle=False) as outputs:
+        assert outputs["parts"].shape == (2,)
+
+
+def test_one_bad_picture_leaves_the_others_and_exit_status_1(tmp_path: Path, ask: Ask) -> None:
+    good = [picture(tmp_path / "a.png"), picture(tmp_path / "c.png", (0, 0, 255))]
+    bad = tmp_path / "b.png"
+    bad.write_bytes(b"no picture at all")
+    missing = tmp_path / "missing.png"
+    model = onnx_models.classifier(tmp_path)
+    status, answer = ask("run", model, good[0], bad, missing, good[1], "--save", tmp_path / "out")
+    assert status == 1
+    first, second, third, fourth = answer["images"]
+    assert first["predictions"][0]["class_id"] == 0
+    assert fourth["predictions"][0]["class_id"] == 2
+    assert (second["path"], second["error"]["kind"]) == (str(bad), "not-an-image")
+    assert (third["path"], third["error"]["kind"]) == (str(missing), "not-found")
+    assert answer["error"] == second["error"]
+    assert {path.name for path in (tmp_path / "out").glob("?.npz")} == {"a.npz", "c.npz"}
+
+
+def test_random_input_needs_no_picture(tmp_path: Path, ask: Ask) -> None:
+    model, folder = onnx_models.two_inputs(tmp_path), tmp_path / "out"
+    status, answer = ask("run", model, "--random", "--save", folder)
+    assert status == 0
+    assert answer["recipe"] is None
+    [entry] = answer["images"]
+    assert (entry["path"], entry["task"]) == ("random input", "tensors")
+    assert entry["timing_ms"]["read"] is None
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "random-input.inputs.npz",
+        "random-input.npz",
+    ]
+
+
+def test_nan_in_the_outputs_is_json_and_a_warning(tmp_path: Path, ask: Ask) -> None:
+    status, answer = ask("run", onnx_models.nan_output(tmp_path), "--random")
+    assert status == 0
+    [entry] = answer["images"]
+    assert entry["predictions"][0]["mean"] is None
+    assert entry["predictions"][0]["nan"] == 192
+    assert "NaN" in entry["warnings"][0]
+
+
+def test_infinite_and_huge_outputs_are_json(tmp_path: Path, ask: Ask) -> None:
+    values = np.array([[[np.inf, -np.inf, 3e38], [3e38, 3e38, np.nan]]], np.float32)
+    model = onnx_models.constant_output(tmp_path, {"out": values})
+    status, answer = ask("run", model, picture(tmp_path / "a.png"))
+    assert status == 0
+    [found] = answer["images"][0]["predictions"]
+    assert (found["nan"], found["inf"]) == (1, 2)
+    assert found["mean"] == pytest.approx(3e38, rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("build", "kind"),
+    [
+        (onnx_models.no_image_input, "no-image-input"),
+        (onnx_models.two_inputs, "several-inputs"),
+        (onnx_models.unknown_operator, "unsupported-operator"),
+        (onnx_models.external_data_missing, "external-data"),
+        (onnx_models.from_the_future, "onnx-version"),
+        (lambda folder: folder / "nothing.onnx", "not-found"),
+        (lambda folder: folder, "folder"),
+    ],
+)
+def test_a_model_that_cannot_take_the_picture_is_one_clear_error(
+    tmp_path: Path, ask: Ask, build: Build, kind: str
+) -> None:
+    status, answer = ask("run", build(tmp_path), picture(tmp_path / "a.png"))
+    assert status == 1
+    assert answer["error"]["kind"] == kind
+    assert answer["error"]["message"]
+    assert answer["error"]["hint"]
+    assert "images" not in answer
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_not_a_crash(tmp_path: Path, ask: Ask) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    model = onnx_models.classifier(tmp_path)
+    status, answer = ask("run", model, "--random", "--save", tmp_path / "file" / "out")
+    assert status == 1
+    assert answer["error"]["kind"] == "cannot-save"
+
+
+# doctor, and text for people
+
+
+def test_doctor_tells_what_is_here(ask: Ask) -> None:
+    status, answer = ask("doctor")
+    assert status == 0
+    assert answer["python"]["version"] == ".".join(map(str, sys.version_info[:3]))
+    assert answer["packages"]["onnxruntime"]["version"] == onnxruntime.__version__
+    assert answer["packages"]["numpy"]["version"] == np.__version__
+    assert answer["engines_run_here"] == (answer["problem"] is None)
+
+
+def test_without_json_the_answer_is_text_and_the_error_goes_to_standard_error(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, image = onnx_models.classifier(tmp_path), picture(tmp_path / "red.png")
+    assert main(["info", str(model)]) == 0
+    assert "ONNX model" in capsys.readouterr().out
+    assert main(["run", str(model), str(image), str(tmp_path / "none.png")]) == 1
+    captured = capsys.readouterr()
+    assert "1.000  0" in captured.out
+    assert captured.err.startswith("enginebay: There is no file")
+    assert "Check the path" in captured.err
+    assert main(["doctor"]) == 0
+    assert "onnxruntime" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["run"],
+        ["run", "model.onnx"],
+        ["run", "model.onnx", "--save", "folder"],
+        ["info"],
+        ["info", "one", "two"],
+        ["doctor", "now"],
+        ["frobnicate"],
+        ["info", "model.onnx", "--colour"],
+    ],
+)
+def test_wrong_usage_is_exit_status_2_with_words_on_standard_error(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "usage: enginebay" in captured.err
+
+
+# As a process: exit status, streams, nothing but JSON on standard output
+
+
+def enginebay(
+    arguments: Sequence[str | Path], **environment: str
+) -> subprocess.CompletedProcess[bytes]:
+    """Run the program as users do."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "gui", *map(os.fspath, arguments)],
+        cwd=ROOT,
+        capture_output=True,
+        check=False,
+        env=os.environ | environment,
+        timeout=60,
+    )
+
+
+def test_the_process_ends_with_0_1_and_2(tmp_path: Path) -> None:
+    model, image = onnx_models.classifier(tmp_path), picture(tmp_path / "red.png")
+    good = enginebay(["run", model, image, "--json"])
+    assert (good.returncode, good.stderr) == (0, b"")
+    assert json.loads(good.stdout)["images"][0]["task"] == "classify"
+    bad = enginebay(["info", tmp_path / "none.onnx", "--json"])
+    assert (bad.returncode, bad.stderr) == (1, b"")
+    assert json.loads(bad.stdout)["error"]["kind"] == "not-found"
+    wrong = enginebay(["run", model])
+    assert (wrong.returncode, wrong.stdout) == (2, b"")
+    assert b"Traceback" not in wrong.stderr
+
+
+def test_metadata_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
+    text = b'{"task": "detect", "names": {"0": "\xc3\xa9\\ud800"}, "imgsz": [8, 8], "x": NaN}'
+    path = tmp_path / "model.engine"
+    path.write_bytes(struct.pack("<i", len(text)) + text + simple_plan())
+    for more in ([], ["--json"]):
+        done = enginebay(["info", path, *more], PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"\\ud800" in done.stdout
+
+
+def test_every_command_has_help() -> None:
+    for command in COMMANDS:
+        done = enginebay([command, "--help"])
+        assert (done.returncode, done.stderr) == (0, b"")
+        assert b"--json" in done.stdout
+
+
+# Real files
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("models/custom_op_noisy_relu.onnx", "unsupported-operator"),
+        ("models/polygraphy_ext_weights.onnx", "external-data"),
+        ("models/git_lfs_pointer.onnx", "git-lfs-pointer"),
+        ("models/empty_0bytes.onnx", "empty"),
+        ("engines/git_lfs_pointer.engine", "git-lfs-pointer"),
+        ("engines/trt8.6.1.6_sm89.head", "truncated-plan"),
+        ("images/fastestdet_1.jpg", "unknown"),
+        ("README.md", "unknown"),
+    ],
+)
+@pytest.mark.parametrize("command", ["info", "run"])
+def test_every_bad_sample_is_exit_status_1_and_one_clear_error(
+    command: str, name: str, kind: str, ask: Ask
+) -> None:
+    arguments = [sample("images/digit_8_trtcn.png")] if command == "run" else []
+    status, answer = ask(command, sample(name), *arguments)
+    assert status == 1
+    assert answer["error"]["kind"] == kind
+    assert answer["error"]["message"]
+    assert answer["error"]["hint"]
+
+
+def test_the_mnist_sample_sees_an_eight(ask: Ask) -> None:
+    image = sample("images/digit_8_trtcn.png")
+    status, answer = ask("run", sample("models/mnist_cntk.onnx"), image)
+    assert status == 0
+    assert answer["images"][0]["task"] == "classify"
+    best = answer["images"][0]["predictions"][0]
+    assert best["class_id"] == 8
+    assert best["score"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("model", "outputs"),
+    [
+        ("yolox_nano_coco80_416", {"output": [1, 3549, 85]}),
+        ("ultraface_RFB-320", {"scores": [1, 4420, 2], "boxes": [1, 4420, 4]}),
+        ("road_segmentation_adas_0001", {"tf.identity": [1, 512, 896, 4]}),
+    ],
+)
+def test_models_in_other_layouts_are_shown_as_tensors(
+    model: str, outputs: dict[str, list[int]], ask: Ask
+) -> None:
+    image = sample("images/trtcn_dog.png")
+    status, answer = ask("run", sample(f"models/{model}.onnx"), image)
+    assert status == 0
+    [entry] = answer["images"]
+    assert entry["task"] == "tensors"
+    assert {one["name"]: one["shape"] for one in entry["predictions"]} == outputs

@@ -1,0 +1,424 @@
+"""What outputs are taken for, and how they are read: tensors worked out by hand."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from core.modelfile.metadata import Metadata
+from core.predictions import ClassScore, Detection, OutputImage, TensorSummary
+from core.recipes import Placement, Recipe, prepare
+from core.tasks import Decoded, Reading, decode, guess_task
+from core.tensors import Shape
+from tests.unit.onnx_models import detector_head
+
+NETWORK = (64, 64)
+READING = Reading(picture_wh=NETWORK, network_wh=NETWORK)
+CELLS = 84  # 8*8 + 4*4 + 2*2
+Box = tuple[float, float, float, float]
+
+
+def detections(decoded: Decoded) -> list[Detection]:
+    assert decoded.guess.task == "detect"
+    found = [one for one in decoded.predictions if isinstance(one, Detection)]
+    assert len(found) == len(decoded.predictions)
+    return found
+
+
+def to_cxcywh(box: np.ndarray) -> list[float]:
+    x1, y1, x2, y2 = (float(value) for value in box)
+    return [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1]
+
+
+# Detection, raw grid
+
+
+@pytest.mark.parametrize("picture_wh", [(200, 100), (100, 200), (64, 64), (31, 7), (1999, 1501)])
+def test_boxes_put_into_the_grid_come_back_in_picture_pixels(picture_wh: tuple[int, int]) -> None:
+    width, height = picture_wh
+    recipe = Recipe(input="images", layout="NCHW", size_wh=NETWORK, resize="letterbox")
+    placement = prepare(np.zeros((height, width, 3), np.uint8), recipe).placement
+    # By hand: the longer side fills 64, the shorter is centred.
+    ratio = 64 / max(width, height)
+    offset = np.array([(64 - width * ratio) / 2, (64 - height * ratio) / 2] * 2)
+    wanted = np.array([
+        [0.25 * width, 0.2 * height, 0.75 * width, 0.8 * height],
+        [0, 0, 0.5 * width, 0.5 * height],
+    ])  # fmt: skip
+    head = detector_head(
+        [to_cxcywh(box * ratio + offset) for box in wanted], class_ids=[1, 0], scores=[0.6, 0.9]
+    )
+    reading = replace(READING, picture_wh=picture_wh, placement=placement)
+    found = detections(decode({"output0": head}, reading))
+    assert [(one.class_id, round(one.score, 6)) for one in found] == [(0, 0.9), (1, 0.6)]
+    tolerance = max(1.0, 1.0 / ratio)  # one pixel of the network, where that is larger
+    np.testing.assert_allclose([one.box for one in found], wanted[[1, 0]], atol=tolerance)
+
+
+SAME = [32.0, 32.0, 20.0, 20.0]
+NEAR = [33.0, 32.0, 20.0, 20.0]  # overlaps SAME by 380 of 420: IoU 0.905
+HALF = [42.0, 32.0, 20.0, 20.0]  # overlaps SAME by 200 of 600: IoU 0.333
+FAR = [10.0, 10.0, 8.0, 8.0]
+
+
+@pytest.mark.parametrize(
+    ("boxes", "classes", "scores", "kept"),
+    [
+        ([SAME, NEAR], [0, 0], [0.8, 0.9], [0.9]),
+        ([SAME, NEAR], [0, 1], [0.8, 0.9], [0.9, 0.8]),
+        ([SAME, HALF], [0, 0], [0.8, 0.9], [0.9, 0.8]),
+        ([SAME, FAR, NEAR], [0, 0, 0], [0.7, 0.8, 0.9], [0.9, 0.8]),
+        ([SAME, FAR], [0, 0], [0.2, 0.3], [0.3]),
+        ([SAME], [0], [0.0], []),
+    ],
+    ids=["same class", "other class", "little overlap", "three", "below threshold", "none"],
+)
+def test_overlapping_boxes_of_a_class_leave_the_best(
+    boxes: list[list[float]], classes: list[int], scores: list[float], kept: list[float]
+) -> None:
+    found = detections(decode({"output0": detector_head(boxes, classes, scores)}, READING))
+    assert [round(one.score, 6) for one in found] == kept
+
+
+def test_boxes_half_outside_the_picture_are_not_taken_for_another_classs() -> None:
+    head = detector_head([[49, 49, 30, 30], [-14, -14, 30, 30]], [0, 1], [0.9, 0.8])
+    found = detections(decode({"output0": head}, READING))
+    assert [one.box for one in found] == [(34.0, 34.0, 64.0, 64.0), (0.0, 0.0, 1.0, 1.0)]
+
+
+def test_thresholds_and_the_number_of_boxes_are_the_readings() -> None:
+    head = detector_head([SAME, HALF, FAR], [0, 0, 0], [0.9, 0.8, 0.1])
+    for change, kept in (
+        ({"score_threshold": 0.05}, [0.9, 0.8, 0.1]),
+        ({"iou_threshold": 0.3}, [0.9]),
+        ({"max_detections": 1}, [0.9]),
+    ):
+        found = detections(decode({"output0": head}, replace(READING, **change)))
+        assert [round(one.score, 6) for one in found] == kept
+
+
+def test_classes_are_named_by_the_metadata_and_by_number_without() -> None:
+    head = detector_head([SAME, FAR], [1, 0], [0.9, 0.8])
+    named = replace(READING, metadata=Metadata(names=("cat", "dog")))
+    assert [one.label for one in detections(decode({"output0": head}, named))] == ["dog", "cat"]
+    assert [one.label for one in detections(decode({"output0": head}, READING))] == ["1", "0"]
+
+
+def test_boxes_are_clipped_to_the_picture_and_those_outside_are_dropped() -> None:
+    head = detector_head([[0, 0, 40, 40], [-20, -20, 10, 10]], [0, 1], [0.9, 0.8])
+    [found] = detections(decode({"output0": head}, READING))
+    assert found.box == (0.0, 0.0, 20.0, 20.0)
+
+
+@pytest.mark.parametrize(
+    ("network_wh", "shape"),
+    [
+        ((640, 640), (1, 84, 8400)),
+        ((640, 640), (1, 5, 8400)),
+        ((640, 384), (1, 84, 5040)),
+        ((640, 640), (1, 84, 34000)),  # P2 to P5
+        ((1280, 1280), (1, 84, 34000)),  # P3 to P6
+        ((640, 640), (None, 84, 8400)),
+    ],
+)
+def test_a_column_for_each_cell_is_a_detectors_grid(
+    network_wh: tuple[int, int], shape: Shape
+) -> None:
+    guess = guess_task([("output0", shape)], Reading(network_wh=network_wh))
+    assert guess.task == "detect"
+    assert f"(1, 4 + {(shape[1] or 0) - 4}, {shape[2]})" in guess.evidence
+
+
+def test_metadata_makes_a_detector_of_a_grid_with_unknown_cells() -> None:
+    reading = Reading(network_wh=(640, 640), metadata=Metadata(task="detect", names=("a", "b")))
+    guess = guess_task([("output0", (None, 6, None))], reading)
+    assert guess.task == "detect"
+    assert guess.evidence.startswith("metadata says detect")
+
+
+# Detection, finished boxes
+
+
+def end_to_end(*rows: list[float], count: int = 300) -> np.ndarray:
+    output = np.zeros((1, count, 6), np.float32)
+    output[0, : len(rows)] = rows
+    return output
+
+
+def test_finished_boxes_are_read_without_another_suppression() -> None:
+    output = end_to_end([10, 12, 30, 32, 0.5, 1], [10, 12, 30, 32, 0.75, 1], [1, 2, 3, 4, 0.1, 0])
+    reading = replace(
+        READING, picture_wh=(128, 128), placement=Placement(0.5, 0.5, 0, 0),
+        metadata=Metadata(names=("cat", "dog")),
+    )  # fmt: skip
+    found = detections(decode({"output0": output}, reading))
+    assert found == [
+        Detection("dog", 1, 0.75, (20.0, 24.0, 60.0, 64.0)),
+        Detection("dog", 1, 0.5, (20.0, 24.0, 60.0, 64.0)),
+    ]
+
+
+@pytest.mark.parametrize("count", [50, 100, 300, 1000])
+def test_a_few_hundred_rows_of_six_are_finished_boxes(count: int) -> None:
+    assert guess_task([("output0", (1, count, 6))], READING).task == "detect"
+
+
+# Detection: values that are none
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        detector_head([SAME], [0], [7.5]),
+        detector_head([SAME], [0], [-0.5]) - np.float32(0.5),
+        end_to_end([1, 2, 3, 4, 12.0, 0]),
+        end_to_end([1, 2, 3, 4, 0.9, 0.5]),
+        end_to_end([1, 2, 3, 4, 0.9, -1]),
+    ],
+    ids=["score above 1", "score below 0", "finished: score", "half a class", "negative class"],
+)
+def test_values_that_contradict_the_shape_are_shown_as_tensors_with_a_warning(
+    output: np.ndarray,
+) -> None:
+    decoded = decode({"output0": output}, READING)
+    assert decoded.guess.task == "tensors"
+    assert "contradict detect" in decoded.guess.evidence
+    [warning] = decoded.warnings
+    assert "not its values" in warning
+    [summary] = decoded.predictions
+    assert isinstance(summary, TensorSummary)
+    assert summary.shape == output.shape
+
+
+def test_a_pose_head_without_metadata_is_not_taken_for_many_classes() -> None:
+    """(1, 4 + 1 + 17 * 3, cells) has a grid's shape; its keypoints are pixels, not scores."""
+    head = detector_head([SAME], [0], [0.9], classes=52)
+    head[0, 5:, 0] = np.linspace(10, 60, 51)
+    assert decode({"output0": head}, READING).guess.task == "tensors"
+
+
+def test_nan_scores_find_nothing_and_hide_nothing_else() -> None:
+    head = detector_head([SAME, FAR], [0, 1], [0.9, 0.8])
+    head[0, 4:, 1] = np.nan
+    [found] = detections(decode({"output0": head}, READING))
+    assert found.class_id == 0
+    assert detections(decode({"output0": np.full_like(head, np.nan)}, READING)) == []
+
+
+@pytest.mark.parametrize("column", [0, 4, 5])
+def test_a_finished_box_with_nan_in_it_is_none(column: int) -> None:
+    broken = [1.0, 2.0, 30.0, 40.0, 0.9, 1.0]
+    broken[column] = np.nan
+    output = end_to_end(broken, [5, 5, 20, 20, 0.8, 0])
+    [found] = detections(decode({"output0": output}, READING))
+    assert found.box == (5.0, 5.0, 20.0, 20.0)
+
+
+# Classification
+
+
+def classes(decoded: Decoded) -> list[tuple[int, float]]:
+    assert decoded.guess.task == "classify"
+    return [(one.class_id, one.score) for one in decoded.predictions if isinstance(one, ClassScore)]
+
+
+@pytest.mark.parametrize("shape", [(1, 3), (1, 3, 1, 1)])
+def test_logits_go_through_softmax(shape: tuple[int, ...]) -> None:
+    # e^0 : e^1 : e^2 = 1 : 2.71828 : 7.38906, in all 11.10734
+    logits = np.array([1.0, 0.0, 2.0], np.float32).reshape(shape)
+    found = classes(decode({"logits": logits}, READING))
+    assert [class_id for class_id, _ in found] == [2, 0, 1]
+    expected = [7.38906 / 11.10734, 2.71828 / 11.10734, 1 / 11.10734]
+    np.testing.assert_allclose([score for _, score in found], expected, atol=1e-5)
+
+
+def test_probabilities_stay_as_they_are() -> None:
+    values = np.array([[0.125, 0.5, 0.375]], np.float32)
+    assert classes(decode({"p": values}, READING)) == [(1, 0.5), (2, 0.375), (0, 0.125)]
+
+
+def test_huge_logits_do_not_overflow() -> None:
+    values = np.array([[-1000.0, 1000.0, 999.0]], np.float32)
+    found = classes(decode({"logits": values}, READING))
+    np.testing.assert_allclose([score for _, score in found], [0.731059, 0.268941, 0], atol=1e-6)
+
+
+def test_scores_are_named_only_where_every_class_has_a_name() -> None:
+    values = np.array([[0.0, 1.0]], np.float32)
+    for names, labels in ((("no", "yes"), ["yes", "no"]), (("no", "yes", "maybe"), ["1", "0"])):
+        reading = replace(READING, metadata=Metadata(names=names))
+        decoded = decode({"logits": values}, reading)
+        assert [getattr(one, "label", None) for one in decoded.predictions] == labels
+
+
+def test_only_the_best_few_classes_are_told() -> None:
+    values = np.arange(1000, dtype=np.float32)[None]
+    found = classes(decode({"logits": values}, READING))
+    assert [class_id for class_id, _ in found] == [999, 998, 997, 996, 995]
+    assert len(classes(decode({"logits": values}, replace(READING, top_k=2)))) == 2
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_scores_that_are_no_numbers_rank_nothing(bad: float) -> None:
+    values = np.array([[0.0, bad, 2.0]], np.float32)
+    assert classes(decode({"logits": values}, READING)) == []
+
+
+def test_whole_numbers_are_scores_too() -> None:
+    values = np.array([[0, 5, 1]], np.int8)
+    assert classes(decode({"logits": values}, READING))[0][0] == 1
+
+
+# Pictures
+
+
+@pytest.mark.parametrize(
+    ("values", "dtype", "expected", "note"),
+    [
+        ([0.0, 0.5, 1.0], "float32", [0, 128, 255], "0..1 shown as 0..255"),
+        ([-0.05, 0.5, 1.05], "float32", [0, 128, 255], "0..1 shown as 0..255"),
+        ([-1.0, 0.0, 1.0], "float32", [0, 128, 255], "-1..1 shown as 0..255"),
+        ([0.0, 100.4, 255.0], "float32", [0, 100, 255], "clamped to 0..255"),
+        ([-20.0, 100.0, 300.0], "float32", [0, 100, 255], "clamped to 0..255"),
+        ([-1000.0, 0.0, 1000.0], "float32", [0, 128, 255], "-1000..1000 fitted to 0..255"),
+        ([0.0, 1.0, 2.0], "float32", [0, 128, 255], "0..2 fitted to 0..255"),
+        ([7, 100, 200], "uint8", [7, 100, 200], "bytes as they are"),
+        ([0.0, np.nan, 1.0], "float32", [0, 0, 255], "0..1 shown as 0..255"),
+        ([0.0, np.inf, 1.0], "float32", [0, 255, 255], "0..1 shown as 0..255"),
+        ([0.0, -np.inf, 1.0], "float32", [0, 0, 255], "0..1 shown as 0..255"),
+    ],
+)
+def test_values_become_colours_by_their_range(
+    values: list[float], dtype: str, expected: list[int], note: str
+) -> None:
+    output = np.zeros((1, 3, 64, 64), dtype)
+    output[0, :, :, :] = np.resize(np.array(values, dtype), 64)
+    decoded = decode({"out": output}, READING)
+    assert decoded.guess.task == "image"
+    [picture] = decoded.predictions
+    assert isinstance(picture, OutputImage)
+    assert picture.pixels.dtype == np.uint8
+    assert picture.pixels.shape == (64, 64, 3)
+    assert picture.pixels[0, :3, 0].tolist() == expected
+    assert picture.note == note
+
+
+@pytest.mark.parametrize(
+    ("shape", "channels", "expected"),
+    [
+        ((1, 3, 64, 64), 3, (64, 64, 3)),
+        ((1, 64, 64, 3), 3, (64, 64, 3)),
+        ((3, 128, 128), 3, (128, 128, 3)),
+        ((1, 3, 256, 256), 3, (256, 256, 3)),
+        ((1, 3, 32, 32), 3, (32, 32, 3)),
+        ((1, 1, 64, 64), 1, (64, 64, 3)),
+    ],
+)
+def test_a_picture_like_the_input_is_a_picture(
+    shape: tuple[int, ...], channels: int, expected: tuple[int, ...]
+) -> None:
+    output = np.zeros(shape, np.float32)
+    decoded = decode({"out": output}, replace(READING, channels=channels))
+    [picture] = decoded.predictions
+    assert isinstance(picture, OutputImage)
+    assert picture.pixels.shape == expected
+
+
+def test_the_channels_of_a_picture_keep_their_order_in_both_layouts() -> None:
+    output = np.zeros((1, 3, 64, 64), np.float32)
+    output[0, 0] = 1.0
+    for array in (output, output.transpose(0, 2, 3, 1)):
+        [picture] = decode({"out": array}, READING).predictions
+        assert isinstance(picture, OutputImage)
+        assert picture.pixels[5, 5].tolist() == [255, 0, 0]
+
+
+def test_a_picture_of_nothing_but_nan_is_none() -> None:
+    output = np.full((1, 3, 64, 64), np.nan, np.float32)
+    decoded = decode({"out": output}, READING)
+    assert (decoded.guess.task, decoded.predictions) == ("image", ())
+
+
+# What must not be claimed
+
+
+@pytest.mark.parametrize(
+    ("outputs", "network_wh", "metadata"),
+    [
+        ({"output": (1, 3549, 85)}, (416, 416), None),  # YOLOX: raw, objectness, transposed
+        ({"output": (1, 25200, 85)}, (640, 640), None),  # YOLOv5
+        ({"output": (1, 8400, 84)}, (640, 640), None),
+        ({"scores": (1, 4420, 2), "boxes": (1, 4420, 4)}, (320, 240), None),  # Ultraface
+        ({"output0": (1, 116, 8400), "output1": (1, 32, 160, 160)}, (640, 640), None),
+        ({"map": (1, 512, 896, 4)}, (896, 512), None),
+        ({"map": (1, 21, 64, 64)}, NETWORK, None),
+        ({"depth": (1, 1, 64, 64)}, NETWORK, None),  # one channel from three
+        ({"out": (1, 3, 64, 32)}, NETWORK, None),  # another shape than the input's
+        ({"out": (1, 3, 640, 640)}, NETWORK, None),  # ten times the input
+        ({"embedding": (1, 512, 7, 7)}, (224, 224), None),
+        ({"score": (1, 1)}, NETWORK, None),
+        ({"words": (1, 77, 512)}, NETWORK, None),
+        ({"rows": (1, 20, 6)}, NETWORK, None),  # too few rows for a detector's end
+        ({"rows": (1, 5000, 6)}, NETWORK, None),
+        ({"output0": (1, 4, CELLS)}, NETWORK, None),  # boxes without classes
+        ({"output0": (1, 84, 8400)}, (640, 640), Metadata(names=("a", "b"))),
+        ({"output0": (1, 56, 8400)}, (640, 640), Metadata(task="pose")),
+        ({"output0": (1, 20, 8400)}, (640, 640), Metadata(task="obb")),
+        ({"output0": (1, 116, 8400)}, (640, 640), Metadata(task="segment")),
+        ({"out": (1, 3, 64, 64)}, NETWORK, Metadata(task="segment")),
+        ({"out": (1, 10)}, NETWORK, Metadata(task="detect")),
+        ({"out": ()}, NETWORK, None),
+        ({"a": (1, 10), "b": (1, 10)}, NETWORK, None),
+        ({}, NETWORK, None),
+    ],
+)
+def test_a_layout_that_is_not_known_is_shown_as_numbers(
+    outputs: dict[str, Shape], network_wh: tuple[int, int], metadata: Metadata | None
+) -> None:
+    reading = Reading(network_wh=network_wh, metadata=metadata or Metadata())
+    guess = guess_task(list(outputs.items()), reading)
+    assert guess.task == "tensors"
+    assert "no layout that Enginebay reads" in guess.evidence
+
+
+@pytest.mark.parametrize(
+    ("shape", "task"),
+    [((2, 6, CELLS), "detect"), ((2, 300, 6), "detect"), ((2, 10), "classify"),
+     ((2, 3, 64, 64), "image")],
+)  # fmt: skip
+def test_the_first_dimension_must_be_the_inputs_batch(shape: tuple[int, ...], task: str) -> None:
+    for batch, expected in ((2, task), (1, "tensors"), (4, "tensors")):
+        reading = replace(READING, batch=batch)
+        assert decode({"out": np.zeros(shape, np.float32)}, reading).guess.task == expected
+
+
+@pytest.mark.parametrize("shape", [(0, 7), (0, 3, 64, 64), (0, 300, 6), (1, 0, 6), (1, 0), (0,)])
+def test_empty_outputs_are_no_mistake(shape: tuple[int, ...]) -> None:
+    """Data-dependent outputs may have found nothing."""
+    for metadata in (Metadata(), Metadata(task="detect")):
+        reading = replace(READING, metadata=metadata)
+        decoded = decode({"found": np.zeros(shape, np.float32)}, reading)
+        assert decoded.guess.task in ("tensors", "detect")
+
+
+@pytest.mark.parametrize("shape", [(1, 84, 8400), (1, 300, 6), (1, 10), (1, 3, 64, 64)])
+def test_without_a_picture_nothing_is_claimed(shape: Shape) -> None:
+    assert guess_task([("out", shape)], Reading()).task == "tensors"
+
+
+def test_unknown_shapes_claim_nothing_until_the_values_are_there() -> None:
+    assert guess_task([("out", (None, None))], READING).task == "tensors"
+    assert guess_task([("out", (None, 3, None, None))], READING).task == "tensors"
+
+
+def test_plain_tensors_are_told_in_the_models_order() -> None:
+    outputs = {"z": np.zeros((1, 2, 3)), "a": np.ones((4, 5), np.int64)}
+    decoded = decode(outputs, READING)
+    found = [one for one in decoded.predictions if isinstance(one, TensorSummary)]
+    assert [(one.name, one.shape, one.dtype) for one in found] == [
+        ("z", (1, 2, 3), "float64"),
+        ("a", (4, 5), "int64"),
+    ]
+    assert decoded.warnings == ()
