@@ -8,10 +8,10 @@ before CUDA is touched.
 from __future__ import annotations
 
 import ctypes
-import ctypes.util
+import functools
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -154,6 +154,23 @@ class CudaContext:
         with self.errors(doing):
             return self.driver.mem_alloc(max(size, 1))
 
+    def pin(self, array: np.ndarray) -> Callable[[], None]:
+        """Page-lock an array's memory where it is; gives the function that undoes it.
+
+        WORKAROUND(pycuda 2026.1): its register_host_memory crashes the process with NumPy 2, so
+        the driver is called by hand.
+        """
+        self.check_thread()
+        address = ctypes.c_void_p(array.ctypes.data)
+        status = _library().cuMemHostRegister_v2(address, ctypes.c_size_t(array.nbytes), 0)
+        if status != 0:
+            raise CudaError(
+                "cuda",
+                f"CUDA cannot page-lock {array.nbytes:,} bytes of memory (error {status}).",
+                "Close other programs, or raise the limit on locked memory (ulimit -l).",
+            )
+        return lambda: _library().cuMemHostUnregister(address)
+
     def close(self) -> None:
         """Undo one open; the last one gives the context back. Free everything else before."""
         self.check_thread()
@@ -180,8 +197,7 @@ class PinnedArray:
         self.memory = np.empty(max(size, 1) + page, np.uint8)
         start = -self.memory.ctypes.data % page
         self.array = self.memory[start : start + max(size, 1)]
-        with context.errors("page-locking a host buffer"):
-            self._registered = context.driver.register_host_memory(self.array)
+        self._unpin = context.pin(self.array)
         self._idle_references = sys.getrefcount(self.memory)
 
     def view(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -195,8 +211,8 @@ class PinnedArray:
         return sys.getrefcount(self.memory) > self._idle_references
 
     def close(self) -> None:
-        """Unregister, on the owner thread. Views stay valid as ordinary memory."""
-        self._registered = None
+        """Unpin, on the owner thread. Views stay valid as ordinary memory."""
+        self._unpin()
 
 
 class PinnedPool:
@@ -246,9 +262,8 @@ def _start_driver_without_gil(device: int) -> None:
     global _driver_started
     if _driver_started:
         return
-    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
     try:
-        library = ctypes.CDLL(name)
+        library = _library()
     except OSError:
         raise no_driver_error() from None
     status = library.cuInit(0)
@@ -262,3 +277,9 @@ def _start_driver_without_gil(device: int) -> None:
 
 
 _driver_started = False
+
+
+@functools.cache
+def _library() -> ctypes.CDLL:
+    """The driver, for the few calls that pycuda makes badly or not at all."""
+    return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")

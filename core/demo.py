@@ -39,6 +39,9 @@ def demo_model(progress: Callable[[float | None, str], None]) -> Path:
     if not target.exists():
         metadata = read_model_file(DEMO_MODEL).metadata
         raw = {} if metadata is None else {key: str(value) for key, value in metadata.raw.items()}
-        options = BuildOptions(fp16=True, profiles=({"images": _BATCH},), metadata=raw)
+        # Level 1 of 5 tries fewer kernels: a demo should start soon rather than run fastest.
+        options = BuildOptions(
+            fp16=True, optimization_level=1, profiles=({"images": _BATCH},), metadata=raw
+        )
         build_engine(DEMO_MODEL, target, options, progress)
     return target

@@ -209,6 +209,8 @@ class Document(QObject):
                 self._fail(event)
         else:
             self.endings["cancelled"] += 1
+            if is_latest and event.slot == "test":
+                self._hide_other_result()
         self._outstanding.discard(event.job_id)
         if not self.is_busy:
             self.busy_changed.emit(False)
@@ -295,6 +297,12 @@ class Document(QObject):
     def _offer_random(self, problem: tuple[str, str, str]) -> None:
         """Say why no image can run, and what can."""
         self._show_problem(Problem(*problem, action="run-random", is_warning=True))
+
+    def _hide_other_result(self) -> None:
+        """A result must never stand for another image than its own."""
+        shown = None if self.result is None else self.result.result.source
+        if shown is not None and self.current >= 0 and shown != str(self.images[self.current]):
+            self._show_result(None)
 
     def _show_result(self, tested: Tested | None) -> None:
         self.result = tested

@@ -90,14 +90,15 @@ class MainWindow(QMainWindow):
         self.network_action = build_menus(self, menu_bar)
         self._connect()
         self._default_state = self.saveState()
+        # What was dropped before there was anything to show it.
+        self._on_images()
+        self.banner.show_problem(self.document.problem)
         self._on_busy(self.document.is_busy)
 
     def _dock(self, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
-        from PySide6.QtWidgets import QDockWidget
+        from gui.panels.dock import Dock
 
-        dock = QDockWidget(title)
-        dock.setObjectName(title)  # by which saveState knows it
-        dock.setWidget(panel)
+        dock = Dock(title, panel, self)
         self.addDockWidget(area, dock)
         return dock
 
@@ -146,18 +147,21 @@ class MainWindow(QMainWindow):
         if loaded is not None and loaded.recipe_problem is not None:
             reason = loaded.recipe_problem[1]
         self.recipe.show_recipe(None if loaded is None else loaded.recipe, reason)
-        self._on_images()
+        self._show_empty_text()
 
     @Slot()
     def _on_images(self) -> None:
         self.filmstrip.show_paths(self.document.images)
+        self.filmstrip.show_current(self.document.current)
         self._show_empty_text()
 
     def _show_empty_text(self) -> None:
         """What stands where the picture will be."""
         document = self.document
         count = len(document.images)
-        if document.loaded is None and count:
+        if document.result is not None and document.result.picture is None:
+            self.view.show_empty_text("Random input", "The outputs are in the panel on the right.")
+        elif document.loaded is None and count:
             noun = "image waits" if count == 1 else "images wait"
             self.view.show_empty_text(f"{count} {noun} for a model", "Drop one, or press Ctrl+O")
         elif document.loaded is not None and document.current >= 0:
@@ -165,6 +169,8 @@ class MainWindow(QMainWindow):
             self.view.show_empty_text(document.images[document.current].name, state)
         elif document.loaded is not None:
             self.view.show_empty_text("Drop images here", "or press Ctrl+I to choose some")
+        else:
+            self.view.show_invitation()
 
     @Slot(object)
     def _on_tested(self, tested: Tested | None) -> None:
@@ -192,8 +198,7 @@ class MainWindow(QMainWindow):
         lines = [f"{one.label}  {one.score:.3f}" for one in found if isinstance(one, ClassScore)]
         self.view.show_picture(tested.output_picture or tested.picture)
         self.view.show_overlay([one for one in found if isinstance(one, Detection)], lines)
-        if tested.picture is None:
-            self.view.show_empty_text("Random input", "The outputs are in the panel on the right.")
+        self._show_empty_text()
 
     @Slot(bool)
     def _on_busy(self, busy: bool) -> None:
@@ -279,6 +284,9 @@ class MainWindow(QMainWindow):
         saved = self.settings.layout()
         if saved is not None:
             self.restoreState(saved[1])
+            for dock in self.docks:  # else Qt shows what it has just added, a moment later
+                if dock.isHidden():
+                    dock.hide()
 
     def save_layout(self) -> None:
         """Remember where the window and the docks are."""
@@ -288,6 +296,8 @@ class MainWindow(QMainWindow):
         """Put the docks back where they are at first."""
         state: QByteArray = self._default_state
         self.restoreState(state)
+        for dock in self.docks:  # the state is from before they were first shown
+            dock.show()
 
     # -- dropping ------------------------------------------------------------------------
 

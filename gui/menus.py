@@ -31,7 +31,7 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     _add(file, "Add &images...", "Ctrl+I", window.choose_images)
     _add(file, "&Clear images", "", document.clear_images)
     file.addSeparator()
-    _add(file, "&Quit", key.Quit, window.close)
+    _add(file, "&Quit", "Ctrl+Q", window.close)  # Qt's own key for it is none on some systems
     run = bar.addMenu("&Run")
     _add(run, "Run a&gain", "F5", document.run_again)
     _add(run, "Run on &random input", "Ctrl+R", document.run_random)
@@ -79,10 +79,12 @@ def _add_themes(menu: QMenu, window: MainWindow) -> None:
 
 def _fill_recent(menu: QMenu, window: MainWindow) -> None:
     menu.clear()
-    for path in window.settings.recent_files():
-        text = path.name.replace("&", "&&")
-        action = _add(menu, text, "", partial(window.document.open_path, path))
-        action.setToolTip(str(path))
+    paths = window.settings.recent_files()
+    names = [path.name for path in paths]
+    for path in paths:
+        # Many models are called best.engine.
+        text = path.name if names.count(path.name) == 1 else f"{path.name} in {path.parent}"
+        _add(menu, text.replace("&", "&&"), "", partial(window.document.open_path, path))
     if menu.isEmpty():
         menu.addAction("None yet").setEnabled(False)
     else:

@@ -14,7 +14,7 @@ UNSURE = "#8a6100"
 THEMES = ("system", "light", "dark")
 _SCHEMES = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
 _GROUNDS = {  # window, base, text, faint text
-    Qt.ColorScheme.Light: ("#efefef", "#ffffff", "#000000", "#6f6f6f"),
+    Qt.ColorScheme.Light: ("#efefef", "#ffffff", "#000000", "#6b6b6b"),
     Qt.ColorScheme.Dark: ("#2b2d30", "#1e1f22", "#e6e6e6", "#9a9da3"),
 }
 

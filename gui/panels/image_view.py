@@ -67,6 +67,10 @@ class ImageView(QGraphicsView):
         self._empty_text = (title, text)
         self.viewport().update()
 
+    def show_invitation(self) -> None:
+        """Say what may be dropped, while there is nothing at all."""
+        self.show_empty_text(*_EMPTY)
+
     def highlight(self, index: int) -> None:
         """Make one box stand out; -1 for none."""
         if index != self._highlight:

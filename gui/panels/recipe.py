@@ -19,6 +19,7 @@ class RecipePanel(QScrollArea):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWidgetResizable(True)
+        self.setAccessibleName("recipe")
         self.setFrameShape(QScrollArea.Shape.NoFrame)
         body = QWidget()
         form = QFormLayout(body)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -86,7 +87,9 @@ def figures() -> dict[str, Any]:
 
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("engines")
+    """Where engines are built; ENGINEBAY_GPU_WORKSHOP keeps them for the next run."""
+    kept = os.environ.get("ENGINEBAY_GPU_WORKSHOP")
+    return Path(kept) if kept else tmp_path_factory.mktemp("engines")
 
 
 def demo_metadata() -> dict[str, str]:
@@ -96,14 +99,22 @@ def demo_metadata() -> dict[str, str]:
 
 
 def build(onnx: Path, target: Path, options: BuildOptions) -> Path:
-    build_engine(onnx, target, options, lambda _fraction, _text: None)
+    if not target.exists():
+        begin = time.monotonic()
+        build_engine(onnx, target, options, lambda _fraction, _text: None)
+        _figures[f"building {target.name}, s"] = round(time.monotonic() - begin, 1)
     return target
 
 
 @pytest.fixture(scope="session")
 def demo_engine(workshop: Path) -> Path:
     """The demo as FP16 engine with a batch of 1 to 4 and its metadata."""
-    options = BuildOptions(fp16=True, profiles=({"images": DEMO_BATCH},), metadata=demo_metadata())
+    options = BuildOptions(
+        fp16=True,
+        optimization_level=1,
+        profiles=({"images": DEMO_BATCH},),
+        metadata=demo_metadata(),
+    )
     return build(DEMO_MODEL, workshop / "demo.engine", options)
 
 
@@ -113,6 +124,7 @@ def compatible_engine(workshop: Path) -> Path:
     options = BuildOptions(
         fp16=True,
         version_compatible=True,
+        optimization_level=1,
         profiles=({"images": DEMO_BATCH},),
         metadata=demo_metadata(),
     )

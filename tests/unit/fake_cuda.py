@@ -53,6 +53,7 @@ class FakeCuda:
         threads: the threads that called the driver.
         largest: allocations above this many bytes run out of memory.
         kernel_error: text of the error that the next work on a stream ends with, or "".
+        pin_status: what page-locking gives; 0 is success.
         streams: live streams by handle.
     """
 
@@ -67,6 +68,7 @@ class FakeCuda:
         self.threads: set[int] = set()
         self.largest = 1 << 40
         self.kernel_error = ""
+        self.pin_status = 0
         self.context_stack: list[Context] = []
         self.streams: weakref.WeakValueDictionary[int, Stream] = weakref.WeakValueDictionary()
         self.device_count = 1
@@ -89,7 +91,6 @@ class FakeCuda:
             "mem_get_info": self._mem_get_info,
             "Stream": lambda flags=0: Stream(self, flags),
             "Event": lambda flags=0: Event(self),
-            "register_host_memory": self._register_host_memory,
             "memcpy_htod_async": self._memcpy_htod_async,
             "memcpy_dtoh_async": self._memcpy_dtoh_async,
         }
@@ -155,10 +156,6 @@ class FakeCuda:
     def _mem_get_info(self) -> tuple[int, int]:
         self.called()
         return self.free_bytes, self.total_bytes
-
-    def _register_host_memory(self, array: np.ndarray) -> RegisteredMemory:
-        self.called()
-        return RegisteredMemory(self, array)
 
     def _memcpy_htod_async(self, target: Any, source: np.ndarray, stream: Stream) -> None:
         self.called()
@@ -228,18 +225,28 @@ class DeviceAllocation:
         self._gpu.journal.append("memory freed")
 
 
-class RegisteredMemory:
-    """cuMemHostRegister's memory; unregistered when dropped, as pycuda does."""
+class DriverLibrary:
+    """libcuda, as ctypes sees it: the calls that core.cuda makes by hand."""
 
-    def __init__(self, gpu: FakeCuda, array: np.ndarray) -> None:
-        self._gpu, self._address = gpu, array.ctypes.data
-        gpu.pinned[self._address] = array.nbytes
+    def __init__(self, gpu: FakeCuda) -> None:
+        self._gpu = gpu
 
-    def __del__(self) -> None:
-        if not self._gpu.context_stack:
-            self._gpu.journal.append("UNPINNED WITHOUT A CONTEXT")
-        del self._gpu.pinned[self._address]
+    def cuMemHostRegister_v2(
+        self, address: ctypes.c_void_p, size: ctypes.c_size_t, flags: int
+    ) -> int:
+        self._gpu.called()
+        if self._gpu.pin_status == 0:
+            assert address.value is not None
+            assert address.value not in self._gpu.pinned
+            self._gpu.pinned[address.value] = size.value
+        return self._gpu.pin_status
+
+    def cuMemHostUnregister(self, address: ctypes.c_void_p) -> int:
+        self._gpu.called()
+        assert address.value is not None
+        del self._gpu.pinned[address.value]
         self._gpu.journal.append("memory unpinned")
+        return 0
 
 
 class Stream:
@@ -296,5 +303,6 @@ def install(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     monkeypatch.setitem(sys.modules, "pycuda", package)
     monkeypatch.setitem(sys.modules, "pycuda.driver", driver)
     monkeypatch.setattr(core.cuda, "_start_driver_without_gil", lambda device: None)
+    monkeypatch.setattr(core.cuda, "_library", lambda: DriverLibrary(gpu))
     monkeypatch.setattr(core.cuda, "_local", threading.local())
     return gpu

@@ -31,11 +31,15 @@ class Flag(enum.IntEnum):
 class BuilderProfile:
     def __init__(self) -> None:
         self.shapes: dict[str, Any] = {}
+        self.values: dict[str, Any] = {}
 
     def set_shape(self, name: str, low: list[int], opt: list[int], high: list[int]) -> None:
         if not all(a <= b <= c for a, b, c in zip(low, opt, high, strict=True)):
             raise RuntimeError("Shape provided for min is inconsistent with other shapes.")
         self.shapes[name] = (low, opt, high)
+
+    def set_shape_input(self, name: str, low: list[int], opt: list[int], high: list[int]) -> None:
+        self.values[name] = (low, opt, high)
 
 
 class Config:
@@ -74,7 +78,10 @@ class StandInBuilder:
         self.num_errors = 0
         self.log: list[tuple[int, str]] = []
         self.plan: bytes | None = simple_plan()
-        inputs = [SimpleNamespace(name="images"), SimpleNamespace(name="size")]
+        inputs = [
+            SimpleNamespace(name="images", is_shape_tensor=False),
+            SimpleNamespace(name="size", is_shape_tensor=True),
+        ]
         self.network = SimpleNamespace(num_inputs=2, get_input=inputs.__getitem__)
         defaults: dict[str, Any] = {
             "Builder": lambda logger: self,
@@ -222,11 +229,17 @@ def test_the_optimization_level_is_set_where_it_exists(prepare: Prepare, tmp_pat
 def test_each_profile_is_added_with_its_shapes(prepare: Prepare, tmp_path: Path) -> None:
     builder = prepare()
     other = Profile((8, 3, 8, 8), (8, 3, 8, 8), (8, 3, 8, 8))
-    options = order(tmp_path, profiles=({"images": PROFILE}, {"images": other}))
+    values = Profile((1, 1), (2, 2), (9, 9))
+    options = order(tmp_path, profiles=({"images": PROFILE, "size": values}, {"images": other}))
     build_child._build(options, lambda text: None)
     assert [profile.shapes for profile in builder.config.profiles] == [
         {"images": ([1, 3, 8, 8], [2, 3, 8, 8], [4, 3, 8, 8])},
         {"images": ([8, 3, 8, 8], [8, 3, 8, 8], [8, 3, 8, 8])},
+    ]
+    # A shape tensor's limits are those of its values, and have a call of their own.
+    assert [profile.values for profile in builder.config.profiles] == [
+        {"size": ([1, 1], [2, 2], [9, 9])},
+        {},
     ]
 
 

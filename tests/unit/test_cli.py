@@ -290,6 +290,16 @@ def test_pictures_of_one_name_are_saved_under_different_ones(tmp_path: Path, ask
     }  # fmt: skip
 
 
+def test_no_pictures_inputs_are_saved_over_anothers_outputs(tmp_path: Path, ask: Ask) -> None:
+    odd, plain = picture(tmp_path / "x.inputs.png", (0, 255, 0)), picture(tmp_path / "x.png")
+    folder = tmp_path / "out"
+    status, _ = ask("run", onnx_models.classifier(tmp_path), odd, plain, "--save", folder)
+    assert status == 0
+    assert len(list(folder.glob("*.npz"))) == 4
+    with np.load(folder / "x.inputs.npz") as outputs:
+        assert outputs["logits"].argmax() == 1
+
+
 def test_saving_beside_the_pictures_overwrites_none_of_them(tmp_path: Path, ask: Ask) -> None:
     model = onnx_models.classifier(tmp_path)
     one, two = picture(tmp_path / "one.png"), picture(tmp_path / "two.png", (0, 255, 0))
@@ -502,11 +512,14 @@ def test_metadata_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> No
         assert b"\\ud800" in done.stdout
 
 
-def test_every_command_has_help() -> None:
-    for command in COMMANDS:
-        done = enginebay([command, "--help"])
-        assert (done.returncode, done.stderr) == (0, b"")
-        assert b"--json" in done.stdout
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main([command, "--help"])
+    assert caught.value.code == 0
+    captured = capsys.readouterr()
+    assert "--json" in captured.out
+    assert captured.err == ""
 
 
 # Real files

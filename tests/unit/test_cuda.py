@@ -143,6 +143,16 @@ def test_page_locked_memory_starts_on_a_page(gpu: FakeCuda) -> None:
     assert pool.take((10_000,), np.dtype(np.uint8)).ctypes.data % 4096 == 0
 
 
+def test_memory_that_cannot_be_page_locked_is_a_cuda_error(gpu: FakeCuda) -> None:
+    pool = PinnedPool(open_context(), 5000)
+    gpu.pin_status = 2
+    with pytest.raises(CudaError, match="cannot page-lock 5,000 bytes") as caught:
+        pool.take((1,), np.dtype(np.uint8))
+    assert not caught.value.fatal
+    gpu.pin_status = 0
+    assert pool.owns(pool.take((1,), np.dtype(np.uint8)))
+
+
 def test_lent_arrays_outlive_the_pool(gpu: FakeCuda) -> None:
     pool = PinnedPool(open_context(), 64)
     array = pool.take((16,), np.dtype(np.float32))

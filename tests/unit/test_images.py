@@ -69,7 +69,8 @@ PLAIN: dict[str, bytes] = {
     "JPEG without chroma subsampling": encoded(PICTURE, "JPEG", quality=95, subsampling=0),
     "progressive JPEG": encoded(PICTURE, "JPEG", progressive=True),
     "grey JPEG": encoded(PICTURE.convert("L"), "JPEG"),
-    "JPEG with zeros after its end": encoded(PICTURE, "JPEG") + bytes(10_000),
+    "JPEG with zeros after its end": encoded(PICTURE, "JPEG") + bytes(100),
+    "JPEG with many zeros after its end": encoded(PICTURE, "JPEG") + bytes(10_000),
     "JPEG with a maker's trailer": encoded(PICTURE, "JPEG") + b"SEFT" * 20,
     "PNG": encoded(PICTURE, "PNG"),
     "grey PNG": encoded(PICTURE.convert("L"), "PNG"),
@@ -92,6 +93,32 @@ def test_plain_pictures_are_exactly_pillows_and_need_no_note(tmp_path: Path, dat
     np.testing.assert_array_equal(image.pixels, by_pillow(data))
     assert image.notes == ()
     assert image.size_wh == (64, 48)
+
+
+@pytest.mark.parametrize("name", PLAIN)
+def test_whole_8_bit_jpegs_and_pngs_take_the_fast_decoder(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fast = {
+        "JPEG",
+        "JPEG without chroma subsampling",
+        "progressive JPEG",
+        "grey JPEG",
+        "JPEG with zeros after its end",
+        "PNG",
+        "grey PNG",
+    }
+    taken: list[str] = []
+    for road in ("_decode_opencv", "_decode_pillow"):
+        real = getattr(images, road)
+
+        def decode(*args: Any, real: Any = real, road: str = road) -> Any:
+            taken.append(road)
+            return real(*args)
+
+        monkeypatch.setattr(images, road, decode)
+    decode_image(PLAIN[name], name)
+    assert taken == ["_decode_opencv" if name in fast else "_decode_pillow"]
 
 
 def test_channels_are_red_green_blue(tmp_path: Path) -> None:
@@ -213,8 +240,11 @@ def test_numbers_without_a_range_are_black(tmp_path: Path, values: np.ndarray) -
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF"])
-def test_only_the_first_frame_of_an_animation_is_read(tmp_path: Path, kind: str) -> None:
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)]
+@pytest.mark.parametrize("count", [2, 3])
+def test_only_the_first_frame_of_an_animation_is_read(
+    tmp_path: Path, kind: str, count: int
+) -> None:
+    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255)][:count]
     frames = [PIL.Image.new("RGB", (16, 12), colour) for colour in colours]
     options: dict[str, Any] = {"lossless": True} if kind == "WEBP" else {}
     image = read(
@@ -222,7 +252,7 @@ def test_only_the_first_frame_of_an_animation_is_read(tmp_path: Path, kind: str)
     )
     assert (image.pixels == (255, 0, 0)).all()
     assert image.size_wh == (16, 12)
-    assert image.notes == ("first of 3 frames",)
+    assert image.notes == (f"first of {count} frames",)
 
 
 def oriented(kind: str, orientation: int) -> bytes:
@@ -419,6 +449,7 @@ def test_a_huge_claimed_size_is_refused_before_decoding(
     assert error.kind == "image-too-large"
     assert size in error.message
     assert "bomb.gif" in error.message
+    assert "200 million is the limit" in error.message
 
 
 def test_the_size_limit_itself_is_allowed(monkeypatch: pytest.MonkeyPatch) -> None:

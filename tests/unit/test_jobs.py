@@ -342,6 +342,22 @@ def test_a_handler_may_end_its_job_as_cancelled(start: Callable[[Handler], Bench
     assert [type(event) for event in bench.events] == [Started, Cancelled]
 
 
+def test_a_job_cancelled_just_as_it_is_taken_does_not_start() -> None:
+    class LateMailbox(Mailbox):
+        def take(self) -> Job | None:
+            job = super().take()
+            if job is not None:
+                self.cancel(job.slot)
+                self.close()
+            return job
+
+    mailbox = LateMailbox()
+    mailbox.put(Job(1, "run", None))
+    events: list[Event] = []
+    serve(mailbox, lambda _request, _context: pytest.fail("it may not run"), events.append)
+    assert [type(event) for event in events] == [Cancelled]
+
+
 def test_many_threads_and_slots_end_every_job_exactly_once() -> None:
     def handle(request: int, context: JobContext) -> int:
         context.progress(None, "working")

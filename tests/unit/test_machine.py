@@ -266,6 +266,15 @@ def test_a_jetson_needs_no_nvml_but_the_packages(set_machine: Machine) -> None:
         require_gpu_stack()
 
 
+def test_a_jetson_is_told_by_its_release_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    for there in (True, False):
+        with monkeypatch.context() as patch:
+            patch.setattr(
+                Path, "exists", lambda self, there=there: there and "nv_tegra" in self.name
+            )
+            assert machine.is_jetson() is there
+
+
 def test_a_machine_that_runs_engines_is_described(set_machine: Machine) -> None:
     set_machine()
     described = json.loads(json.dumps(describe(), allow_nan=False))

@@ -23,6 +23,7 @@ INF, NAN = np.inf, np.nan
         (np.full(3, NAN, np.float64), None, None, None, 3, 0),
         (np.full(3, 1e308), 1e308, 1e308, 1e308, 0, 0),
         (np.full(100, 60000, np.float16), 60000, 60000, 60000, 0, 0),
+        (np.array([1] * 4095 + [2], np.float16), 1, 2, 1 + 1 / 4096, 0, 0),
         (np.array([True, False]), 0, 1, 0.5, 0, 0),
         (np.array([-128, 127], np.int8), -128, 127, -0.5, 0, 0),
         (np.array([0, 255], np.uint8), 0, 255, 127.5, 0, 0),

@@ -239,6 +239,15 @@ def test_probabilities_stay_as_they_are() -> None:
     assert classes(decode({"p": values}, READING)) == [(1, 0.5), (2, 0.375), (0, 0.125)]
 
 
+def test_logits_that_happen_to_sum_to_1_are_logits() -> None:
+    values = np.array([[-1.0, 1.5, 0.5]], np.float32)  # e^-2.5 : 1 : e^-1
+    found = classes(decode({"logits": values}, READING))
+    whole = 0.0820850 + 1 + 0.3678794
+    np.testing.assert_allclose(
+        [score for _, score in found], np.array([1, 0.3678794, 0.082085]) / whole, atol=1e-6
+    )
+
+
 def test_huge_logits_do_not_overflow() -> None:
     values = np.array([[-1000.0, 1000.0, 999.0]], np.float32)
     found = classes(decode({"logits": values}, READING))
