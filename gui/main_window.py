@@ -79,6 +79,7 @@ class MainWindow(QMainWindow):
         self.docks[3].raise_()
         self.resizeDocks([self.docks[0], self.docks[2]], [320, 360], Qt.Orientation.Horizontal)
         self.resizeDocks([self.docks[3]], [170], Qt.Orientation.Vertical)
+        self.resizeDocks(self.docks[:2], [220, 270], Qt.Orientation.Vertical)
         # The card and the banner span the window, above the docks, with the menu bar.
         top = QWidget()
         rows = _rows(top)

@@ -9,7 +9,6 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # before Qt is imported a
 import gc
 import logging
 import sys
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,7 +28,6 @@ if TYPE_CHECKING:
     from PySide6.QtWidgets import QApplication
     from pytestqt.qtbot import QtBot
 
-    from gui.__main__ import WindowOptions
     from gui.app import App
     from gui.document import Document
 
@@ -91,6 +89,7 @@ def make_app(
     """Build and show windows; each is closed and its threads are stopped after the test."""
     import gui.app
     from gui.__main__ import WindowOptions
+    from tests.gui.hands import close_app, is_settled
 
     def hard_exit(_status: int) -> None:
         raise AssertionError("a thread did not come back in time")
@@ -100,12 +99,11 @@ def make_app(
     interval, level = sys.getswitchinterval(), logging.getLogger().level
     apps: list[App] = []
 
-    def make(options: WindowOptions | None = None, *, wait: bool = True, **more: Any) -> App:
-        app = gui.app.App(options or WindowOptions(**more))
+    def make(*, wait: bool = True, **options: Any) -> App:
+        app = gui.app.App(WindowOptions(**options))
         apps.append(app)
         app.start()
-        qtbot.waitExposed(app.window)
-        if wait:  # furnished, the command line's wishes fulfilled, and the plot there
+        if wait:  # complete, the command line's wishes fulfilled, and the plot there
             qtbot.waitUntil(lambda: is_settled(app), timeout=WAIT_MS)
         return app
 
@@ -116,29 +114,6 @@ def make_app(
     gc.collect()
     sys.setswitchinterval(interval)
     logging.getLogger().setLevel(level)
-
-
-def is_settled(app: App) -> bool:
-    """True once a window is complete and nothing goes on."""
-    return app.furnished and app.window.timings.has_plot and not app.document.is_busy
-
-
-def close_app(app: App) -> None:
-    """Close a window as the user does, and stop what belongs to it; may be called twice."""
-    from PySide6.QtCore import QCoreApplication, QEvent
-    from shiboken6 import isValid
-
-    if not isValid(app.window):
-        return
-    for thread in threading.enumerate():  # its last act is a signal to the window
-        if thread.name == "import plots":
-            thread.join(WAIT_MS / 1000)
-    QCoreApplication.processEvents()
-    app.window.close()
-    app.stop()
-    QCoreApplication.processEvents()
-    app.window.deleteLater()
-    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from gui.panels.image_view import ImageView
 from gui.panels.tensor_detail import heat_map
 from gui.panels.timings import StageBar
 from tests.gui.fakes import STAGES
+from tests.gui.hands import luminance
 
 GROUND = QColor(30, 60, 90)
 RING = Detection("ring", 0, 0.95, (60.0, 80.0, 160.0, 140.0))
@@ -67,15 +68,6 @@ def test_a_box_is_drawn_along_its_edges_in_its_class_colour(view: ImageView) -> 
         assert at(view, image, x, y) == color_of(RING), (x, y)
     for x, y in ((middle_x, middle_y), (x1 - 10, middle_y), (middle_x, y2 + 10)):
         assert at(view, image, x, y) == GROUND, (x, y)
-
-
-def luminance(color: QColor) -> float:
-    """Relative luminance, WCAG 2.1."""
-    linear = [
-        part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
-        for part in (color.redF(), color.greenF(), color.blueF())
-    ]
-    return float(np.dot(linear, (0.2126, 0.7152, 0.0722)))
 
 
 @pytest.mark.parametrize("class_id", [0, 1, 2, 3, 74, 141, 149, 191])
