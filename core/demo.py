@@ -32,10 +32,10 @@ def demo_model(progress: Callable[[float | None, str], None]) -> Path:
     if not driver.gpus or full is None or find_package("pycuda") is None:
         return DEMO_MODEL
     gpu = driver.gpus[0]
-    # Everything that makes a cached engine unusable is in its name.
+    # Everything that makes a cached engine unusable is in its folder's name.
     parts = (fingerprint(DEMO_MODEL)[:12], "tensorrt", full.version or "", gpu.name)
     name = re.sub(r"[^\w.]+", "-", "-".join(parts))
-    target = cache_folder("demo") / f"{name}.engine"
+    target = cache_folder(f"demo/{name}") / "shapes.engine"
     if not target.exists():
         metadata = read_model_file(DEMO_MODEL).metadata
         raw = {} if metadata is None else {key: str(value) for key, value in metadata.raw.items()}

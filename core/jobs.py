@@ -192,6 +192,8 @@ def _run(
     except CancelledError:
         return Cancelled(job.id, job.slot)
     except EnginebayError as error:
+        if job.cancelled.is_set() and not error.fatal:
+            return Cancelled(job.id, job.slot)  # nobody waits for this error any more
         logger.info("%s failed: %s", job.slot, error.message)
         return Failed(
             job.id, job.slot, error.kind, error.message, error.hint, error.details, error.fatal

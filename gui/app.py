@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import logging
 import os
+import signal
 import sys
 import threading
 from typing import TYPE_CHECKING, Any
@@ -43,6 +44,7 @@ class App(QObject):
         self.thread_ = InferenceThread()
         self.thumbnails: WorkThread | None = None
         self._log: logging.Handler | None = None
+        self._importer: threading.Thread | None = None
         self.document = Document(self.thread_)
         self.window = MainWindow(self.document, self.settings)
         self._gc_timer = QTimer(self, interval=_COLLECT_MS)
@@ -91,7 +93,10 @@ class App(QObject):
         """Import pyqtgraph once nothing else goes on: it takes longer than the window's start."""
         if not busy:
             self.document.busy_changed.disconnect(self._when_idle)
-            threading.Thread(target=self._import_plots, name="import plots", daemon=True).start()
+            self._importer = threading.Thread(
+                target=self._import_plots, name="import plots", daemon=True
+            )
+            self._importer.start()
 
     def _import_plots(self) -> None:
         """Runs on a thread of its own."""
@@ -106,7 +111,10 @@ class App(QObject):
         self._gc_timer.stop()
         stopped = self.thread_.stop(QUIT_TIMEOUT_MS)
         if self.thumbnails is not None:
-            stopped = self.thumbnails.stop(1000) and stopped
+            stopped = self.thumbnails.stop(500) and stopped
+        if self._importer is not None:  # Python crashes when it ends while a thread imports
+            self._importer.join(0.5)
+            stopped = stopped and not self._importer.is_alive()
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)
         gc.enable()
@@ -134,10 +142,27 @@ def run_window(options: WindowOptions) -> int:
         from gui.screenshot import Screenshot
 
         shot = Screenshot(app, options.screenshot)
+    _quit_on_signals(qt)
     app.start()
     qt.exec()
     app.stop()
     return 0 if shot is None else shot.status
+
+
+def _quit_on_signals(qt: QApplication) -> None:
+    """Quit in order on Ctrl+C in the terminal, on kill, and when the terminal is closed.
+
+    Python gets to its handlers once the window's timer calls it, within a second. A second
+    signal ends the process at once.
+    """
+
+    def handle(number: int, _frame: Any) -> None:
+        signal.signal(number, signal.SIG_DFL)
+        QTimer.singleShot(0, qt.quit)  # also when the event loop has not begun yet
+
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), handle)
 
 
 def _log_exception(kind: Any, error: BaseException, traceback: Any) -> None:

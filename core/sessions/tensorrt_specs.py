@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import warnings
 from typing import Any
 
 from core.tensorrt_library import Library
@@ -57,7 +59,9 @@ def _profiles(engine: Any, name: str, on_host: bool) -> tuple[Profile, ...]:
             limits = _profile_values(engine, index, name)
         else:
             limits = engine.get_tensor_profile_shape(name, index)
-        if limits and len(limits) == 3:
+        # TensorRT 8.6 gives one value of a shape tensor however many it has: then none is shown.
+        count = math.prod(engine.get_tensor_shape(name)) if on_host else None
+        if limits and len(limits) == 3 and count in (None, len(limits[0])):
             profiles.append(Profile(*(tuple(int(dim) for dim in limit) for limit in limits)))
     return tuple(profiles)
 
@@ -67,5 +71,7 @@ def _profile_values(engine: Any, index: int, name: str) -> Any:
     if hasattr(engine, "get_tensor_profile_values"):
         return engine.get_tensor_profile_values(index, name)
     if hasattr(engine, "get_profile_shape_input"):  # 8.5 and 8.6
-        return engine.get_profile_shape_input(index, name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # it has no successor there
+            return engine.get_profile_shape_input(index, name)
     return None

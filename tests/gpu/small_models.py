@@ -17,8 +17,8 @@ def _save(path: Path, nodes: list, inputs: list, outputs: list) -> Path:
 
 
 def nonzero_model(path: Path) -> Path:
-    """x (4, 8) float32 -> where (2, N) int64: N depends on the values."""
-    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [4, 8])
+    """x (rows, 8) float32 -> where (2, N) int64: N depends on the values."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 8])
     where = helper.make_tensor_value_info("where", TensorProto.INT64, [2, None])
     relu = helper.make_node("Relu", ["x"], ["positive"])
     return _save(path, [relu, helper.make_node("NonZero", ["positive"], ["where"])], [x], [where])

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     MakeApp = Callable[..., App]
 
 
+_COMPLAINTS = ("QtWarningMsg", "QtCriticalMsg")
+_KNOWN = "This plugin does not support"  # said of what the offscreen platform lacks
+
+
 class _Skipped(pytest.Module):
     """A test module that says why it cannot run instead of failing while it is imported."""
 
@@ -61,6 +65,14 @@ def no_thread_left() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
+def no_complaint_of_qt(qtlog: Any) -> Iterator[None]:
+    """Fail a test during which Qt warned of something."""
+    yield
+    complaints = [record.message for record in qtlog.records if record.type_name in _COMPLAINTS]
+    assert [text for text in complaints if not text.startswith(_KNOWN)] == []
+
+
+@pytest.fixture(autouse=True)
 def own_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Settings and caches of this test alone; gives the settings' folder."""
     from PySide6.QtCore import QSettings
@@ -82,9 +94,22 @@ def same_colors(qapp: QApplication) -> Iterator[None]:
     apply_theme("system")
 
 
+@pytest.fixture(scope="session")
+def frozen_imports(qapp: QApplication) -> None:
+    """Import what windows import, and let the collector skip it: collecting is then quick."""
+    import onnxruntime  # noqa: F401
+    import pyqtgraph  # noqa: F401
+
+    import core.model  # noqa: F401
+    import gui.app  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+
+
 @pytest.fixture
 def make_app(
-    qapp: QApplication, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+    qapp: QApplication, frozen_imports: None, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[MakeApp]:
     """Build and show windows; each is closed and its threads are stopped after the test."""
     import gui.app

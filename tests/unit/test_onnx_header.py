@@ -199,6 +199,13 @@ def test_ir_version_has_limits_that_real_ones_never_reach() -> None:
         assert header.ir_version == version
 
 
+@pytest.mark.parametrize("length", [0, 1, 127, 128, 129, 255, 256, 16_383, 16_384, 32_768])
+def test_texts_of_every_length_are_read(length: int) -> None:
+    header = header_of(model(props={"key": "v" * length, "b": "c"}).SerializeToString())
+    assert header is not None
+    assert header.metadata == {"key": "v" * length, "b": "c"}
+
+
 def test_the_last_of_two_equal_keys_counts() -> None:
     made = model()
     for value in ("first", "second"):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import json
 import struct
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from core.modelfile import BuildGpu, PlanHeader, read_model_file
+from core.modelfile.plan import read_plan_header
 from tests.unit.plan_writer import Layout, Plan, with_prefix
 
 SAMPLES = Path(__file__).resolve().parents[3] / "shared" / "samples" / "engines"
@@ -151,6 +153,24 @@ def test_a_plan_cut_anywhere_is_a_truncated_plan(tmp_path: Path, plan: Plan) -> 
         assert problem.kind == "truncated-plan"
 
 
+@each_device_plan
+def test_a_cut_plan_tells_true_values_or_none(plan: Plan) -> None:
+    data = plan.to_bytes()
+    true = expected_header(plan)
+    told = 0
+    for cut in range(4, min(len(data), 600)):
+        header = read_plan_header(io.BytesIO(data[:cut]), 0, cut)
+        assert header is not None
+        assert header.tensorrt_version in (None, true["tensorrt_version"]), cut
+        assert header.hardware_compatibility in (None, true["hardware_compatibility"]), cut
+        if header.build_gpu is not None:
+            told += 1
+            gpu = header.build_gpu.as_json()
+            assert gpu["memory_bytes"] in (None, plan.memory_bytes), cut
+            assert gpu | {"memory_bytes": plan.memory_bytes} == true["build_gpu"], cut
+    assert told > 0 or plan.body_bytes > 600
+
+
 def test_a_prefixed_plan_that_is_cut_is_a_truncated_plan(tmp_path: Path) -> None:
     path = tmp_path / "best.engine"
     path.write_bytes(with_prefix(PLANS["10.0"].to_bytes(), {"task": "detect"})[:-1])
@@ -215,6 +235,14 @@ def test_implausible_memory_reads_as_none_and_the_rest_of_the_gpu_stays(
     assert header.build_gpu.sm_count == plan.sm_count
 
 
+@each_device_plan
+@pytest.mark.parametrize("memory", [10**9, 10**12])
+def test_memory_at_the_limits_reads(tmp_path: Path, plan: Plan, memory: int) -> None:
+    header = header_of(tmp_path / "e", dataclasses.replace(plan, memory_bytes=memory).to_bytes())
+    assert header.build_gpu is not None
+    assert header.build_gpu.memory_bytes == memory
+
+
 @pytest.mark.parametrize("level", [9, 2**32 - 1])
 def test_an_implausible_compatibility_level_reads_as_none(tmp_path: Path, level: int) -> None:
     plan = Plan(layout="ftrt-8.6", hardware_compatibility=level)
@@ -257,6 +285,25 @@ def test_a_flatbuffer_of_another_size_is_no_plan(tmp_path: Path) -> None:
     path = tmp_path / "e"
     path.write_bytes(Plan(layout="flatbuffer-5").to_bytes() + b"x")
     assert read_model_file(path).kind == "unknown"
+
+
+@pytest.mark.parametrize(
+    ("root", "kind"),
+    [
+        (0, "unknown"),
+        (3, "unknown"),
+        (4, "tensorrt-plan"),
+        (1023, "tensorrt-plan"),
+        (1024, "unknown"),
+        (2**32 - 1, "unknown"),
+    ],
+)
+def test_a_flatbuffer_begins_with_a_small_root_offset(tmp_path: Path, root: int, kind: str) -> None:
+    data = bytearray(Plan(layout="flatbuffer-5").to_bytes())
+    struct.pack_into("<I", data, 8, root)
+    path = tmp_path / "e"
+    path.write_bytes(data)
+    assert read_model_file(path).kind == kind
 
 
 def test_unprintable_section_names_are_shown_in_hexadecimal(tmp_path: Path) -> None:

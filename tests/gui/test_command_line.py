@@ -1,0 +1,118 @@
+"""`enginebay [FILE] [--drop IMAGE ...] [--demo] [--screenshot PNG] [--size WxH]`, as a program."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from PySide6.QtGui import QImage
+
+from core import __version__
+from core.machine import read_driver
+from core.paths import DEMO_MODEL, DEMO_PICTURE
+from tests.gui.programs import Outcome, finish, run, start
+
+
+def enginebay(folder: Path, *arguments: str | Path) -> Outcome:
+    outcome = run(["-m", "gui", *map(str, arguments)], folder)
+    assert "Traceback" not in outcome.err, outcome.err
+    assert outcome.left == ()
+    return outcome
+
+
+def colors(picture: Path) -> set[int]:
+    image = QImage(str(picture))
+    return {
+        image.pixel(x, y) for x in range(0, image.width(), 3) for y in range(0, image.height(), 3)
+    }
+
+
+def test_without_a_display_it_says_so_and_what_to_do(tmp_path: Path) -> None:
+    for arguments in ((), (DEMO_MODEL,)):
+        outcome = enginebay(tmp_path, *arguments)
+        assert outcome.status == 1
+        assert "no display" in outcome.err
+        assert "--screenshot" in outcome.err
+        assert "DISPLAY" in outcome.err
+        assert outcome.out == ""
+
+
+@pytest.mark.skipif(bool(read_driver().gpus), reason="a GPU's demo builds an engine for minutes")
+def test_the_demo_without_a_display_leaves_its_picture_and_says_where(tmp_path: Path) -> None:
+    outcome = enginebay(tmp_path, "--demo")
+    assert outcome.status == 0
+    picture = tmp_path / "enginebay-demo.png"
+    assert str(picture) in outcome.out
+    assert QImage(str(picture)).width() >= 800
+    assert len(colors(picture)) > 500, "a photograph, not a grey window"
+
+
+def test_a_screenshot_shows_the_file_with_the_picture_in_the_size_asked_for(
+    tmp_path: Path,
+) -> None:
+    plain, shown = tmp_path / "plain.png", tmp_path / "shown.png"
+    common = ["-m", "gui", str(DEMO_MODEL), "--size", "1024x768", "--screenshot"]
+    programs = [
+        start([*common, str(plain)], tmp_path),
+        start([*common, str(shown), "--drop", str(DEMO_PICTURE)], tmp_path),
+    ]
+    for program, picture in zip(programs, (plain, shown), strict=True):
+        outcome = finish(program)
+        assert outcome.status == 0, outcome.err
+        assert str(picture) in outcome.out
+        assert QImage(str(picture)).size().toTuple() == (1024, 768)
+    assert len(colors(shown)) > 2 * len(colors(plain)), "the picture is on it"
+
+
+def test_a_bad_file_is_reported_and_still_pictured(tmp_path: Path) -> None:
+    bad, picture = tmp_path / "bad.onnx", tmp_path / "bad.png"
+    bad.write_bytes(b"this is text")
+    outcome = enginebay(tmp_path, bad, "--screenshot", picture)
+    assert outcome.status == 1
+    assert "bad.onnx" in outcome.err
+    assert len(outcome.err.strip().splitlines()) >= 2, "a message and a hint"
+    assert not QImage(str(picture)).isNull()
+
+
+def test_a_screenshot_that_cannot_be_written_is_reported(tmp_path: Path) -> None:
+    outcome = enginebay(tmp_path, "--screenshot", tmp_path / "no-such-folder" / "a.png")
+    assert outcome.status == 1
+    assert "a.png" in outcome.err
+
+
+def test_a_screenshot_leaves_the_users_layout_alone(tmp_path: Path) -> None:
+    outcome = enginebay(tmp_path, "--size", "900x700", "--screenshot", "a.png")
+    assert outcome.status == 0
+    for settings in tmp_path.rglob("*.ini"):
+        assert "geometry" not in settings.read_text()
+
+
+def test_names_may_hold_spaces_and_other_scripts(tmp_path: Path) -> None:
+    model = shutil.copy(DEMO_MODEL, tmp_path / "mein módel 模型.onnx")
+    image = shutil.copy(DEMO_PICTURE, tmp_path / "ein Bild ü.jpg")
+    outcome = enginebay(tmp_path, model, "--drop", image, "--screenshot", "ein Foto.png")
+    assert outcome.status == 0
+    assert (tmp_path / "ein Foto.png").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--nonsense",), ("--size", "huge"), ("--size", "10x10"), ("a.onnx", "--demo"), ("a", "b")],
+    ids=" ".join,
+)
+def test_wrong_usage_exits_with_2_and_says_what_is_wrong(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    outcome = enginebay(tmp_path, *arguments)
+    assert outcome.status == 2
+    assert "usage: enginebay" in outcome.err
+    assert outcome.out == ""
+
+
+def test_version_and_help(tmp_path: Path) -> None:
+    assert enginebay(tmp_path, "--version").out.strip() == f"enginebay {__version__}"
+    helped = enginebay(tmp_path, "--help")
+    assert helped.status == 0
+    for option in ("--drop", "--demo", "--screenshot", "--size", "info", "run", "doctor"):
+        assert option in helped.out
