@@ -120,6 +120,8 @@ class Model:
         self.recipe_problem: EnginebayError | None = None
         try:
             self.recipe = guess_recipe(session.inputs, session.outputs, file.metadata)
+            # OpenCV sets itself up on first use; that is not the first picture's time either.
+            prepare(np.zeros((2, 2, 3), np.uint8), self.recipe)
         except EnginebayError as problem:
             self.recipe_problem = problem
 

@@ -77,9 +77,6 @@ class MainWindow(QMainWindow):
         self.setDockNestingEnabled(True)
         self.tabifyDockWidget(self.docks[3], self.docks[4])
         self.docks[3].raise_()
-        self.resizeDocks([self.docks[0], self.docks[2]], [320, 360], Qt.Orientation.Horizontal)
-        self.resizeDocks([self.docks[3]], [170], Qt.Orientation.Vertical)
-        self.resizeDocks(self.docks[:2], [220, 270], Qt.Orientation.Vertical)
         # The card and the banner span the window, above the docks, with the menu bar.
         top = QWidget()
         rows = _rows(top)
@@ -90,11 +87,25 @@ class MainWindow(QMainWindow):
         self.setMenuWidget(top)
         self.network_action = build_menus(self, menu_bar)
         self._connect()
+        self._share_room()
         self._default_state = self.saveState()
         # What was dropped before there was anything to show it.
         self._on_images()
         self.banner.show_problem(self.document.problem)
         self._on_busy(self.document.is_busy)
+
+    def _share_room(self) -> None:
+        """Give the docks their first sizes; Qt heeds them only in a layout that is done."""
+        from PySide6.QtCore import Qt
+
+        layout = self.layout()
+        assert layout is not None
+        layout.activate()
+        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        self.resizeDocks([self.docks[0], self.docks[2]], [320, 360], across)
+        self.resizeDocks([self.docks[3]], [170], down)
+        layout.activate()
+        self.resizeDocks(self.docks[:2], [200, 300], down)
 
     def _dock(self, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         from gui.panels.dock import Dock

@@ -37,6 +37,7 @@ class RecipePanel(QScrollArea):
             self._values[field] = value
             form.addRow(name, value)
         self.setWidget(body)
+        self.setMinimumHeight(9 * (self.fontMetrics().height() + 6))  # most of it, unscrolled
 
     def show_recipe(self, recipe: Recipe | None, reason: str = "") -> None:
         """Show a recipe, or the reason why there is none."""
