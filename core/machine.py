@@ -20,6 +20,29 @@ TENSORRT_MODULES = ("tensorrt", "tensorrt_lean", "tensorrt_dispatch")
 only), dispatch (the same, with the lean runtime taken from the engine)."""
 
 
+_DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
+    **{
+        # The front-end package, its CUDA variants, and the bindings that each re-exports.
+        module: (
+            module,
+            *(f"{module}_{cuda}" for cuda in ("cu13", "cu12", "cu11")),
+            f"{module}_bindings",
+            *(f"{module}_{cuda}_bindings" for cuda in ("cu13", "cu12", "cu11")),
+        )
+        for module in TENSORRT_MODULES
+    },
+    "PySide6": ("PySide6-Essentials", "PySide6"),
+    "cv2": (
+        "opencv-python-headless",
+        "opencv-python",
+        "opencv-contrib-python-headless",
+        "opencv-contrib-python",
+    ),
+    "PIL": ("pillow",),
+}
+"""Under which names a module's package may be installed, where not under its own."""
+
+
 @dataclass(frozen=True, slots=True)
 class Gpu:
     """One NVIDIA GPU as the driver sees it."""
@@ -62,7 +85,10 @@ def read_driver() -> Driver:
         for index in range(pynvml.nvmlDeviceGetCount()):
             handle = pynvml.nvmlDeviceGetHandleByIndex(index)
             major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-            memory = pynvml.nvmlDeviceGetMemoryInfo(handle).total
+            try:
+                memory = pynvml.nvmlDeviceGetMemoryInfo(handle).total
+            except pynvml.NVMLError_NotSupported:  # GPUs that share the system's memory
+                memory = 0
             gpus.append(Gpu(pynvml.nvmlDeviceGetName(handle), f"{major}.{minor}", memory))
         return Driver(version, tuple(gpus), "" if gpus else "no-gpu")
     except pynvml.NVMLError as error:
@@ -81,9 +107,8 @@ def find_package(module: str) -> Package | None:
         return None
     places = spec.submodule_search_locations or []
     location = spec.origin or next(iter(places), "")
-    names = importlib.metadata.packages_distributions().get(module, [])
-    # A front-end package without a record of its own re-exports these bindings.
-    for name in [*names, module, f"{module}_bindings"]:
+    # By name, as asking every installed package what it holds takes 30 ms and more.
+    for name in _DISTRIBUTIONS.get(module, (module, f"{module}_bindings")):
         try:
             return Package(module, importlib.metadata.version(name), location)
         except importlib.metadata.PackageNotFoundError:

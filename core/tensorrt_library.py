@@ -6,19 +6,22 @@ and ignores or outlives later ones.
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import logging
 import os
 import re
+import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from core.errors import MachineError, ModelError
-from core.machine import TENSORRT_MODULES, find_tensorrt
+from core.machine import TENSORRT_MODULES, find_package, find_tensorrt
 
 logger = logging.getLogger(__name__)
 
@@ -134,6 +137,7 @@ def load_library(module: str | None = None) -> Library:
 
 
 def _start(name: str) -> Library:
+    _preload(name)
     trt = importlib.import_module(name)
     tape = LogTape()
 
@@ -150,6 +154,25 @@ def _start(name: str) -> Library:
     if hasattr(trt, "init_libnvinfer_plugins"):
         trt.init_libnvinfer_plugins(trt_logger, "")
     return Library(name, trt, str(trt.__version__), tape, trt_logger)
+
+
+def _preload(name: str) -> None:
+    """Load TensorRT's large libraries without the GIL, which `import` would hold meanwhile.
+
+    Only wheels are looked into, whose libraries stand in a package of their own; others, and
+    any failure, are left to the import.
+    """
+    if sys.platform == "win32":
+        return  # there Python lets go of the GIL while it loads a library
+    places = [find_package(f"{name}_libs"), find_package(f"{name}_bindings")]
+    folders = [Path(found.location).parent for found in places if found is not None]
+    load = ctypes.CDLL(None).dlopen  # calling through ctypes releases the GIL; CDLL() does not
+    load.argtypes, load.restype = [ctypes.c_char_p, ctypes.c_int], ctypes.c_void_p
+    for pattern in ("libnvinfer*.so.*", "tensorrt*.so"):
+        for folder in folders:
+            for path in sorted(folder.glob(pattern)):
+                if "builder_resource" not in path.name:  # a gigabyte that only builds need
+                    load(os.fsencode(path), os.RTLD_NOW | os.RTLD_GLOBAL)
 
 
 def deserialize(library: Library, plan: bytes, name: str, *, allow_native_code: bool) -> Any:

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 import time
+import traceback
 from pathlib import Path
 
 from PySide6.QtCore import QSettings, QTimer
@@ -23,7 +25,20 @@ from gui.app import App
 RUNS = 40
 
 
-def measure(model: Path) -> dict[str, float]:
+def _where() -> list[str]:
+    """What the other threads are doing: who held the GIL is there, or just after it."""
+    lines = []
+    for thread, frame in sys._current_frames().items():
+        if thread == threading.get_ident():
+            continue
+        for step in reversed(traceback.extract_stack(frame)):
+            if "/core/" in step.filename.replace("\\", "/"):
+                lines.append(f"{Path(step.filename).name}:{step.lineno} {step.line}")
+                break
+    return lines
+
+
+def measure(model: Path) -> dict[str, object]:
     """Largest gaps in milliseconds."""
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
     app = QApplication.instance() or QApplication([])
@@ -31,12 +46,15 @@ def measure(model: Path) -> dict[str, float]:
     document = parts.document
     pictures = sorted((RESOURCES / "demo").glob("picture-*"))
     gaps: dict[str, float] = {"idle": 0.0, "open": 0.0, "run": 0.0}
+    places: dict[str, list[str]] = {}
     state = {"phase": "idle", "last": time.perf_counter(), "runs": 0}
 
     def tick() -> None:
         now = time.perf_counter()
-        phase = str(state["phase"])
-        gaps[phase] = max(gaps[phase], (now - float(state["last"])) * 1000)
+        phase, gap = str(state["phase"]), (now - float(state["last"])) * 1000
+        if gap > max(gaps[phase], 20):
+            places[phase] = _where()
+        gaps[phase] = max(gaps[phase], gap)
         state["last"] = now
 
     def tested(result: object) -> None:
@@ -73,6 +91,7 @@ def measure(model: Path) -> dict[str, float]:
         "gap_opening_ms": round(gaps["open"], 1),
         "gap_running_ms": round(gaps["run"], 1),
         "runs": int(state["runs"]),
+        "worst_at": places,
     }
 
 

@@ -488,6 +488,20 @@ def test_a_model_without_an_image_input_offers_random_input(
     assert document.images == [ONE]
 
 
+def test_run_again_repeats_random_input_where_no_image_can_run(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.finish(loaded(thread.take(), recipe_problem=NO_IMAGE_INPUT))
+    document.run_again()
+    assert thread.waiting == [], "nothing has run yet"
+    document.run_random()
+    run_next(thread)
+    document.run_again()
+    assert thread.take().path is None
+
+
 def test_an_image_dropped_on_a_model_without_an_image_input_still_offers_random_input(
     thread: FakeThread, document: Document
 ) -> None:
@@ -664,6 +678,37 @@ def test_a_dropped_folder_without_images_says_so(
     document.drop([tmp_path])
     assert document.problem is not None
     assert tmp_path.name in document.problem.message
+
+
+def test_a_dropped_folder_that_may_not_be_read_says_so(
+    thread: FakeThread, document: Document, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> Iterator[Path]:
+        raise PermissionError(13, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "iterdir", refuse)
+    document.drop([tmp_path])
+    assert document.problem is not None
+    assert tmp_path.name in document.problem.message
+
+
+def test_a_cancelled_run_takes_another_images_result_off_the_screen(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    run_next(thread)
+    before = document.result
+    document.run_again()
+    thread.take()
+    document.cancel()
+    thread.finish(None)
+    assert document.result is before, "it is still this image's"
+    document.add_images([TWO])
+    thread.take()
+    document.cancel()
+    thread.finish(None)
+    assert document.result is None
 
 
 def test_images_and_a_model_dropped_together_run_on_that_model(

@@ -193,7 +193,7 @@ def answer_all(thread: FakeThread, color: int = 200) -> list[Path]:
 def test_film_model_keeps_qts_rules_while_images_come_and_go(
     thread: FakeThread, qtmodeltester: ModelTester
 ) -> None:
-    model = FilmModel(thread)  # type: ignore[arg-type]
+    model = FilmModel(thread)
     qtmodeltester.check(model)
     for count in (1, 3, 0, 2):
         model.show_paths(PATHS[:count])
@@ -206,7 +206,7 @@ def test_film_model_keeps_qts_rules_while_images_come_and_go(
 
 
 def test_a_thumbnail_is_asked_for_when_it_is_seen_and_only_once(thread: FakeThread) -> None:
-    model = FilmModel(thread)  # type: ignore[arg-type]
+    model = FilmModel(thread)
     model.show_paths(PATHS)
     assert thread.asked == [], "what nobody sees costs nothing"
     for _ in range(3):
@@ -220,7 +220,7 @@ def test_a_thumbnail_is_asked_for_when_it_is_seen_and_only_once(thread: FakeThre
 
 
 def test_every_thumbnail_on_screen_is_made_however_wide_the_screen(thread: FakeThread) -> None:
-    model = FilmModel(thread)  # type: ignore[arg-type]
+    model = FilmModel(thread)
     model.show_paths(PATHS)
     dirty = set(range(len(PATHS)))
     model.dataChanged.connect(lambda first, last: dirty.update(range(first.row(), last.row() + 1)))
@@ -238,7 +238,7 @@ def test_a_picture_without_a_thumbnail_is_not_asked_for_again_and_again(
 ) -> None:
     from core.errors import ImageError
 
-    model = FilmModel(thread)  # type: ignore[arg-type]
+    model = FilmModel(thread)
     model.show_paths(PATHS[:1])
     for _ in range(3):
         model.index(0, 0).data(ROLES.DecorationRole)
