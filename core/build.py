@@ -84,7 +84,14 @@ def build_engine(
             child.stdin.write(json.dumps(order) + "\n")
             child.stdin.flush()
         _follow(lines, onnx.name, progress)
-        part.replace(target)
+        try:
+            part.replace(target)
+        except OSError as error:
+            raise ModelError(
+                "cannot-save",
+                f"The engine cannot be put in its place, {target}: {error}.",
+                "Choose another target.",
+            ) from None
     finally:
         child.kill()
         child.wait()

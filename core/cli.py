@@ -53,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
         answer, text = options.command(options)
     except EnginebayError as error:
         answer, text = {"error": error.as_json()}, ""
+    except KeyboardInterrupt:
+        return 130  # as a shell reports it
     failure = answer.get("error")
     if options.json:
         print(json.dumps(answer, indent=2, allow_nan=False, default=str))

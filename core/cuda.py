@@ -82,8 +82,12 @@ class CudaContext:
                 "Check that nvidia-smi works, and that the driver is as new as the CUDA that "
                 "pycuda was built with.",
             ) from None
-        with self.errors("starting CUDA"):
-            driver.mem_alloc(256).free()  # proves it, before TensorRT relies on it
+        try:
+            with self.errors("starting CUDA"):
+                driver.mem_alloc(256).free()  # proves it, before TensorRT relies on it
+        except CudaError:
+            self._leave()
+            raise
 
     def check_thread(self) -> None:
         """Refuse any thread but the owner.
@@ -108,15 +112,21 @@ class CudaContext:
         try:
             yield
         except self.driver.MemoryError:
-            free, total = self.free_memory()
             raise CudaError(
                 "out-of-memory",
-                f"The GPU ran out of memory while {doing}: {free / 1e9:.2f} of "
-                f"{total / 1e9:.2f} GB are free.",
+                f"The GPU ran out of memory while {doing}{self._room()}.",
                 "Close other programs that use the GPU, or use a smaller batch or shape.",
             ) from None
         except self.driver.Error as error:
             raise self._translate(str(error), doing) from None
+
+    def _room(self) -> str:
+        """How much is free, as the end of a sentence; "" where even that cannot be asked."""
+        try:
+            free, total = self.free_memory()
+        except self.driver.Error:
+            return ""
+        return f": {free / 1e9:.2f} of {total / 1e9:.2f} GB are free"
 
     def _translate(self, text: str, doing: str) -> CudaError:
         if any(words in text.lower() for words in _STICKY):
@@ -178,6 +188,9 @@ class CudaContext:
         if self._opened > 0:
             return
         _local.context = None
+        self._leave()
+
+    def _leave(self) -> None:
         self._context.pop()
         self._context.detach()
 

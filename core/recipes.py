@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from core.errors import ImageError
+from core.images import MAX_PIXELS
 from core.tensors import Shape, numpy_dtype
 
 Layout = Literal["NCHW", "NHWC", "CHW", "HWC"]
@@ -148,6 +150,13 @@ def _resize(pixels: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, Placement]:
     ratios = (width / image_w, height / image_h)
     ratio = max(ratios) if recipe.resize == "center-crop" else min(ratios)
     new_w, new_h = max(round(image_w * ratio), 1), max(round(image_h * ratio), 1)
+    if new_w * new_h > MAX_PIXELS:
+        raise ImageError(
+            "image-too-thin",
+            f"A picture of {image_w} x {image_h} pixels is too thin to be cropped to "
+            f"{width} x {height}.",
+            "Cut the part you mean out of it first.",
+        )
     scaled = _scaled(pixels, (new_w, new_h))
     if recipe.resize == "center-crop":
         left, top = (new_w - width) // 2, (new_h - height) // 2

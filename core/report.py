@@ -22,8 +22,8 @@ def info_text(file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] |
         lines.append(f"  {verdict.hint}")
     if file.metadata is not None:
         for key, value in list(file.metadata.raw.items())[:40]:
-            text = str(value)
-            lines.append(f"  {key}: {text if len(text) <= 100 else text[:97] + '...'}")
+            text = _plain(f"{key}: {value}")
+            lines.append(f"  {text if len(text) <= 120 else text[:117] + '...'}")
     if tensors is not None:
         rows = [
             (spec.mode, spec.name, spec.dtype, shape_text(spec.shape), _limits(spec))
@@ -105,6 +105,11 @@ def doctor_text(machine: dict[str, Any]) -> str:
         lines.append(f"TensorRT engines cannot run here: {machine['problem']['message']}")
         lines.append(f"{machine['problem']['hint']} ONNX models run on the CPU.")
     return "\n".join(lines)
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal would obey: a file's text must not move the cursor."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _limits(spec: TensorSpec) -> str:

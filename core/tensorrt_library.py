@@ -35,6 +35,7 @@ _LEVELS = {
     3: logging.INFO,
     4: logging.DEBUG,  # VERBOSE
 }
+_WARNING = 2
 _KEPT_LINES = 200
 _libraries: dict[str, Library] = {}
 
@@ -55,9 +56,10 @@ class LogTape:
         self._lock = threading.Lock()
 
     def write(self, severity: int, text: str) -> None:
-        """Keep a line and pass it to Python's logging."""
-        with self._lock:
-            self._lines.append(LogLine(severity, text))
+        """Keep a warning or worse, and pass any line to Python's logging."""
+        if severity <= _WARNING:
+            with self._lock:
+                self._lines.append(LogLine(severity, text))
         logger.log(_LEVELS.get(severity, logging.INFO), "%s", text)
 
     @contextmanager
@@ -111,6 +113,12 @@ def load_library(module: str | None = None) -> Library:
             "no-tensorrt",
             f"{wanted!r} is no TensorRT module.",
             f"Use one of {', '.join(TENSORRT_MODULES)}.",
+        )
+    if wanted is not None and wanted not in _libraries and find_package(wanted) is None:
+        raise MachineError(
+            "no-tensorrt",
+            f"{wanted} is not installed in this Python.",
+            f"Install it, or unset {MODULE_VARIABLE}.",
         )
     names = [wanted] if wanted else [found.module for found in find_tensorrt()]
     failures = []

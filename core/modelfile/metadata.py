@@ -8,6 +8,7 @@ it is parsed by a literal parser, never evaluated, and a value that does not fit
 from __future__ import annotations
 
 import ast
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -60,7 +61,9 @@ def _literal(value: object) -> object:
     if len(value) > _MAX_LITERAL:
         return None
     try:
-        return ast.literal_eval(value)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", SyntaxWarning)  # odd text is no concern of the user's
+            return ast.literal_eval(value)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError):
         return None
 

@@ -35,7 +35,11 @@ def _median_ms(call: Callable[[], object]) -> float:
 
 def measure(model_path: Path, picture: Path) -> dict[str, float]:
     """Medians in milliseconds over interleaved rounds, and their ratio."""
-    session = onnxruntime.InferenceSession(str(model_path), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(
+        str(model_path), options, providers=["CPUExecutionProvider"]
+    )
     (node,) = session.get_inputs()
     with Model.open(model_path) as model:
         assert model.recipe is not None
