@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ctypes
 import functools
+import math
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -215,7 +216,7 @@ class PinnedArray:
 
     def view(self, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """The memory as an array; numpy makes `memory` the base of every view of it."""
-        count = int(np.prod(shape, dtype=np.int64)) * dtype.itemsize
+        count = math.prod(shape) * dtype.itemsize
         return self.array[:count].view(dtype).reshape(shape)
 
     @property
