@@ -18,9 +18,10 @@ from typing import Any
 
 from core.errors import EnginebayError
 from core.machine import describe
-from core.model import Model, TestResult
+from core.model import Model
 from core.modelfile import ModelFile, fingerprint, read_model_file
 from core.report import doctor_text, info_text, run_text
+from core.results import TestResult
 from core.sessions import open_session
 from core.sessions.base import Arrays
 from core.tensors import TensorSpec

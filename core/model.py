@@ -9,93 +9,27 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from core.errors import EnginebayError
-from core.images import Image, read_image
+from core.images import read_image
 from core.modelfile import Metadata, ModelFile, read_model_file
-from core.predictions import Prediction, TensorSummary, summarize
+from core.predictions import summarize
 from core.recipe_guess import guess_recipe
-from core.recipes import Recipe, picture_of, prepare
-from core.sessions import RunResult, Session, Timing, open_session
+from core.recipes import Recipe, prepare
+from core.results import TestResult, stages_of, watch
+from core.sessions import RunResult, Session, open_session
 from core.sessions.base import Arrays
-from core.tasks import Reading, TaskGuess, decode
+from core.tasks import Reading, decode
 from core.tensors import TensorSpec, numpy_dtype
 
 Note = Callable[[str], None]
 """Told what begins now; may raise core.errors.Cancelled to stop."""
 
 _RANDOM_SEED = 0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stages:
-    """Milliseconds of each stage, wall clock where `clock` does not say otherwise.
-
-    read, preprocess and postprocess are None where there was no picture; the copies are None
-    on the CPU.
-    """
-
-    read: float | None
-    preprocess: float | None
-    host_to_device: float | None
-    compute: float
-    device_to_host: float | None
-    postprocess: float
-    total: float  # wall clock, from the file to the predictions
-    clock: str  # of the three in the middle, see Timing
-
-    def as_json(self) -> dict[str, float | None]:
-        """The `timing_ms` object of `enginebay run --json`."""
-        values = (
-            ("read", self.read),
-            ("preprocess", self.preprocess),
-            ("host_to_device", self.host_to_device),
-            ("compute", self.compute),
-            ("device_to_host", self.device_to_host),
-            ("postprocess", self.postprocess),
-            ("total", self.total),
-        )
-        return {name: None if ms is None else round(ms, 4) for name, ms in values}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class TestResult:
-    """One picture (or one random input) run through a model."""
-
-    __test__ = False  # for pytest: no test class
-
-    source: str  # the picture's path, or "random input"
-    image: Image | None
-    recipe: Recipe | None
-    inputs: Arrays  # what the network got, by tensor name
-    outputs: Arrays  # what it gave, by tensor name
-    summaries: tuple[TensorSummary, ...]  # every output in numbers
-    guess: TaskGuess
-    predictions: tuple[Prediction, ...]
-    warnings: tuple[str, ...]
-    stages: Stages
-    is_first: bool  # the first run with these shapes; slower than those to come
-
-    def network_picture(self) -> np.ndarray | None:
-        """What the network saw: (H, W, 3) uint8, RGB; None without a picture."""
-        if self.recipe is None:
-            return None
-        return picture_of(self.inputs[self.recipe.input], self.recipe)
-
-    def as_json(self) -> dict[str, object]:
-        """An entry of `images` in `enginebay run --json`."""
-        return {
-            "path": self.source,
-            "task": self.guess.task,
-            "evidence": self.guess.evidence,
-            "predictions": [prediction.as_json() for prediction in self.predictions],
-            "warnings": list(self.warnings),
-            "timing_ms": self.stages.as_json(),
-        }
 
 
 class Model:
@@ -215,8 +149,8 @@ class Model:
             summaries=summaries,
             guess=decoded.guess,
             predictions=decoded.predictions,
-            warnings=(*_watch(summaries), *decoded.warnings),
-            stages=_stages(
+            warnings=(*watch(summaries), *decoded.warnings),
+            stages=stages_of(
                 result.timing,
                 read=(read_done - begin) * 1000,
                 preprocess=(prepare_done - read_done) * 1000,
@@ -249,8 +183,8 @@ class Model:
             summaries=summaries,
             guess=replace(decoded.guess, evidence="the input was random"),
             predictions=decoded.predictions,
-            warnings=_watch(summaries),
-            stages=_stages(
+            warnings=watch(summaries),
+            stages=stages_of(
                 result.timing,
                 read=None,
                 preprocess=None,
@@ -269,42 +203,6 @@ class Model:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _stages(
-    timing: Timing,
-    *,
-    read: float | None,
-    preprocess: float | None,
-    postprocess: float,
-    total: float,
-) -> Stages:
-    return Stages(
-        read=read,
-        preprocess=preprocess,
-        host_to_device=timing.host_to_device_ms,
-        compute=timing.compute_ms,
-        device_to_host=timing.device_to_host_ms,
-        postprocess=postprocess,
-        total=total,
-        clock=timing.clock,
-    )
-
-
-def _watch(summaries: tuple[TensorSummary, ...]) -> tuple[str, ...]:
-    """Warnings about values that no healthy output has. TensorRT checks nothing itself."""
-    warnings = []
-    for summary in summaries:
-        size = int(np.prod(summary.shape, dtype=np.int64))
-        for count, what in ((summary.nan, "NaN"), (summary.inf, "infinite")):
-            if count:
-                share = "every value" if count == size else f"{count:,} of {size:,} values"
-                warnings.append(
-                    f"Output {summary.name!r}: {share} {'is' if count == size else 'are'} {what}."
-                    " Do not trust this result; FP16 overflow or a damaged file are the usual "
-                    "causes."
-                )
-    return tuple(warnings)
 
 
 def _random_input(spec: TensorSpec, random: np.random.Generator) -> np.ndarray:

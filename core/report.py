@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from core.model import Model, TestResult
+from core.model import Model
 from core.modelfile import ModelFile
 from core.modelfile.facts import card_facts
 from core.predictions import ClassScore, Detection, OutputImage, Prediction, TensorSummary
+from core.results import TestResult
 from core.tensors import TensorSpec, bytes_text, shape_text
 from core.verdict import Verdict
 

@@ -7,10 +7,10 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from core import __version__
+from gui.window_options import WindowOptions
 
 COMMANDS = ("info", "run", "doctor")  # core.cli.COMMANDS, known here without importing it
 _DEMO_SHOT = Path("enginebay-demo.png")
@@ -27,18 +27,6 @@ On Debian and Ubuntu install its system libraries:
 The commands `enginebay info`, `run` and `doctor` need no Qt."""
 
 
-@dataclass(frozen=True, slots=True)
-class WindowOptions:
-    """What the command line asks of the window."""
-
-    file: Path | None = None
-    drop: tuple[Path, ...] = ()
-    demo: bool = False
-    screenshot: Path | None = None
-    size_wh: tuple[int, int] | None = None
-    allow_native_code: bool = False
-
-
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run Enginebay; gives the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
@@ -52,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(_NO_DISPLAY, file=sys.stderr)
             return 1
         print(f"There is no display: the window goes to {_DEMO_SHOT.resolve()}", flush=True)
-        options = _with_screenshot(options, _DEMO_SHOT)
+        options = options._replace(screenshot=_DEMO_SHOT)
     if not _has_display():
         os.environ["QT_QPA_PLATFORM"] = "offscreen"
     # opencv-python (not -headless) points Qt at plugins of its own, and the window would abort.
@@ -107,17 +95,6 @@ def _size(text: str) -> tuple[int, int]:
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no size such as 1280x800")
     return int(match[1]), int(match[2])
-
-
-def _with_screenshot(options: WindowOptions, path: Path) -> WindowOptions:
-    return WindowOptions(
-        options.file,
-        options.drop,
-        options.demo,
-        path,
-        options.size_wh,
-        options.allow_native_code,
-    )
 
 
 def _has_display() -> bool:

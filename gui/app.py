@@ -20,7 +20,7 @@ from gui.settings import Settings
 from gui.work_thread import WorkThread
 
 if TYPE_CHECKING:
-    from gui.__main__ import WindowOptions
+    from gui.window_options import WindowOptions
 
 logger = logging.getLogger(__name__)
 

@@ -24,8 +24,8 @@ from gui.inference_thread import (
 )
 
 if TYPE_CHECKING:
-    from core.model import Stages
     from core.modelfile import ModelFile
+    from core.results import Stages
     from core.verdict import Verdict
 
 _HISTORY = 500  # runs kept for the plot and the percentiles

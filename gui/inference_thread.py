@@ -19,9 +19,10 @@ from gui.work_thread import Handler, WorkThread
 
 if TYPE_CHECKING:
     from core.errors import EnginebayError
-    from core.model import Model, TestResult
+    from core.model import Model
     from core.modelfile import ModelFile
     from core.recipes import Recipe
+    from core.results import TestResult
     from core.tensors import TensorSpec
     from core.verdict import Verdict
 

@@ -11,7 +11,7 @@ from gui.item_models.rows import Row, RowsModel, TableView
 from gui.panels.tensor_detail import TensorDetail
 
 if TYPE_CHECKING:
-    from core.model import TestResult
+    from core.results import TestResult
     from gui.inference_thread import Tested
 
 

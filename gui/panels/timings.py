@@ -10,7 +10,7 @@ from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
-    from core.model import Stages
+    from core.results import Stages
 
 STAGES: tuple[tuple[str, str, str, str], ...] = (
     ("read", "read", "#4e79a7", "the image file read and decoded (wall clock)"),

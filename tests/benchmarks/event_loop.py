@@ -19,8 +19,8 @@ from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
 
 from core.paths import DEMO_MODEL, RESOURCES
-from gui.__main__ import WindowOptions
 from gui.app import App
+from gui.window_options import WindowOptions
 
 RUNS = 40
 

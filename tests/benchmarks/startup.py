@@ -28,7 +28,7 @@ window.resize(1280, 820)
 """
 _OURS = """
 from PySide6.QtWidgets import QApplication
-from gui.__main__ import WindowOptions
+from gui.window_options import WindowOptions
 from gui.app import App
 app = QApplication([])
 app.setStyle("Fusion")

@@ -151,7 +151,7 @@ import json, sys
 from pathlib import Path
 from PySide6.QtCore import QSettings, QTimer
 from PySide6.QtWidgets import QApplication
-from gui.__main__ import WindowOptions
+from gui.window_options import WindowOptions
 from gui.app import App
 app = QApplication([])
 parts = App(WindowOptions(file=Path(sys.argv[1]), drop=(Path(sys.argv[2]),), screenshot=Path("-"),

@@ -13,9 +13,9 @@ import pytest
 from core import Model
 from core.build import BuildOptions
 from core.errors import EnginebayError, InputError, ModelError, WrongThreadError
-from core.model import TestResult as Outcome
 from core.paths import DEMO_MODEL, RESOURCES
 from core.predictions import Detection
+from core.results import TestResult as Outcome
 from core.tensors import Profile
 from tests.gpu.conftest import build
 from tests.gpu.small_models import nonzero_model, reshape_model

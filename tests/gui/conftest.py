@@ -113,7 +113,7 @@ def make_app(
 ) -> Iterator[MakeApp]:
     """Build and show windows; each is closed and its threads are stopped after the test."""
     import gui.app
-    from gui.__main__ import WindowOptions
+    from gui.window_options import WindowOptions
     from tests.gui.hands import close_app, is_settled
 
     def hard_exit(_status: int) -> None:

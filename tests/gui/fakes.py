@@ -12,8 +12,8 @@ from PySide6.QtCore import QCoreApplication
 
 from core.errors import EnginebayError
 from core.jobs import Cancelled, Failed, Finished, Job, Progress, Started
-from core.model import Stages, TestResult
 from core.modelfile import ModelFile
+from core.results import Stages, TestResult
 from core.tasks import TaskGuess
 from core.tensors import TensorSpec
 from core.verdict import Verdict

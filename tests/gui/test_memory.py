@@ -22,7 +22,7 @@ import gc, json, os, sys
 from pathlib import Path
 from PySide6.QtCore import QTimer
 import gui.app
-from gui.__main__ import WindowOptions
+from gui.window_options import WindowOptions
 
 models, picture = [Path(text) for text in sys.argv[1:3]], Path(sys.argv[3])
 warm_up, count = int(sys.argv[4]), int(sys.argv[5])

@@ -21,7 +21,7 @@ from pathlib import Path
 from PySide6.QtCore import QTimer
 import gui.app
 from core.jobs import Finished, Progress, Started
-from gui.__main__ import WindowOptions
+from gui.window_options import WindowOptions
 
 when = sys.argv[1]
 exec(sys.argv[2])
