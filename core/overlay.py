@@ -19,6 +19,18 @@ def class_color(class_id: int) -> tuple[int, int, int]:
     return round(red * 255), round(green * 255), round(blue * 255)
 
 
+def ink_on(ground: tuple[int, int, int]) -> tuple[int, int, int]:
+    """Black or white, whichever can be read on a colour: at least 4.5:1 (WCAG 2.1, 1.4.3)."""
+
+    def linear(level: int) -> float:
+        channel = level / 255
+        return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
+
+    red, green, blue = (linear(level) for level in ground)
+    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
+    return (0, 0, 0) if luminance > 0.179 else (255, 255, 255)
+
+
 def draw(pixels: np.ndarray, predictions: Sequence[Prediction]) -> np.ndarray:
     """A copy of a picture with its predictions.
 
@@ -62,6 +74,5 @@ def _label(
     x = max(0, min(corner[0], canvas.shape[1] - width))
     y = max(height + below, corner[1])
     cv2.rectangle(canvas, (x, y - height - below), (x + width, y), color, -1)
-    dark = sum(color) > 384
-    ink = (0, 0, 0) if dark else (255, 255, 255)
+    ink = ink_on(color)
     cv2.putText(canvas, text, (x, y - below // 2 - 1), font, scale, ink, 1, cv2.LINE_AA)

@@ -66,6 +66,8 @@ class App(QObject):
         QTimer.singleShot(0, self._after_first_paint)
 
     def _after_first_paint(self) -> None:
+        from PySide6.QtCore import Qt
+
         from gui.panels.filmstrip import ThumbnailThread
         from gui.panels.log import LogHandler
 
@@ -75,6 +77,8 @@ class App(QObject):
         if options.screenshot is None:
             window.restore_docks()
         self.plots_ready.connect(window.timings.add_plot)
+        self.plots_ready.connect(self._freeze)
+        self.document.opened.connect(self._freeze, Qt.ConnectionType.SingleShotConnection)
         handler = self._log = LogHandler()
         handler.relay.line.connect(window.log.appendPlainText)
         logging.getLogger().addHandler(handler)
@@ -103,6 +107,13 @@ class App(QObject):
         import pyqtgraph  # noqa: F401
 
         self.plots_ready.emit()
+
+    def _freeze(self) -> None:
+        """Spare the collector what lives as long as the program: whole modules, mostly.
+
+        A full collection would go through all of it, and the window would stand still.
+        """
+        gc.freeze()
 
     def stop(self) -> None:
         """End the threads. Native code that does not come back ends with the process."""

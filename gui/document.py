@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Qt, Signal
 
-from core import suffixes
 from core.jobs import Event, Failed, Finished, Progress, Started
+from gui.dropping import sort_dropped
 from gui.inference_thread import (
     Identified,
     IdentifyFile,
@@ -211,6 +211,8 @@ class Document(QObject):
             self.endings["cancelled"] += 1
             if is_latest and event.slot == "test":
                 self._hide_other_result()
+            elif is_latest and event.slot == "load":
+                self._load_cancelled()
         self._outstanding.discard(event.job_id)
         if not self.is_busy:
             self.busy_changed.emit(False)
@@ -257,6 +259,17 @@ class Document(QObject):
         else:
             self._run_current()
         self._wants_demo_picture = False
+
+    def _load_cancelled(self) -> None:
+        """Esc while a model opened: nothing is loaded, and the card must not say otherwise."""
+        from core.verdict import Verdict
+
+        message, hint = "Opening it was cancelled.", "Open it again to run it (File > Open recent)."
+        self.verdict = Verdict(None, "cancelled", message, hint)
+        self.model_changed.emit()
+        if self.file is not None:
+            self.opened.emit(self.file.path)
+        self._show_problem(Problem("cancelled", message, hint, is_warning=True))
 
     def _test_finished(self, tested: Tested) -> None:
         if self.loaded is None or tested.serial != self.loaded.serial:
@@ -312,36 +325,3 @@ class Document(QObject):
         if problem != self.problem:
             self.problem = problem
             self.problem_changed.emit(problem)
-
-
-def sort_dropped(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Tell models from images: by suffix where it is clear, else by content.
-
-    Returns:
-        Models and images. What is neither counts as an image, whose reader says what is wrong.
-    """
-    models: list[Path] = []
-    images: list[Path] = []
-    for path in paths:
-        suffix = path.suffix.lower()
-        if path.is_dir():
-            images += [
-                inside
-                for inside in sorted(path.iterdir())
-                if inside.suffix.lower() in suffixes.IMAGES and inside.is_file()
-            ]
-        elif suffix in suffixes.MODELS or (suffix not in suffixes.IMAGES and _is_model(path)):
-            models.append(path)
-        else:
-            images.append(path)
-    return models, images
-
-
-def _is_model(path: Path) -> bool:
-    from core.errors import EnginebayError
-    from core.modelfile import read_model_file
-
-    try:
-        return read_model_file(path).kind != "unknown"
-    except EnginebayError:
-        return False

@@ -201,7 +201,9 @@ class ImageView(QGraphicsView):
         painter.setPen(Qt.PenStyle.NoPen)
         painter.setBrush(color)
         painter.drawRect(ground)
-        painter.setPen(_ink_on(color))
+        from core.overlay import ink_on
+
+        painter.setPen(QColor(*ink_on((color.red(), color.green(), color.blue()))))
         painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
 
     def _paint_lines(self, painter: QPainter) -> None:
@@ -245,14 +247,3 @@ class ImageView(QGraphicsView):
         super().resizeEvent(event)
         if self._fits:
             self.fit()
-
-
-def _ink_on(ground: QColor) -> QColor:
-    """Black or white, whichever can be read: at least 4.5:1 on any colour (WCAG 2.1, 1.4.3)."""
-
-    def linear(channel: float) -> float:
-        return channel / 12.92 if channel <= 0.04045 else float(((channel + 0.055) / 1.055) ** 2.4)
-
-    red, green, blue = linear(ground.redF()), linear(ground.greenF()), linear(ground.blueF())
-    luminance = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-    return QColor(Qt.GlobalColor.black if luminance > 0.179 else Qt.GlobalColor.white)

@@ -1,0 +1,41 @@
+"""Tell models from images among dropped files."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from core import suffixes
+
+
+def sort_dropped(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
+    """Tell models from images: by suffix where it is clear, else by content.
+
+    Returns:
+        Models and images. What is neither counts as an image, whose reader says what is wrong.
+    """
+    models: list[Path] = []
+    images: list[Path] = []
+    for path in paths:
+        suffix = path.suffix.lower()
+        if path.is_dir():
+            images += [
+                inside
+                for inside in sorted(path.iterdir())
+                if inside.suffix.lower() in suffixes.IMAGES and inside.is_file()
+            ]
+        elif suffix in suffixes.MODELS or (suffix not in suffixes.IMAGES and _is_model(path)):
+            models.append(path)
+        else:
+            images.append(path)
+    return models, images
+
+
+def _is_model(path: Path) -> bool:
+    from core.errors import EnginebayError
+    from core.modelfile import read_model_file
+
+    try:
+        return read_model_file(path).kind != "unknown"
+    except EnginebayError:
+        return False
