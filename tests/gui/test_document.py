@@ -149,6 +149,22 @@ def test_a_file_that_is_no_model_leaves_the_opened_one_in_place(
     assert document.problem is None
 
 
+def test_a_cancelled_load_says_that_nothing_is_open(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    document.cancel()
+    thread.finish(None)
+    assert document.loaded is None
+    assert document.verdict is not None
+    assert document.verdict.can_run is None
+    assert document.problem is not None
+    assert document.problem.kind == "cancelled"
+    assert not document.is_busy
+
+
 def test_a_failed_load_keeps_the_images_and_the_card(
     thread: FakeThread, document: Document
 ) -> None:
