@@ -46,6 +46,8 @@ class OnnxSession(Session):
             ) from None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors come as exceptions; warnings would fill stderr
+        # Threads that go on spinning after a run would take the cores from the window.
+        options.add_session_config_entry("session.force_spinning_stop", "1")
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]

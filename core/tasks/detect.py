@@ -58,18 +58,19 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     """Boxes in the picture's pixels, best first; None when the values are no detections."""
     head = next(iter(outputs.values()))[0].astype(np.float32, copy=False)
     end_to_end = head.shape[1] == 6
-    if end_to_end:
-        boxes, scores, class_ids = head[:, :4], head[:, 4], head[:, 5]
-    else:
-        class_scores = head[4:]
-        class_ids = class_scores.argmax(axis=0)
-        scores = class_scores.max(axis=0)
-        boxes = head[:4].T
-    if not _plausible(scores, class_ids if end_to_end else None):
+    scores = head[:, 4] if end_to_end else head[4:].max(axis=0)
+    if not _plausible(scores, head[:, 5] if end_to_end else None):
         return None
+    keep = np.flatnonzero(scores >= reading.score_threshold)
+    if end_to_end:
+        rows = head[keep]
+        boxes, class_ids = rows[:, :4], rows[:, 5]
+    else:
+        columns = head[:, keep]
+        boxes, class_ids = columns[:4].T, columns[4:].argmax(axis=0)
+    scores = scores[keep]
     finite = np.isfinite(boxes).all(axis=1) & np.isfinite(class_ids)
-    keep = np.flatnonzero((scores >= reading.score_threshold) & finite)
-    boxes, scores, class_ids = boxes[keep], scores[keep], class_ids[keep].astype(int)
+    boxes, scores, class_ids = boxes[finite], scores[finite], class_ids[finite].astype(int)
     if not end_to_end:
         half = boxes[:, 2:] / 2
         boxes = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
@@ -79,22 +80,20 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     boxes = reading.placement.to_picture(boxes, size)
     order = np.argsort(-scores, kind="stable")[: reading.max_detections]
     names = reading.metadata.names
+    found = zip(
+        boxes[order].tolist(), scores[order].tolist(), class_ids[order].tolist(), strict=True
+    )
     return [
-        Detection(
-            class_label(names, int(class_ids[i])),
-            int(class_ids[i]),
-            float(scores[i]),
-            (float(boxes[i, 0]), float(boxes[i, 1]), float(boxes[i, 2]), float(boxes[i, 3])),
-        )
-        for i in order
-        if boxes[i, 2] > boxes[i, 0] and boxes[i, 3] > boxes[i, 1]
+        Detection(class_label(names, class_id), class_id, score, (x1, y1, x2, y2))
+        for (x1, y1, x2, y2), score, class_id in found
+        if x2 > x1 and y2 > y1
     ]
 
 
 def _plausible(scores: np.ndarray, class_ids: np.ndarray | None) -> bool:
     """Scores lie in 0..1 and classes are whole numbers; NaN is warned of elsewhere."""
-    finite = scores[np.isfinite(scores)]
-    if finite.size and (finite.min() < -0.001 or finite.max() > 1.001):
+    low, high = np.fmin.reduce(scores, initial=0), np.fmax.reduce(scores, initial=0)  # skip NaN
+    if low < -0.001 or high > 1.001:
         return False
     if class_ids is None:
         return True

@@ -146,6 +146,7 @@ class TimingsPanel(QWidget):
         self._plot = plot
         self._row.addWidget(plot, 2)
         self._color_plot()
+        plot.grab()  # its first painting takes longest, and nothing else goes on now
         self._draw_history()
 
     def _color_plot(self) -> None:
