@@ -50,7 +50,7 @@ def _build(order: dict[str, Any], doing: Any) -> None:
         raise MachineError(
             "no-builder",
             f"{library.module} {library.version} runs engines but cannot build them.",
-            'Install the full TensorRT: pip install "enginebay[gpu]".',
+            "Install the full TensorRT: python3 -m uv sync --extra gpu.",
         )
     onnx = Path(order["onnx"])
     with library.tape.capture() as lines:

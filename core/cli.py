@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core.errors import EnginebayError
+from core.errors import EnginebayError, out_of_memory
 from core.machine import describe
 from core.model import Model
 from core.modelfile import ModelFile, fingerprint, read_model_file
@@ -54,8 +54,8 @@ def main(arguments: Sequence[str]) -> int:
         answer, text = options.command(options)
     except EnginebayError as error:
         answer, text = {"error": error.as_json()}, ""
-    except KeyboardInterrupt:
-        return 130  # as a shell reports it
+    except MemoryError as error:
+        answer, text = {"error": out_of_memory(error).as_json()}, ""
     failure = answer.get("error")
     if options.json:
         print(json.dumps(answer, indent=2, allow_nan=False, default=str))
@@ -157,8 +157,8 @@ def card_json(
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    if not options.images and not options.random:
-        options.parser.error("give at least one IMAGE, or --random")
+    if bool(options.images) == options.random:
+        options.parser.error("give at least one IMAGE, or --random instead")
     with Model.open(options.file, allow_native_code=options.allow_native_code) as model:
         entries: list[dict[str, object]] = []
         results: list[TestResult] = []

@@ -61,5 +61,15 @@ class WrongThreadError(RuntimeError):
     """CUDA was touched from a thread that does not own the context: a mistake in the program."""
 
 
+def out_of_memory(error: MemoryError) -> EnginebayError:
+    """The machine's own memory ran out: a huge shape, or a picture made huge."""
+    return EnginebayError(
+        "out-of-memory",
+        "This machine has not enough memory for that.",
+        "Use a smaller shape, batch or picture, or close other programs.",
+        details=str(error),
+    )
+
+
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
     """Work ended early because it was cancelled."""

@@ -72,6 +72,10 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         data = path.read_bytes()
     except FileNotFoundError:
         raise ImageError("not-found", f"There is no file {path}.", "Check the path.") from None
+    except PermissionError:
+        raise ImageError(
+            "no-permission", f"{path} may not be read by you.", "Change its permissions."
+        ) from None
     except (OSError, ValueError) as error:
         raise ImageError(
             "unreadable", f"{path} cannot be read: {error}.", "Check its permissions."

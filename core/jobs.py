@@ -14,7 +14,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from core.errors import Cancelled as CancelledError
-from core.errors import EnginebayError
+from core.errors import EnginebayError, out_of_memory
 
 logger = logging.getLogger(__name__)
 
@@ -198,6 +198,9 @@ def _run(
         return Failed(
             job.id, job.slot, error.kind, error.message, error.hint, error.details, error.fatal
         )
+    except MemoryError as error:
+        short = out_of_memory(error)
+        return Failed(job.id, job.slot, short.kind, short.message, short.hint, short.details)
     except Exception as error:
         # The one broad net: a mistake of ours must end the request, not the thread.
         logger.exception("unexpected error in %s", job.slot)

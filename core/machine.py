@@ -136,8 +136,8 @@ def require_gpu_stack(driver: Driver | None = None) -> None:
         raise MachineError(
             "no-tensorrt",
             "TensorRT is not installed in this Python.",
-            'Install it: pip install "enginebay[gpu]" (or "enginebay[lean]" for '
-            "version-compatible engines only).",
+            "Install it: python3 -m uv sync --extra gpu (or --extra lean, for version-compatible "
+            "engines only).",
         )
     if find_package("pycuda") is None:
         raise MachineError(

@@ -55,7 +55,7 @@ class Model:
         try:
             self.recipe = guess_recipe(session.inputs, session.outputs, file.metadata)
             # OpenCV sets itself up on first use; that is not the first picture's time either.
-            prepare(np.zeros((2, 2, 3), np.uint8), self.recipe)
+            prepare(np.zeros((2, 2, 3), np.uint8), replace(self.recipe, size_wh=(8, 8), batch=1))
         except EnginebayError as problem:
             self.recipe_problem = problem
 
@@ -166,9 +166,9 @@ class Model:
         Free dimensions become the profile's optimum, or 1; floats lie in 0..1, integers are 0
         or 1, which are valid indices nearly everywhere.
         """
-        begin = time.perf_counter()
         random = np.random.default_rng(_RANDOM_SEED)
         inputs = {spec.name: _random_input(spec, random) for spec in self.inputs}
+        begin = time.perf_counter()
         result = self.session.run(inputs)
         run_done = time.perf_counter()
         decoded = decode(result.outputs, Reading())

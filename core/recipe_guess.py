@@ -104,13 +104,13 @@ def _image_input(inputs: tuple[TensorSpec, ...]) -> TensorSpec:
         raise ModelError(
             "no-image-input",
             f"The model has no input that takes a picture; its inputs are: {described or 'none'}.",
-            "Run it on random input instead: --random, or the button in the window.",
+            "Run it on random input instead (--random on the command line).",
         )
     if len(inputs) > 1:
         raise ModelError(
             "several-inputs",
             f"The model needs more than a picture; its inputs are: {described}.",
-            "Run it on random input (--random, or the button in the window), or from Python "
-            "with an array for each input.",
+            "Run it on random input (--random on the command line), or from Python with an "
+            "array for each input.",
         )
     return fitting[0]

@@ -17,8 +17,9 @@ from core.verdict import Verdict
 def info_text(file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] | None) -> str:
     """What `enginebay info` prints."""
     mark = {True: "yes", False: "no", None: "perhaps"}[verdict.can_run]
+    message = verdict.message.removeprefix("Runs here: ")
     lines = [str(file.path), "  " + " | ".join(card_facts(file))]
-    lines.append(f"  runs here: {mark}. {verdict.message}")
+    lines.append(f"  runs here: {mark}. {message}")
     if verdict.hint:
         lines.append(f"  {verdict.hint}")
     if file.metadata is not None:
@@ -56,6 +57,7 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
         if not result.predictions:
             lines.append("  nothing found")
         lines += [f"  warning: {warning}" for warning in result.warnings]
+        lines += [f"  image: {note}" for note in (result.image.notes if result.image else ())]
         lines.append(f"  ms: {stages}{first}")
     return "\n".join(lines)
 
@@ -104,7 +106,7 @@ def doctor_text(machine: dict[str, Any]) -> str:
         lines.append("TensorRT engines can run here; ONNX models run on the CPU.")
     else:
         lines.append(f"TensorRT engines cannot run here: {machine['problem']['message']}")
-        lines.append(f"{machine['problem']['hint']} ONNX models run on the CPU.")
+        lines.append(machine["problem"]["hint"])
     return "\n".join(lines)
 
 
@@ -121,6 +123,8 @@ def _limits(spec: TensorSpec) -> str:
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    if not any(row[-1] for row in rows):  # nothing to say there
+        titles, rows = titles[:-1], [row[:-1] for row in rows]
     widths = [max(len(row[i]) for row in (titles, *rows)) for i in range(len(titles))]
     return [
         "  "

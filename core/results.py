@@ -76,6 +76,7 @@ class TestResult:
             "evidence": self.guess.evidence,
             "predictions": [prediction.as_json() for prediction in self.predictions],
             "warnings": list(self.warnings),
+            "notes": [] if self.image is None else list(self.image.notes),
             "timing_ms": self.stages.as_json(),
         }
 

@@ -140,7 +140,7 @@ def load_library(module: str | None = None) -> Library:
     raise MachineError(
         "no-tensorrt",
         "TensorRT is not installed in this Python.",
-        'Install it: pip install "enginebay[gpu]".',
+        "Install it: python3 -m uv sync --extra gpu.",
     )
 
 

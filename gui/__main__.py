@@ -23,7 +23,8 @@ The commands `enginebay info`, `run` and `doctor` need no display."""
 _NO_QT = """\
 enginebay: Qt cannot be loaded: {error}
 On Debian and Ubuntu install its system libraries:
-  apt-get install -y libegl1 libgl1 libxkbcommon0 libdbus-1-3 libfontconfig1 libxcb-cursor0
+  apt-get install -y libegl1 libgl1 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 \\
+    libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0
 The commands `enginebay info`, `run` and `doctor` need no Qt."""
 
 
@@ -31,9 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run Enginebay; gives the exit status."""
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     if arguments and arguments[0] in COMMANDS:
-        from core.cli import main as command_line
-
-        return command_line(arguments)
+        return _run_command(arguments)
     options = _parse(arguments)
     if options.screenshot is None and not _has_display():
         if not options.demo:
@@ -47,13 +46,46 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if "cv2" in os.environ.get("QT_QPA_PLATFORM_PLUGIN_PATH", ""):
         del os.environ["QT_QPA_PLATFORM_PLUGIN_PATH"]
     try:
+        _require_x11_plugin()
         import PySide6.QtWidgets  # noqa: F401
-    except ImportError as error:
+    except (ImportError, OSError) as error:
         print(_NO_QT.format(error=error), file=sys.stderr)
         return 1
     from gui.app import run_window
 
     return run_window(options)
+
+
+def _run_command(arguments: Sequence[str]) -> int:
+    try:
+        from core.cli import main as command_line
+
+        status = command_line(arguments)
+        sys.stdout.flush()
+    except KeyboardInterrupt:
+        return 130  # as a shell reports it
+    except OSError as error:  # a full disk or a closed pipe behind standard output
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"enginebay: the answer cannot be written: {error}", file=sys.stderr)
+        return 1
+    return status
+
+
+def _require_x11_plugin() -> None:
+    """Qt aborts the process where its X11 plugin cannot be loaded; find out before.
+
+    Raises:
+        OSError: naming the library that is missing.
+    """
+    platform = os.environ.get("QT_QPA_PLATFORM", "xcb")
+    if sys.platform == "linux" and platform.startswith("xcb") and os.environ.get("DISPLAY"):
+        import ctypes
+
+        import PySide6
+
+        plugins = Path(PySide6.__file__).parent / "Qt" / "plugins" / "platforms"
+        for plugin in plugins.glob("libqxcb.so"):  # a system's own PySide6 has it elsewhere
+            ctypes.CDLL(str(plugin))
 
 
 def _parse(arguments: Sequence[str]) -> WindowOptions:
@@ -91,7 +123,7 @@ def _parse(arguments: Sequence[str]) -> WindowOptions:
 
 
 def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d{3,5})x(\d{3,5})", text)
+    match = re.fullmatch(r"([1-9]\d{2,3})x([1-9]\d{2,3})", text)
     if match is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no size such as 1280x800")
     return int(match[1]), int(match[2])

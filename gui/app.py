@@ -7,10 +7,11 @@ import logging
 import os
 import signal
 import sys
-import threading
+import time
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QTimer, Signal
+from PySide6 import QtCore, QtGui, QtWidgets
+from PySide6.QtCore import QObject, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from gui.document import Document
@@ -28,13 +29,13 @@ QUIT_TIMEOUT_MS = 8_000
 """How long native code may take to come back before the process ends without it."""
 
 _COLLECT_MS = 1_000
+_QT_MODULES = (QtCore, QtGui, QtWidgets)  # whose names pyqtgraph copies when imported
+_SLICE_S = 0.008
 _SWITCH_S = 0.001  # the window waits this long for a thread that computes, instead of 5 ms
 
 
 class App(QObject):
     """The threads, the document and the window, alive together."""
-
-    plots_ready = Signal()
 
     def __init__(self, options: WindowOptions) -> None:
         super().__init__()
@@ -44,7 +45,9 @@ class App(QObject):
         self.thread_ = InferenceThread()
         self.thumbnails: WorkThread | None = None
         self._log: logging.Handler | None = None
-        self._importer: threading.Thread | None = None
+        self._plots_timer = QTimer(self, interval=0)
+        self._plots_timer.timeout.connect(self._prepare_plots)
+        self._untouched = ((module, name) for module in _QT_MODULES for name in dir(module))
         self.document = Document(self.thread_)
         self.window = MainWindow(self.document, self.settings)
         self._gc_timer = QTimer(self, interval=_COLLECT_MS)
@@ -75,9 +78,8 @@ class App(QObject):
         thumbnails = self.thumbnails = ThumbnailThread()
         window.furnish(thumbnails)
         if options.screenshot is None:
-            window.restore_docks()
-        self.plots_ready.connect(window.timings.add_plot)
-        self.plots_ready.connect(self._freeze)
+            # Sizes are scaled to what the window has, so its layout must be done by then.
+            QTimer.singleShot(0, window.restore_docks)
         self.document.opened.connect(self._freeze, Qt.ConnectionType.SingleShotConnection)
         handler = self._log = LogHandler()
         handler.relay.line.connect(window.log.appendPlainText)
@@ -97,16 +99,23 @@ class App(QObject):
         """Import pyqtgraph once nothing else goes on: it takes longer than the window's start."""
         if not busy:
             self.document.busy_changed.disconnect(self._when_idle)
-            self._importer = threading.Thread(
-                target=self._import_plots, name="import plots", daemon=True
-            )
-            self._importer.start()
+            self._plots_timer.start()
 
-    def _import_plots(self) -> None:
-        """Runs on a thread of its own."""
-        import pyqtgraph  # noqa: F401
+    def _prepare_plots(self) -> None:
+        """Import pyqtgraph on this thread, a few milliseconds at a time as far as that goes.
 
-        self.plots_ready.emit()
+        On another thread it crashes now and then: PySide makes its enumerations when they are
+        first touched, which two threads must not do at once. So they are touched here in
+        slices; the import itself then takes a tenth of a second, once.
+        """
+        begin = time.perf_counter()
+        for module, name in self._untouched:
+            getattr(module, name, None)
+            if time.perf_counter() - begin > _SLICE_S:
+                return
+        self._plots_timer.stop()
+        self.window.timings.add_plot()
+        self._freeze()
 
     def _freeze(self) -> None:
         """Spare the collector what lives as long as the program: whole modules, mostly.
@@ -120,12 +129,10 @@ class App(QObject):
         if self._options.screenshot is None and self.furnished:
             self.window.save_layout()
         self._gc_timer.stop()
+        self._plots_timer.stop()
         stopped = self.thread_.stop(QUIT_TIMEOUT_MS)
         if self.thumbnails is not None:
             stopped = self.thumbnails.stop(500) and stopped
-        if self._importer is not None:  # Python crashes when it ends while a thread imports
-            self._importer.join(0.5)
-            stopped = stopped and not self._importer.is_alive()
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)
         gc.enable()
@@ -143,6 +150,7 @@ def run_window(options: WindowOptions) -> int:
     qt.setApplicationName("Enginebay")
     qt.setStyle("Fusion")
     sys.excepthook = _log_exception
+    qInstallMessageHandler(_log_qt)
     app = App(options)
     if app.settings.theme() != "system":
         from gui.theme import apply_theme
@@ -174,6 +182,13 @@ def _quit_on_signals(qt: QApplication) -> None:
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), handle)
+
+
+def _log_qt(kind: QtMsgType, _context: Any, text: str) -> None:
+    """Runs on any thread: Qt's messages go to the log, but for one that means nothing."""
+    if "propagateSizeHints" not in text:  # the offscreen platform says so for every window
+        bad = kind in (QtMsgType.QtCriticalMsg, QtMsgType.QtFatalMsg)
+        logger.log(logging.ERROR if bad else logging.INFO, "Qt: %s", text)
 
 
 def _log_exception(kind: Any, error: BaseException, traceback: Any) -> None:

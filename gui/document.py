@@ -285,7 +285,7 @@ class Document(QObject):
             self._show_problem(Problem("warning", warnings[0], hint, is_warning=True))
         elif (
             self.problem is not None
-            and self.problem.action != "run-random"
+            and (self.problem.action != "run-random" or tested.result.image is None)
             and self._latest["test"] != self._repair_id
         ):
             self._show_problem(None)

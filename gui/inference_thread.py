@@ -128,7 +128,7 @@ class _Desk:
 
         file = read_model_file(path)
         problem = file.problem()
-        if problem is not None and file.plan is None and file.onnx is None:
+        if problem is not None:  # no model on any machine: what is open stays open
             raise problem
         return Identified(file, judge(file))
 

@@ -179,6 +179,9 @@ class MainWindow(QMainWindow):
         elif document.loaded is not None and document.current >= 0:
             state = "Running" if document.is_busy else "There is no result for this image."
             self.view.show_empty_text(document.images[document.current].name, state)
+        elif document.loaded is not None and document.loaded.recipe is None:
+            text = "Press Ctrl+R to run it on random input."
+            self.view.show_empty_text("This model takes no picture", text)
         elif document.loaded is not None:
             self.view.show_empty_text("Drop images here", "or press Ctrl+I to choose some")
         else:

@@ -15,7 +15,7 @@ THEMES = ("system", "light", "dark")
 _SCHEMES = {"light": Qt.ColorScheme.Light, "dark": Qt.ColorScheme.Dark}
 _GROUNDS = {  # window, base, text, faint text
     Qt.ColorScheme.Light: ("#efefef", "#ffffff", "#000000", "#6b6b6b"),
-    Qt.ColorScheme.Dark: ("#2b2d30", "#1e1f22", "#e6e6e6", "#9a9da3"),
+    Qt.ColorScheme.Dark: ("#3a3d41", "#25272a", "#ececec", "#a9acb2"),
 }
 
 

@@ -25,7 +25,8 @@ def card_facts(file: ModelFile) -> list[str]:
         if plan.build_gpu is not None:
             gpu = plan.build_gpu
             memory = "" if gpu.memory_bytes is None else f", {gpu.memory_bytes / 1e9:.0f} GB"
-            facts.append(f"built on compute {gpu.compute_capability}, {gpu.sm_count} SMs{memory}")
+            sms = f"{gpu.sm_count} SM" + "s" * (gpu.sm_count != 1)
+            facts.append(f"built on compute {gpu.compute_capability}, {sms}{memory}")
         else:
             facts.append("build GPU not readable")
         if plan.embeds_native_code:

@@ -36,6 +36,8 @@ def decode(outputs: Arrays, reading: Reading) -> list[ClassScore] | None:
     scores = next(iter(outputs.values()))[0].reshape(-1).astype(np.float64)
     if not np.isfinite(scores).all():
         return []  # warned of elsewhere; a ranking of NaN would claim something
+    if abs(np.linalg.norm(scores) - 1) < 1e-3 and scores.min() < 0:
+        return None  # a vector of length 1 with both signs is an embedding, no scores
     is_probability = scores.min() >= 0 and abs(scores.sum() - 1) < 1e-2
     if not is_probability:
         exponents = np.exp(scores - scores.max())

@@ -48,6 +48,8 @@ def decode(outputs: Arrays, reading: Reading) -> list[OutputImage] | None:
     if finite.size == 0:
         return []
     low, high = float(finite.min()), float(finite.max())
+    if numbers.shape[2] == 3 and low >= 0 and np.abs(numbers.sum(axis=2) - 1).max() < 1e-3:
+        return None  # channels that add up to 1 are classes' shares, no colours
     if array.dtype == np.uint8:
         note = "bytes as they are"
     elif low >= -0.1 and high <= 1.1:

@@ -8,7 +8,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QAbstractListModel, QModelIndex, QObject, QRect, QSize, Qt, Signal
+from PySide6.QtCore import (
+    QAbstractListModel,
+    QModelIndex,
+    QObject,
+    QRect,
+    QSize,
+    Qt,
+    QTimer,
+    Signal,
+)
 from PySide6.QtGui import QColor, QIcon, QImage, QPainter, QPixmap
 from PySide6.QtWidgets import QListView, QWidget
 
@@ -186,8 +195,10 @@ class Filmstrip(QListView):
         self._quiet = True
         index = self._film.index(row)
         self.setCurrentIndex(index)
-        self.scrollTo(index)
         self._quiet = False
+        self.scrollTo(index)
+        # Once more when new items have been laid out.
+        QTimer.singleShot(0, lambda: self.scrollTo(self.currentIndex()))
 
     def _on_current(self, index: QModelIndex) -> None:
         if not self._quiet and index.isValid():

@@ -19,6 +19,7 @@ _EMPTY = (
 )
 _ZOOM_STEP = 1.2
 _MAX_ZOOM = 64.0
+_MAX_LABEL = 160  # pixels of a class's name over the picture
 
 
 class ImageView(QGraphicsView):
@@ -140,6 +141,8 @@ class ImageView(QGraphicsView):
         flags = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
         middle = area.center().y()
         upper = area.adjusted(16, 0, -16, middle - area.bottom() - 6)
+        elide = Qt.TextElideMode.ElideMiddle
+        title = painter.fontMetrics().elidedText(title, elide, upper.width())
         painter.drawText(upper, flags | Qt.AlignmentFlag.AlignBottom, title)
         painter.setFont(self.font())
         lower = area.adjusted(16, middle - area.top() + 10, -16, 0)
@@ -153,6 +156,7 @@ class ImageView(QGraphicsView):
         # Labels that would cover one another make way, the best score first.
         taken: list[QRectF] = []
         labels = []
+        metrics = painter.fontMetrics()
         for index, found in enumerate(self._boxes):
             color = QColor(*class_color(found.class_id))
             x1, y1, x2, y2 = found.box
@@ -163,7 +167,8 @@ class ImageView(QGraphicsView):
             fill.setAlpha(60 if chosen else 0)
             painter.setBrush(fill)
             painter.drawRect(area)
-            labels.append((f"{found.label} {found.score:.2f}", area, color, chosen))
+            name = metrics.elidedText(found.label, Qt.TextElideMode.ElideRight, _MAX_LABEL)
+            labels.append((f"{name} {found.score:.2f}", area, color, chosen))
         for text, area, color, chosen in labels:
             self._paint_label(painter, text, area, color, taken, must=chosen)
 

@@ -23,10 +23,10 @@ class OutputsPanel(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.tabs = QTabWidget(documentMode=True)
-        self._evidence = QLabel("Nothing has run yet.")
+        self._evidence = QLabel("No result yet.")
         self._evidence.setWordWrap(True)
         self._evidence.setContentsMargins(8, 6, 8, 2)
-        self._predictions = RowsModel(("prediction", "score", "box or value"), (1,), self)
+        self._predictions = RowsModel(("prediction", "score", "x1, y1, x2, y2"), (1,), self)
         self.predictions = TableView()
         self.predictions.setAccessibleName("predictions")
         self.predictions.setModel(self._predictions)
@@ -47,17 +47,12 @@ class OutputsPanel(QWidget):
     def show_result(self, tested: Tested | None) -> None:
         """Show a run's outputs, or that there are none."""
         if tested is None:
-            self._evidence.setText("Nothing has run yet.")
+            self._evidence.setText("No result yet.")
             self._predictions.show_rows([])
             self.detail.show_outputs((), {})
             return
         result = tested.result
-        count = len(result.predictions)
-        noun = "prediction" if count == 1 else "predictions"
-        nothing = "" if count else " Nothing scored above the threshold."
-        self._evidence.setText(
-            f"{result.guess.task}: {count} {noun}, because {result.guess.evidence}.{nothing}"
-        )
+        self._evidence.setText(_in_words(result))
         self._predictions.show_rows(prediction_rows(result))
         self.detail.show_outputs(result.summaries, result.outputs)
 
@@ -70,6 +65,20 @@ class OutputsPanel(QWidget):
         self.row_chosen.emit(current.row() if current.isValid() else -1)
 
 
+def _in_words(result: TestResult) -> str:
+    """How the outputs were read, why, and what was done to the picture."""
+    count, evidence = len(result.predictions), result.guess.evidence
+    task, what, none = {
+        "detect": ("Read as detection", f"{count} found. ", "Nothing scored high enough. "),
+        "classify": ("Read as classification", "", "No ranking: the scores are no numbers. "),
+        "image": ("Read as a picture", "", "No picture: no value is finite. "),
+    }.get(result.guess.task, ("Shown as plain tensors", "", ""))
+    text = f"{what if count else none}{task}: {evidence}."
+    if result.image is not None and result.image.notes:
+        text += f" Image: {'; '.join(result.image.notes)}."
+    return text
+
+
 def prediction_rows(result: TestResult) -> list[Row]:
     """A row for each prediction, best first."""
     from core.overlay import class_color
@@ -80,7 +89,7 @@ def prediction_rows(result: TestResult) -> list[Row]:
     for found in result.predictions:
         if isinstance(found, Detection):
             x1, y1, x2, y2 = found.box
-            place = f"{x1:.0f}, {y1:.0f}  {x2 - x1:.0f} x {y2 - y1:.0f}"
+            place = f"{x1:.0f}, {y1:.0f}, {x2:.0f}, {y2:.0f}"
             tooltip = (
                 f"{found.label} (class {found.class_id}), score {found.score:.4f}\n"
                 f"x {x1:.1f} to {x2:.1f}, y {y1:.1f} to {y2:.1f}, in the picture's pixels"

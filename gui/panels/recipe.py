@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSize, Qt
 from PySide6.QtWidgets import QFormLayout, QLabel, QScrollArea, QWidget
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ class RecipePanel(QScrollArea):
         self.setWidgetResizable(True)
         self.setAccessibleName("recipe")
         self.setFrameShape(QScrollArea.Shape.NoFrame)
-        body = QWidget()
+        body = self._body = QWidget()
         form = QFormLayout(body)
         form.setContentsMargins(10, 8, 10, 8)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
@@ -37,7 +37,6 @@ class RecipePanel(QScrollArea):
             self._values[field] = value
             form.addRow(name, value)
         self.setWidget(body)
-        self.setMinimumHeight(9 * (self.fontMetrics().height() + 6))  # most of it, unscrolled
 
     def show_recipe(self, recipe: Recipe | None, reason: str = "") -> None:
         """Show a recipe, or the reason why there is none."""
@@ -46,18 +45,30 @@ class RecipePanel(QScrollArea):
             texts["because"] = reason or "-"
         else:
             width, height = recipe.size_wh
-            mean = ", ".join(f"{value:g}" for value in recipe.mean)
-            std = ", ".join(f"{value:g}" for value in recipe.std)
-            scale = f"1/{1 / recipe.scale:g}" if recipe.scale < 1 else f"{recipe.scale:g}"
             texts = {
                 "input": recipe.input,
                 "size": f"{width} x {height} pixels, batch {recipe.batch}",
                 "layout": recipe.layout,
                 "resize": recipe.resize,
                 "colour": recipe.color,
-                "values": f"(pixel x {scale} - {mean}) / {std}",
+                "values": _formula(recipe),
                 "dtype": recipe.dtype,
                 "because": recipe.evidence,
             }
         for field, text in texts.items():
             self._values[field].setText(text)
+
+    def sizeHint(self) -> QSize:
+        return self._body.sizeHint()
+
+
+def _formula(recipe: Recipe) -> str:
+    """What happens to a pixel's value 0..255, without the steps that change nothing."""
+    text = "pixel"
+    if recipe.scale != 1:
+        text += f" / {1 / recipe.scale:g}" if recipe.scale < 1 else f" x {recipe.scale:g}"
+    if any(recipe.mean):
+        text = f"{text} - ({', '.join(f'{one:g}' for one in recipe.mean)})"
+    if any(one != 1 for one in recipe.std):
+        text = f"({text}) / ({', '.join(f'{one:g}' for one in recipe.std)})"
+    return text

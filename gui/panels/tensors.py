@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import QSize
 from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from gui.item_models.rows import Row, RowsModel, TableView
@@ -32,6 +33,10 @@ class TensorsPanel(QWidget):
         column.addWidget(self.table, 1)
         column.addWidget(self._more)
         self._show_further(False)
+
+    def sizeHint(self) -> QSize:
+        """Room for a handful of tensors; the recipe below takes the rest."""
+        return QSize(320, 7 * (self.fontMetrics().height() + 8))
 
     def show_tensors(self, specs: tuple[TensorSpec, ...]) -> None:
         """Show a model's tensors; () for none."""

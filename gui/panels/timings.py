@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
 STAGES: tuple[tuple[str, str, str, str], ...] = (
     ("read", "read", "#4e79a7", "the image file read and decoded (wall clock)"),
-    ("preprocess", "prepare", "#f28e2b", "the picture made into the input tensor (wall clock)"),
-    ("host_to_device", "copy in", "#76b7b2", "the input copied to the GPU (CUDA events)"),
+    ("preprocess", "preprocess", "#f28e2b", "the picture made into the input tensor (wall clock)"),
+    ("host_to_device", "host to device", "#76b7b2", "the input copied to the GPU (CUDA events)"),
     ("compute", "compute", "#e15759", "the model itself (CUDA events; wall clock on the CPU)"),
-    ("device_to_host", "copy out", "#59a14f", "the outputs copied back (CUDA events)"),
-    ("postprocess", "interpret", "#b07aa1", "the outputs read as predictions (wall clock)"),
+    ("device_to_host", "device to host", "#59a14f", "the outputs copied back (CUDA events)"),
+    ("postprocess", "postprocess", "#b07aa1", "the outputs read as predictions (wall clock)"),
 )
 """Field of Stages, its word on screen, its colour, its definition."""
 

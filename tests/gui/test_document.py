@@ -149,9 +149,7 @@ def test_a_file_that_is_no_model_leaves_the_opened_one_in_place(
     assert document.problem is None
 
 
-def test_a_cancelled_load_says_that_nothing_is_open(
-    thread: FakeThread, document: Document
-) -> None:
+def test_a_cancelled_load_says_that_nothing_is_open(thread: FakeThread, document: Document) -> None:
     document.open_path(MODEL)
     thread.finish(identified(thread.take().path))
     thread.take()

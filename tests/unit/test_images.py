@@ -486,7 +486,7 @@ def test_places_without_a_readable_file_are_refused(tmp_path: Path) -> None:
     assert refusal("x" * 5000).kind == "unreadable"
 
 
-def test_a_picture_without_permission_is_unreadable(
+def test_a_picture_without_permission_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def denied(*_: object, **__: object) -> bytes:
@@ -497,8 +497,8 @@ def test_a_picture_without_permission_is_unreadable(
     with monkeypatch.context() as patch:
         patch.setattr(Path, "read_bytes", denied)
         error = refusal(path)
-    assert error.kind == "unreadable"
-    assert "Permission denied" in error.message
+    assert error.kind == "no-permission"
+    assert "may not be read" in error.message
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="named pipes are POSIX's")

@@ -338,6 +338,7 @@ def test_a_picture_like_the_input_is_a_picture(
 def test_the_channels_of_a_picture_keep_their_order_in_both_layouts() -> None:
     output = np.zeros((1, 3, 64, 64), np.float32)
     output[0, 0] = 1.0
+    output[0, :, 32:] = 0.5
     for array in (output, output.transpose(0, 2, 3, 1)):
         [picture] = decode({"out": array}, READING).predictions
         assert isinstance(picture, OutputImage)
@@ -431,3 +432,17 @@ def test_plain_tensors_are_told_in_the_models_order() -> None:
         ("a", (4, 5), "int64"),
     ]
     assert decoded.warnings == ()
+
+
+def test_channels_that_add_up_to_one_are_no_picture() -> None:
+    scores = np.random.default_rng(0).random((1, 3, 64, 64)).astype(np.float32)
+    decoded = decode({"out": scores / scores.sum(axis=1, keepdims=True)}, READING)
+    assert decoded.guess.task == "tensors"
+    assert decoded.warnings
+
+
+def test_a_vector_of_length_one_with_both_signs_is_no_classification() -> None:
+    vector = np.random.default_rng(0).standard_normal((1, 128)).astype(np.float32)
+    decoded = decode({"out": vector / np.linalg.norm(vector)}, READING)
+    assert decoded.guess.task == "tensors"
+    assert decoded.warnings

@@ -86,7 +86,7 @@ def test_nothing_installed_says_how_to_install_it(
     fake_tensorrt.install(monkeypatch, gpu, {})
     with pytest.raises(MachineError, match="not installed") as caught:
         load_library()
-    assert "pip install" in caught.value.hint
+    assert "install" in caught.value.hint.lower()
 
 
 def put_broken_module(monkeypatch: pytest.MonkeyPatch, folder: Path, name: str) -> None:
