@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, Slot
+from PySide6.QtCore import QByteArray, QTimer, Slot
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from core import suffixes
@@ -87,25 +87,22 @@ class MainWindow(QMainWindow):
         self.setMenuWidget(top)
         self.network_action = build_menus(self, menu_bar)
         self._connect()
-        self._share_room()
         self._default_state = self.saveState()
+        QTimer.singleShot(0, self._share_room)
         # What was dropped before there was anything to show it.
         self._on_images()
         self.banner.show_problem(self.document.problem)
         self._on_busy(self.document.is_busy)
 
     def _share_room(self) -> None:
-        """Give the docks their first sizes; Qt heeds them only in a layout that is done."""
+        """Give the docks their first sizes, which Qt heeds only once they are laid out."""
         from PySide6.QtCore import Qt
 
-        layout = self.layout()
-        assert layout is not None
-        layout.activate()
         across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
         self.resizeDocks([self.docks[0], self.docks[2]], [320, 360], across)
         self.resizeDocks([self.docks[3]], [170], down)
-        layout.activate()
         self.resizeDocks(self.docks[:2], [200, 300], down)
+        self._default_state = self.saveState()
 
     def _dock(self, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
         from gui.panels.dock import Dock

@@ -24,6 +24,7 @@ class RecipePanel(QScrollArea):
         body = self._body = QWidget()
         form = QFormLayout(body)
         form.setContentsMargins(10, 8, 10, 8)
+        form.setVerticalSpacing(5)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self._values: dict[str, QLabel] = {}
