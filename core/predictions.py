@@ -87,9 +87,8 @@ Prediction = Detection | ClassScore | OutputImage | TensorSummary
 
 
 def class_label(names: tuple[str, ...], class_id: int) -> str:
-    """A class's name on one line, or its number where it has none."""
-    name = " ".join(names[class_id].split()) if 0 <= class_id < len(names) else ""
-    return "".join(one for one in name if one.isprintable()) or str(class_id)
+    """A class's name, or its number where it has none."""
+    return (names[class_id] if 0 <= class_id < len(names) else "") or str(class_id)
 
 
 def summarize(name: str, array: np.ndarray) -> TensorSummary:

@@ -80,13 +80,19 @@ def _ints(value: object) -> tuple[int, ...]:
 def _names(value: object) -> tuple[str, ...]:
     """Names by class id from {0: "a", 1: "b"}, {"0": "a"} or ["a", "b"]; ids must be 0..n-1."""
     if isinstance(value, (list, tuple)):
-        return tuple(str(name) for name in value)
+        return tuple(_one_line(name) for name in value)
     if not isinstance(value, dict):
         return ()
     try:
-        by_id = {int(key): str(name) for key, name in value.items()}
+        by_id = {int(key): _one_line(name) for key, name in value.items()}
     except (ValueError, TypeError, OverflowError):
         return ()
     if sorted(by_id) != list(range(len(by_id))):
         return ()
     return tuple(by_id[index] for index in range(len(by_id)))
+
+
+def _one_line(name: object) -> str:
+    """A class name as it can be shown: on one line, nothing that a terminal would obey."""
+    text = " ".join(str(name).split())
+    return "".join(letter for letter in text if letter.isprintable())

@@ -62,30 +62,29 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     if not _plausible(scores, head[:, 5] if end_to_end else None):
         return None
     keep = np.flatnonzero(scores >= reading.score_threshold)
-    if end_to_end:
-        rows = head[keep]
-        boxes, class_ids = rows[:, :4], rows[:, 5]
-    else:
-        columns = head[:, keep]
-        boxes, class_ids = columns[:4].T, columns[4:].argmax(axis=0)
+    found = head[keep].T if end_to_end else head[:, keep]  # a column for each
+    if not np.isfinite(found).all():
+        fine = np.isfinite(found).all(axis=0)
+        keep, found = keep[fine], found[:, fine]
     scores = scores[keep]
-    finite = np.isfinite(boxes).all(axis=1) & np.isfinite(class_ids)
-    boxes, scores, class_ids = boxes[finite], scores[finite], class_ids[finite].astype(int)
-    if not end_to_end:
-        half = boxes[:, 2:] / 2
-        boxes = np.concatenate([boxes[:, :2] - half, boxes[:, :2] + half], axis=1)
+    if end_to_end:
+        boxes, class_ids = found[:4].T, found[5].astype(int)
+    else:
+        class_ids = found[4:].argmax(axis=0) if keep.size else np.empty(0, int)
+        half = found[2:4] / 2
+        boxes = np.concatenate([found[:2] - half, found[:2] + half]).T
         kept = _suppress(boxes, scores, class_ids, reading)
         boxes, scores, class_ids = boxes[kept], scores[kept], class_ids[kept]
     size = reading.picture_wh or reading.network_wh or (0, 0)
     boxes = reading.placement.to_picture(boxes, size)
     order = np.argsort(-scores, kind="stable")[: reading.max_detections]
     names = reading.metadata.names
-    found = zip(
+    rows = zip(
         boxes[order].tolist(), scores[order].tolist(), class_ids[order].tolist(), strict=True
     )
     return [
         Detection(class_label(names, class_id), class_id, score, (x1, y1, x2, y2))
-        for (x1, y1, x2, y2), score, class_id in found
+        for (x1, y1, x2, y2), score, class_id in rows
         if x2 > x1 and y2 > y1
     ]
 
