@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,7 +21,6 @@ from shiboken6 import isValid
 
 from core.paths import DEMO_MODEL
 from gui.theme import ElidedLabel
-from tests.gui.limits import WAIT_MS
 
 if TYPE_CHECKING:
     from gui.app import App
@@ -125,9 +123,6 @@ def close_app(app: App) -> None:
     """Close a window as the user does, and stop what belongs to it; may be called twice."""
     if not isValid(app.window):
         return
-    for thread in threading.enumerate():  # its last act is a signal to the window
-        if thread.name == "import plots":
-            thread.join(WAIT_MS / 1000)
     QCoreApplication.processEvents()
     app.window.close()
     app.stop()
