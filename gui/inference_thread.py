@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,7 +16,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from core.jobs import JobContext
-from gui.work_thread import Handler, WorkThread
+from gui.work_thread import Handler, WorkThread, heavy_imports
 
 if TYPE_CHECKING:
     from core.errors import EnginebayError
@@ -133,9 +134,15 @@ class _Desk:
         return Identified(file, judge(file))
 
     def _load(self, request: LoadModel, context: JobContext) -> Loaded:
-        from core.model import Model
-        from core.sessions import open_session
+        with heavy_imports:
+            import cv2  # noqa: F401
+            import PIL.Image  # noqa: F401
 
+            from core.model import Model
+            from core.sessions import open_session
+
+            if request.file.kind == "onnx" and find_spec("onnxruntime") is not None:
+                import onnxruntime  # noqa: F401
         self.close()
         context.progress(None, f"Opening {request.file.path.name}")
         session = open_session(request.file, allow_native_code=request.allow_native_code)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import ClassVar
@@ -13,6 +14,11 @@ from PySide6.QtCore import QObject, QThread, Signal
 from core.jobs import Cancelled, Event, Job, JobContext, Mailbox, serve
 
 Handler = Callable[[object, JobContext], object]
+
+
+heavy_imports = threading.Lock()
+"""Held while a thread imports a large library. Each import holds the GIL for 20 ms and more at a
+time; two threads taking turns at that would leave the window none of it."""
 
 
 class WorkThread(QThread):

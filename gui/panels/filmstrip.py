@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QListView, QWidget
 
 from core.jobs import Cancelled, Event, Finished, JobContext, Progress, Started
 from gui.item_models.rows import Index
-from gui.work_thread import Handler, WorkThread
+from gui.work_thread import Handler, WorkThread, heavy_imports
 
 _SIDE = 72  # pixels of a thumbnail's longer side
 _KEPT = 500  # thumbnails; older ones are made again when they come into view
@@ -41,6 +41,13 @@ class ThumbnailThread(WorkThread):
 @contextmanager
 def _thumbnail_handler() -> Iterator[Handler]:
     """Runs on the thumbnail thread."""
+    with heavy_imports:
+        import cv2  # noqa: F401
+        import PIL.Image
+
+        import core.images  # noqa: F401
+
+        PIL.Image.preinit()
     yield _make_thumbnail
 
 
