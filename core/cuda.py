@@ -20,6 +20,7 @@ import numpy as np
 
 from core.errors import CudaError, MachineError, WrongThreadError
 from core.machine import no_driver_error, no_gpu_error
+from core.native import preload
 
 # CUDA errors after which every later call in the process fails (CUDA driver API, CUresult).
 _STICKY = (
@@ -296,4 +297,6 @@ _driver_started = False
 @functools.cache
 def _library() -> ctypes.CDLL:
     """The driver, for the few calls that pycuda makes badly or not at all."""
-    return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    name = "nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1"
+    preload(name)
+    return ctypes.CDLL(name)

@@ -6,12 +6,10 @@ and ignores or outlives later ones.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import logging
 import os
 import re
-import sys
 import threading
 from collections import deque
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from typing import Any
 
 from core.errors import MachineError, ModelError
 from core.machine import TENSORRT_MODULES, find_package, find_tensorrt
+from core.native import preload
 
 logger = logging.getLogger(__name__)
 
@@ -165,22 +164,22 @@ def _start(name: str) -> Library:
 
 
 def _preload(name: str) -> None:
-    """Load TensorRT's large libraries without the GIL, which `import` would hold meanwhile.
+    """Load TensorRT's large libraries before `import` would do it under the GIL.
 
-    Only wheels are looked into, whose libraries stand in a package of their own; others, and
-    any failure, are left to the import.
+    Only wheels are looked into, whose libraries stand in a package of their own; others are
+    left to the import, as is any failure.
     """
-    if sys.platform == "win32":
-        return  # there Python lets go of the GIL while it loads a library
-    places = [find_package(f"{name}_libs"), find_package(f"{name}_bindings")]
-    folders = [Path(found.location).parent for found in places if found is not None]
-    load = ctypes.CDLL(None).dlopen  # calling through ctypes releases the GIL; CDLL() does not
-    load.argtypes, load.restype = [ctypes.c_char_p, ctypes.c_int], ctypes.c_void_p
+    folders = []
+    for package in (f"{name}_libs", f"{name}_bindings"):
+        found = find_package(package)
+        if found is not None:
+            place = Path(found.location)
+            folders.append(place if place.is_dir() else place.parent)
     for pattern in ("libnvinfer*.so.*", "tensorrt*.so"):
         for folder in folders:
             for path in sorted(folder.glob(pattern)):
                 if "builder_resource" not in path.name:  # a gigabyte that only builds need
-                    load(os.fsencode(path), os.RTLD_NOW | os.RTLD_GLOBAL)
+                    preload(path)
 
 
 def deserialize(library: Library, plan: bytes, name: str, *, allow_native_code: bool) -> Any:
