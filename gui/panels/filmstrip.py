@@ -207,6 +207,10 @@ class Filmstrip(QListView):
         # Once more when new items have been laid out.
         QTimer.singleShot(0, lambda: self.scrollTo(self.currentIndex()))
 
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self.scrollTo(self.currentIndex())
+
     def _on_current(self, index: QModelIndex) -> None:
         if not self._quiet and index.isValid():
             self.chosen.emit(index.row())

@@ -142,7 +142,8 @@ class ImageView(QGraphicsView):
         middle = area.center().y()
         upper = area.adjusted(16, 0, -16, middle - area.bottom() - 6)
         elide = Qt.TextElideMode.ElideMiddle
-        title = painter.fontMetrics().elidedText(title, elide, upper.width())
+        metrics = painter.fontMetrics()  # lines break between words; a long word gives way
+        title = " ".join(metrics.elidedText(one, elide, upper.width()) for one in title.split())
         painter.drawText(upper, flags | Qt.AlignmentFlag.AlignBottom, title)
         painter.setFont(self.font())
         lower = area.adjusted(16, middle - area.top() + 10, -16, 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize
-from PySide6.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QCheckBox, QHeaderView, QVBoxLayout, QWidget
 
 from gui.item_models.rows import Row, RowsModel, TableView
 
@@ -25,7 +25,8 @@ class TensorsPanel(QWidget):
         self.table = TableView()
         self.table.setAccessibleName("tensors")
         self.table.setModel(self._model)
-        self.table.stretch(0)
+        resize = QHeaderView.ResizeMode.ResizeToContents  # names whole; the rest scrolls
+        self.table.horizontalHeader().setSectionResizeMode(resize)
         self._more = QCheckBox("Bytes, location, format and profiles")
         self._more.toggled.connect(self._show_further)
         column = QVBoxLayout(self)
