@@ -577,3 +577,16 @@ def test_models_in_other_layouts_are_shown_as_tensors(
     [entry] = answer["images"]
     assert entry["task"] == "tensors"
     assert {one["name"]: one["shape"] for one in entry["predictions"]} == outputs
+
+
+def test_too_little_memory_is_said_and_not_thrown(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def exhausted(*_: object, **__: object) -> None:
+        raise MemoryError("Unable to allocate 40.2 GiB")
+
+    monkeypatch.setattr("core.cli.Model.open", exhausted)
+    assert main(["run", "model.onnx", "image.png", "--json"]) == 1
+    error = json.loads(capsys.readouterr().out)["error"]
+    assert error["kind"] == "out-of-memory"
+    assert "40.2 GiB" in error["details"]
