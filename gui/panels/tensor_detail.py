@@ -112,6 +112,7 @@ class TensorDetail(QWidget):
         self._axes = QHBoxLayout()
         self._axes.setContentsMargins(8, 2, 8, 2)
         self._pickers: list[QSpinBox] = []
+        self._leading: tuple[int, ...] = ()
         self._slice_label = QLabel()
         self._values = ValuesModel(self)
         self.values = TableView()
@@ -176,10 +177,11 @@ class TensorDetail(QWidget):
     def _choose(self, array: np.ndarray | None) -> None:
         self._array = array
         leading = () if array is None else array.shape[:-2]
-        kept = [picker.value() for picker in self._pickers]
-        self._rebuild_pickers(leading)
-        for picker, value in zip(self._pickers, kept, strict=False):
-            picker.setValue(min(value, picker.maximum()))
+        if leading != self._leading:  # else the fields stay, with the keyboard's focus
+            kept = [picker.value() for picker in self._pickers]
+            self._rebuild_pickers(leading)
+            for picker, value in zip(self._pickers, kept, strict=False):
+                picker.setValue(min(value, picker.maximum()))
         self._show_slice()
 
     def _rebuild_pickers(self, leading: tuple[int, ...]) -> None:
@@ -188,6 +190,7 @@ class TensorDetail(QWidget):
             if (widget := item.widget()) is not None:
                 widget.deleteLater()
         self._pickers = []
+        self._leading = leading
         for axis, size in enumerate(leading):
             picker = QSpinBox()
             picker.setRange(0, max(size - 1, 0))
