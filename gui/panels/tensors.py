@@ -27,6 +27,7 @@ class TensorsPanel(QWidget):
         self.table.setModel(self._model)
         resize = QHeaderView.ResizeMode.ResizeToContents  # names whole; the rest scrolls
         self.table.horizontalHeader().setSectionResizeMode(resize)
+        self.table.horizontalHeader().setStretchLastSection(True)
         self._more = QCheckBox("Bytes, location, format and profiles")
         self._more.toggled.connect(self._show_further)
         column = QVBoxLayout(self)
