@@ -192,15 +192,9 @@ def _run(
     except CancelledError:
         return Cancelled(job.id, job.slot)
     except EnginebayError as error:
-        if job.cancelled.is_set() and not error.fatal:
-            return Cancelled(job.id, job.slot)  # nobody waits for this error any more
-        logger.info("%s failed: %s", job.slot, error.message)
-        return Failed(
-            job.id, job.slot, error.kind, error.message, error.hint, error.details, error.fatal
-        )
+        return _failed(job, error)
     except MemoryError as error:
-        short = out_of_memory(error)
-        return Failed(job.id, job.slot, short.kind, short.message, short.hint, short.details)
+        return _failed(job, out_of_memory(error))
     except Exception as error:
         # The one broad net: a mistake of ours must end the request, not the thread.
         logger.exception("unexpected error in %s", job.slot)
@@ -211,3 +205,13 @@ def _run(
             f"Enginebay made a mistake: {type(error).__name__}: {error}",
             "Please report it with the text in the log panel.",
         )
+
+
+def _failed(job: Job, error: EnginebayError) -> Failed | Cancelled:
+    """A known error as text; nobody waits any more for that of a cancelled job."""
+    if job.cancelled.is_set() and not error.fatal:
+        return Cancelled(job.id, job.slot)
+    logger.info("%s failed: %s", job.slot, error.message)
+    return Failed(
+        job.id, job.slot, error.kind, error.message, error.hint, error.details, error.fatal
+    )

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import EnginebayError
-from core.images import read_image
+from core.images import import_libraries, read_image
 from core.modelfile import Metadata, ModelFile, read_model_file
 from core.predictions import summarize
 from core.recipe_guess import guess_recipe
@@ -43,11 +43,7 @@ class Model:
     """
 
     def __init__(self, file: ModelFile, session: Session) -> None:
-        # Else the first picture's times would be Python's imports.
-        import cv2  # noqa: F401
-        import PIL.Image
-
-        PIL.Image.preinit()
+        import_libraries()  # else the first picture's times would be Python's imports
         self.file = file
         self.session = session
         self.recipe: Recipe | None = None

@@ -10,7 +10,7 @@ from core.modelfile import ModelFile
 from core.modelfile.facts import card_facts
 from core.predictions import ClassScore, Detection, OutputImage, Prediction, TensorSummary
 from core.results import TestResult
-from core.tensors import TensorSpec, bytes_text, shape_text
+from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.verdict import Verdict
 
 
@@ -28,7 +28,7 @@ def info_text(file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] |
             lines.append(f"  {text if len(text) <= 120 else text[:117] + '...'}")
     if tensors is not None:
         rows = [
-            (spec.mode, spec.name, spec.dtype, shape_text(spec.shape), _limits(spec))
+            (spec.mode, spec.name, spec.dtype, shape_text(spec.shape), profiles_text(spec.profiles))
             for spec in tensors
         ]
         lines += ["", *_table(("", "tensor", "dtype", "shape", "profiles"), rows)]
@@ -113,13 +113,6 @@ def doctor_text(machine: dict[str, Any]) -> str:
 def _plain(text: str) -> str:
     """Without what a terminal would obey: a file's text must not move the cursor."""
     return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-
-
-def _limits(spec: TensorSpec) -> str:
-    return "; ".join(
-        f"{shape_text(one.min)} / {shape_text(one.opt)} / {shape_text(one.max)}"
-        for one in spec.profiles
-    )
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

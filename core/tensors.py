@@ -143,6 +143,13 @@ def shape_text(shape: Shape) -> str:
     return " x ".join("?" if dim is None else str(dim) for dim in shape) or "scalar"
 
 
+def profiles_text(profiles: tuple[Profile, ...]) -> str:
+    """Optimization profiles for people: "min / opt / max", one after another; "" for none."""
+    return "; ".join(
+        " / ".join(shape_text(limit) for limit in (one.min, one.opt, one.max)) for one in profiles
+    )
+
+
 def bytes_text(count: int | None) -> str:
     """A size for people, in powers of 1000: "4.9 MB"; "?" where unknown."""
     if count is None:

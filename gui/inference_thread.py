@@ -135,12 +135,11 @@ class _Desk:
 
     def _load(self, request: LoadModel, context: JobContext) -> Loaded:
         with heavy_imports:
-            import cv2  # noqa: F401
-            import PIL.Image  # noqa: F401
-
+            from core.images import import_libraries
             from core.model import Model
             from core.sessions import open_session
 
+            import_libraries()
             if request.file.kind == "onnx" and find_spec("onnxruntime") is not None:
                 import onnxruntime  # noqa: F401
         self.close()

@@ -42,12 +42,9 @@ class ThumbnailThread(WorkThread):
 def _thumbnail_handler() -> Iterator[Handler]:
     """Runs on the thumbnail thread."""
     with heavy_imports:
-        import cv2  # noqa: F401
-        import PIL.Image
+        from core.images import import_libraries
 
-        import core.images  # noqa: F401
-
-        PIL.Image.preinit()
+        import_libraries()
     yield _make_thumbnail
 
 

@@ -18,6 +18,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from gui.inference_thread import to_qimage
 from gui.item_models.rows import Row, RowsModel, TableView
 from gui.item_models.values import ValuesModel
 
@@ -85,9 +86,7 @@ def heat_map(values: np.ndarray) -> tuple[QImage | None, str]:
     unit = (np.where(finite, numbers, low) / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
     colors = cv2.applyColorMap((unit * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
     colors[~finite] = (40, 40, 230)
-    rgb = np.ascontiguousarray(colors[..., ::-1])
-    height, width = rgb.shape[:2]
-    image = QImage(rgb.data, width, height, 3 * width, QImage.Format.Format_RGB888).copy()
+    image = to_qimage(colors[..., ::-1])
     bad = int(finite.size - finite.sum())
     note = f", {bad:,} NaN or infinite in red" if bad else ""
     every = f", 1 value in {step[0] * step[1]} shown" if max(step) > 1 else ""
@@ -113,7 +112,6 @@ class TensorDetail(QWidget):
         self._axes.setContentsMargins(8, 2, 8, 2)
         self._pickers: list[QSpinBox] = []
         self._leading: tuple[int, ...] = ()
-        self._slice_label = QLabel()
         self._values = ValuesModel(self)
         self.values = TableView()
         self.values.setAccessibleName("values")

@@ -42,14 +42,10 @@ class TensorsPanel(QWidget):
 
     def show_tensors(self, specs: tuple[TensorSpec, ...]) -> None:
         """Show a model's tensors; () for none."""
-        from core.tensors import bytes_text, shape_text
+        from core.tensors import bytes_text, profiles_text, shape_text
 
         rows = []
         for spec in specs:
-            profiles = "; ".join(
-                f"{shape_text(one.min)} / {shape_text(one.opt)} / {shape_text(one.max)}"
-                for one in spec.profiles
-            )
             cells = (
                 spec.name,
                 spec.mode,
@@ -58,7 +54,7 @@ class TensorsPanel(QWidget):
                 bytes_text(spec.size_bytes),
                 spec.location,
                 spec.format,
-                profiles or "-",
+                profiles_text(spec.profiles) or "-",
             )
             lines = [f"{title}: {cell}" for title, cell in zip(_TITLES, cells, strict=True)]
             rows.append(Row(cells, tooltip="\n".join(lines)))

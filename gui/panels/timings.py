@@ -126,7 +126,7 @@ class TimingsPanel(QWidget):
         return self._plot is not None
 
     def add_plot(self) -> None:
-        """Make the history plot; pyqtgraph must have been imported by then."""
+        """Make the history plot. Its import of pyqtgraph takes a tenth of a second, once."""
         import pyqtgraph
 
         plot = pyqtgraph.PlotWidget()
@@ -168,13 +168,14 @@ class TimingsPanel(QWidget):
             self._color_plot()
 
     def _draw_history(self) -> None:
+        if self._plot is None:
+            return
         for field, curve in self._curves.items():
             curve.setData([getattr(stages, field) for stages in self._history])
-        if self._plot is not None and self._history:
+        if self._history:
             self._plot.setYRange(0, max(stages.total for stages in self._history))
             self._plot.setXRange(0, max(len(self._history) - 1, 9))
-        if self._plot is not None:
-            self._plot.setVisible(bool(self._history))
+        self._plot.setVisible(bool(self._history))
 
 
 def _summary(history: Sequence[Stages], first: Stages | None, clock: str) -> str:

@@ -11,8 +11,6 @@ from __future__ import annotations
 import json
 import statistics
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -20,17 +18,9 @@ import onnxruntime
 
 from core import Model
 from core.paths import DEMO_MODEL, DEMO_PICTURE
+from tests.benchmarks.clock import median_ms
 
 ROUNDS, CALLS = 9, 40
-
-
-def _median_ms(call: Callable[[], object]) -> float:
-    times = []
-    for _ in range(CALLS):
-        begin = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - begin) * 1000)
-    return statistics.median(times)
 
 
 def _peer_ms(model_path: Path, picture: Path, size: tuple[int, int]) -> float:
@@ -48,13 +38,13 @@ def _peer_ms(model_path: Path, picture: Path, size: tuple[int, int]) -> float:
         return session.run(None, {node.name: blob})
 
     call()
-    return _median_ms(call)
+    return median_ms(call, CALLS)
 
 
 def _our_ms(model_path: Path, picture: Path) -> float:
     with Model.open(model_path) as model:
         model.test(picture)
-        return _median_ms(lambda: model.test(picture))
+        return median_ms(lambda: model.test(picture), CALLS)
 
 
 def measure(model_path: Path, picture: Path) -> dict[str, float]:

@@ -14,7 +14,6 @@ import gc
 import json
 import statistics
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +24,7 @@ from core import Model
 from core.modelfile import read_model_file
 from core.sessions.tensorrt import TensorRTSession
 from core.tensors import numpy_dtype
+from tests.benchmarks.clock import median_ms
 
 ROUNDS, CALLS = 7, 300
 
@@ -62,15 +62,6 @@ class GuideEngine:
         return [host for host, _ in self.outputs]
 
 
-def _median_ms(call: Callable[[], object]) -> float:
-    times = []
-    for _ in range(CALLS):
-        begin = time.perf_counter()
-        call()
-        times.append((time.perf_counter() - begin) * 1000)
-    return statistics.median(times)
-
-
 def measure(path: Path) -> dict[str, float]:
     """Medians in milliseconds over interleaved rounds, and the ratios."""
     file = read_model_file(path)
@@ -95,7 +86,7 @@ def measure(path: Path) -> dict[str, float]:
         gc.disable()
         for _ in range(ROUNDS):
             for name, call in calls.items():
-                rounds[name].append(_median_ms(call))
+                rounds[name].append(median_ms(call, CALLS))
         gc.enable()
         result = {name: round(statistics.median(times), 4) for name, times in rounds.items()}
         timing = session.run({spec.name: buffer}).timing
