@@ -77,7 +77,11 @@ class Model:
         session = open_session(
             file, allow_native_code=allow_native_code, tensorrt_module=tensorrt_module
         )
-        return cls(file, session)
+        try:
+            return cls(file, session)
+        except BaseException:
+            session.close()  # a CUDA context that is left open ends the process
+            raise
 
     @property
     def inputs(self) -> tuple[TensorSpec, ...]:

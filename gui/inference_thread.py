@@ -135,6 +135,10 @@ class _Desk:
 
     def _load(self, request: LoadModel, context: JobContext) -> Loaded:
         with heavy_imports:
+            from core.native import preload_package
+
+            for package in ("numpy", "cv2", "onnxruntime"):
+                preload_package(package)
             from core.images import import_libraries
             from core.model import Model
             from core.sessions import open_session

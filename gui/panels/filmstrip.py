@@ -42,6 +42,10 @@ class ThumbnailThread(WorkThread):
 def _thumbnail_handler() -> Iterator[Handler]:
     """Runs on the thumbnail thread."""
     with heavy_imports:
+        from core.native import preload_package
+
+        preload_package("numpy")
+        preload_package("cv2")
         from core.images import import_libraries
 
         import_libraries()
