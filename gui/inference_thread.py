@@ -124,8 +124,13 @@ class _Desk:
         raise AssertionError(f"no such request: {request!r}")
 
     def _identify(self, path: Path) -> Identified:
-        from core.modelfile import read_model_file
-        from core.verdict import judge
+        # Small, but not while another thread loads a library: the import would wait for the
+        # system's loader with the GIL in its hands, and the window with it.
+        with heavy_imports:
+            import pynvml  # noqa: F401
+
+            from core.modelfile import read_model_file
+            from core.verdict import judge
 
         file = read_model_file(path)
         problem = file.problem()

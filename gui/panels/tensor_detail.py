@@ -36,17 +36,21 @@ class HeatMap(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._values: np.ndarray | None = None
         self._image: QImage | None = None
         self._caption = ""
         self.setMinimumHeight(120)
         self.setAccessibleName("heat map")
 
     def show_slice(self, values: np.ndarray | None) -> None:
-        """Show a (rows, columns) array, or nothing."""
-        self._image, self._caption = (None, "") if values is None else heat_map(values)
+        """Show a (rows, columns) array, or nothing. Its colours are made when it is on screen."""
+        self._values, self._image, self._caption = values, None, ""
         self.update()
 
     def paintEvent(self, _event: Any) -> None:
+        if self._values is not None:
+            self._image, self._caption = heat_map(self._values)
+            self._values = None
         painter = QPainter(self)
         height = self.fontMetrics().height() + 6
         area = self.rect().adjusted(6, 6, -6, -height)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QRectF, QSize, Qt
+from PySide6.QtCore import QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
@@ -22,6 +23,7 @@ STAGES: tuple[tuple[str, str, str, str], ...] = (
 )
 """Field of Stages, its word on screen, its colour, its definition."""
 
+_DRAW_MS = 40  # the plot follows at most 25 times a second, apart from the picture's painting
 _DRAWN = (("total", "#888888"), ("compute", "#e15759"))
 
 
@@ -100,6 +102,9 @@ class TimingsPanel(QWidget):
         self._plot: Any = None
         self._curves: dict[str, Any] = {}
         self._history: Sequence[Stages] = ()
+        self._limits = (0.0, 0.0)
+        self._draw_timer = QTimer(self, singleShot=True, interval=_DRAW_MS)
+        self._draw_timer.timeout.connect(self._draw_history)
 
     def show_run(
         self, current: Stages | None, history: Sequence[Stages], first: Stages | None, clock: str
@@ -118,7 +123,10 @@ class TimingsPanel(QWidget):
         self._bar.show_stages(current)
         self._history = tuple(history)
         self._summary.setText(_summary(self._history, first, clock))
-        self._draw_history()
+        if self._plot is not None:
+            self._plot.setVisible(bool(self._history))
+        if not self._draw_timer.isActive():
+            self._draw_timer.start()
 
     @property
     def has_plot(self) -> bool:
@@ -138,8 +146,11 @@ class TimingsPanel(QWidget):
         plot.setMouseEnabled(x=False, y=False)
         plot.hideButtons()
         plot.setMenuEnabled(False)
+        plot.disableAutoRange()
+        plot.getAxis("left").enableAutoSIPrefix(False)  # milliseconds stay milliseconds
+        plot.getAxis("bottom").enableAutoSIPrefix(False)
         for field, color in _DRAWN:
-            pen = pyqtgraph.mkPen(color, width=2)
+            pen = pyqtgraph.mkPen(color)  # wider ones take Qt several times as long
             self._curves[field] = plot.plot(
                 pen=pen, symbol="o", symbolSize=4, symbolBrush=color, symbolPen=None
             )
@@ -147,6 +158,7 @@ class TimingsPanel(QWidget):
         self._row.addWidget(plot, 2)
         self._color_plot()
         plot.grab()  # its first painting takes longest, and nothing else goes on now
+        plot.setVisible(bool(self._history))
         self._draw_history()
 
     def _color_plot(self) -> None:
@@ -173,9 +185,20 @@ class TimingsPanel(QWidget):
         for field, curve in self._curves.items():
             curve.setData([getattr(stages, field) for stages in self._history])
         if self._history:
-            self._plot.setYRange(0, max(stages.total for stages in self._history))
-            self._plot.setXRange(0, max(len(self._history) - 1, 9))
-        self._plot.setVisible(bool(self._history))
+            # In round steps, so that the axes are laid out and painted anew only now and then.
+            top = _round_up(max(stages.total for stages in self._history))
+            limits = (_round_up(max(len(self._history) - 1, 9)), top)
+            if limits != self._limits:
+                self._limits = limits
+                self._plot.setRange(xRange=(0, limits[0]), yRange=(0, limits[1]), padding=0.02)
+
+
+def _round_up(value: float) -> float:
+    """The next of 1, 1.5, 2, 3, 5, 7 times a power of ten; 1 for zero."""
+    if value <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(value))
+    return next(step * power for step in (1, 1.5, 2, 3, 5, 7, 10) if step * power >= value)
 
 
 def _summary(history: Sequence[Stages], first: Stages | None, clock: str) -> str:

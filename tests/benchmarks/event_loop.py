@@ -51,6 +51,7 @@ def measure(model: Path) -> dict[str, object]:
     pictures = sorted((RESOURCES / "demo").glob("picture-*"))
     gaps: dict[str, float] = {"idle": 0.0, "open": 0.0, "run": 0.0}
     places: dict[str, list[str]] = {}
+    failures: list[str] = []
     state = {"phase": "idle", "last": time.perf_counter(), "runs": 0}
 
     def tick() -> None:
@@ -71,6 +72,10 @@ def measure(model: Path) -> dict[str, object]:
         else:
             QTimer.singleShot(5, lambda: document.select(int(state["runs"]) % len(pictures)))
 
+    def fail(message: str) -> None:
+        failures.append(message)
+        app.quit()
+
     def open_model() -> None:
         state["phase"] = "open"
         document.add_images(pictures)
@@ -79,17 +84,19 @@ def measure(model: Path) -> dict[str, object]:
     timer = QTimer(interval=1)
     timer.timeout.connect(tick)
     document.tested.connect(tested)
-    document.problem_changed.connect(lambda problem: problem and app.exit(1))
+    document.problem_changed.connect(lambda problem: problem and fail(problem.message))
     parts.start()
     while not (parts.furnished and parts.window.timings.has_plot):
         app.processEvents()
     state["last"] = time.perf_counter()
     timer.start()
     QTimer.singleShot(200, open_model)
-    QTimer.singleShot(60_000, lambda: app.exit(1))
+    QTimer.singleShot(60_000, lambda: fail("a minute is over"))
     app.exec()
     timer.stop()
     parts.stop()
+    if failures:
+        raise SystemExit(failures[0])
     return {
         "gap_idle_ms": round(gaps["idle"], 1),
         "gap_opening_ms": round(gaps["open"], 1),
