@@ -28,6 +28,7 @@ MAX_BYTES = 2_000_000_000
 """Larger files are refused unread: MAX_PIXELS as 16-bit RGB is smaller even uncompressed."""
 
 _EXIF_ORIENTATION = 0x0112
+_PNG_EXIF = (b"eXIf", b"Raw profile type exif")  # the chunk; ImageMagick's text in its stead
 _TAIL = 4096  # bytes at the end in which a whole JPEG or PNG has its end marker
 
 
@@ -152,15 +153,18 @@ def _decode(header: Any, data: bytes, name: str) -> Image:
         pixels = _decode_pillow(header, notes)
     if pixels is None or pixels.size == 0:
         raise ImageError("damaged-image", f"{name} cannot be decoded.", "Save it again.")
-    orientation = _orientation(header)
+    orientation = _orientation(header, data)
     if orientation in _TURNS:
         pixels = _TURNS[orientation](pixels)
         notes.append("turned upright by its EXIF orientation")
     return Image(np.ascontiguousarray(pixels), tuple(notes))
 
 
-def _orientation(header: Any) -> int:
+def _orientation(header: Any, data: bytes) -> int:
     """The EXIF orientation; 1, upright, where the EXIF block is damaged."""
+    # A PNG's may stand behind its pixels, so Pillow decodes them all to look for it.
+    if header.format == "PNG" and not any(name in data for name in _PNG_EXIF):
+        return 1
     try:
         return int(header.getexif().get(_EXIF_ORIENTATION, 1))
     except Exception:  # noqa: BLE001 - Pillow raises what it likes; the pixels are whole
