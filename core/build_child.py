@@ -2,46 +2,17 @@
 
 from __future__ import annotations
 
-import json
-import os
-import sys
-import threading
 from pathlib import Path
 from typing import Any
 
 from core.build import write_engine
+from core.child_process import Say, answer
 from core.cuda import open_context
-from core.errors import EnginebayError, MachineError, ModelError
+from core.errors import MachineError, ModelError
 from core.tensorrt_library import load_library, refusal
 
 
-def main() -> None:
-    """Take one order from standard input, build, and answer on standard output."""
-    # Native code prints to descriptor 1 as it likes; only our own lines may reach the parent's.
-    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)
-
-    def say(message: dict[str, object]) -> None:
-        # Native output shares the pipe, and may have left a line unfinished.
-        answers.write("\n" + json.dumps(message) + "\n")
-
-    order = json.loads(sys.stdin.readline())
-    threading.Thread(target=_die_with_parent, daemon=True).start()
-    try:
-        _build(order, lambda text: say({"doing": text}))
-    except EnginebayError as error:
-        say({"error": error.as_json()})
-    else:
-        say({"done": True})
-
-
-def _die_with_parent() -> None:
-    """Our standard input ends when the parent does, on every system."""
-    sys.stdin.read()
-    os._exit(1)
-
-
-def _build(order: dict[str, Any], doing: Any) -> None:
+def _build(order: dict[str, Any], doing: Say) -> dict[str, object]:
     options = order["options"]
     context = open_context()
     library = load_library()
@@ -77,6 +48,7 @@ def _build(order: dict[str, Any], doing: Any) -> None:
         ) from None
     del plan, config, parser, network, builder
     context.close()
+    return {}
 
 
 def _network_flags(trt: Any) -> int:
@@ -160,4 +132,4 @@ def _parse_error(parser: Any, name: str) -> ModelError:
 
 
 if __name__ == "__main__":
-    main()
+    answer(_build)

@@ -16,13 +16,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core import consent
 from core.errors import EnginebayError, out_of_memory
 from core.machine import describe
 from core.model import Model
 from core.modelfile import ModelFile, fingerprint, read_model_file
+from core.opening import OpenOptions, open_session
 from core.report import doctor_text, info_text, run_text
 from core.results import TestResult
-from core.sessions import open_session
 from core.sessions.base import Arrays
 from core.tensors import TensorSpec
 from core.verdict import Verdict, judge
@@ -72,19 +73,32 @@ def _parser() -> argparse.ArgumentParser:
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--json", action="store_true", help="print one JSON object")
     common.add_argument("--verbose", action="store_true", help="log to standard error")
-    consent = argparse.ArgumentParser(add_help=False)
-    consent.add_argument(
+    opening = argparse.ArgumentParser(add_help=False)
+    opening.add_argument(
         "--allow-native-code",
         action="store_true",
-        help="let an engine run native code that it embeds; only for files you trust",
+        help="let a model run native code that it embeds, and plugins; only for files you trust",
+    )
+    opening.add_argument(
+        "--plugin",
+        metavar="LIBRARY",
+        action="append",
+        type=Path,
+        default=[],
+        help="a TensorRT plugin library, or one of ONNX operators, that the model needs",
+    )
+    opening.add_argument(
+        "--no-trial",
+        action="store_true",
+        help="open an unfamiliar engine at once, without trying it in a process of its own",
     )
     info = commands.add_parser(
-        "info", parents=[common, consent], help="what a model file is, and whether it runs here"
+        "info", parents=[common, opening], help="what a model file is, and whether it runs here"
     )
     info.add_argument("file", metavar="FILE")
     info.set_defaults(command=_info)
     run = commands.add_parser(
-        "run", parents=[common, consent], help="run images through a model: predictions, timings"
+        "run", parents=[common, opening], help="run images through a model: predictions, timings"
     )
     run.add_argument("file", metavar="FILE")
     run.add_argument("images", metavar="IMAGE", nargs="*")
@@ -99,12 +113,31 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser(
         "doctor", parents=[common], help="what this machine has for running models"
     )
+    doctor.add_argument(
+        "--revoke",
+        metavar="SHA256",
+        help="take back the consent to native code of files whose SHA-256 begins so; all for all",
+    )
     doctor.set_defaults(command=_doctor)
     return parser
 
 
-def _doctor(_options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    machine = describe()
+def _opening(options: argparse.Namespace) -> OpenOptions:
+    return OpenOptions(
+        allow_native_code=options.allow_native_code,
+        plugins=tuple(options.plugin),
+        trial=not options.no_trial,
+    )
+
+
+def _doctor(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    if options.revoke is not None and not consent.revoke(options.revoke):
+        raise EnginebayError(
+            "no-consent",
+            f"No consent was given to a file whose SHA-256 begins with {options.revoke!r}.",
+            "Run `enginebay doctor` for the list.",
+        )
+    machine = describe() | {"consents": [one.as_json() for one in consent.given()]}
     return machine, doctor_text(machine)
 
 
@@ -113,12 +146,9 @@ def _info(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     verdict = judge(file)
     error: EnginebayError | None = file.problem()
     tensors: tuple[TensorSpec, ...] | None = None
-    can_try = verdict.can_run is not False and (
-        verdict.reason != "needs-consent" or options.allow_native_code
-    )
-    if can_try:
+    if verdict.can_run is not False:
         try:
-            with open_session(file, allow_native_code=options.allow_native_code) as session:
+            with open_session(file, _opening(options)) as session:
                 tensors = (*session.inputs, *session.outputs)
                 verdict = Verdict(True, "ok", f"Runs here: {session.runtime}.")
         except EnginebayError as refusal:
@@ -159,7 +189,7 @@ def card_json(
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if bool(options.images) == options.random:
         options.parser.error("give at least one IMAGE, or --random instead")
-    with Model.open(options.file, allow_native_code=options.allow_native_code) as model:
+    with Model.of(read_model_file(options.file), _opening(options)) as model:
         entries: list[dict[str, object]] = []
         results: list[TestResult] = []
         errors: list[EnginebayError] = []

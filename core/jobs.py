@@ -56,6 +56,7 @@ class Failed(NamedTuple):
     hint: str
     details: str = ""
     fatal: bool = False
+    evidence: dict[str, str] = {}  # noqa: RUF012 - never written to
 
 
 class Cancelled(NamedTuple):
@@ -213,5 +214,12 @@ def _failed(job: Job, error: EnginebayError) -> Failed | Cancelled:
         return Cancelled(job.id, job.slot)
     logger.info("%s failed: %s", job.slot, error.message)
     return Failed(
-        job.id, job.slot, error.kind, error.message, error.hint, error.details, error.fatal
+        job.id,
+        job.slot,
+        error.kind,
+        error.message,
+        error.hint,
+        error.details,
+        error.fatal,
+        dict(error.evidence),
     )

@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
+from core import example_inputs
 from core.errors import EnginebayError
 from core.images import import_libraries, read_image
 from core.modelfile import Metadata, ModelFile, read_model_file
+from core.opening import OpenOptions, Progress, no_progress, open_session
 from core.predictions import summarize
 from core.recipe_guess import guess_recipe
 from core.recipes import Recipe, prepare
 from core.results import TestResult, stages_of, watch
-from core.sessions import RunResult, Session, open_session
+from core.sessions import RunResult, Session
 from core.sessions.base import Arrays
 from core.tasks import Reading, decode
-from core.tensors import TensorSpec, numpy_dtype
+from core.tensors import TensorSpec
 
 Note = Callable[[str], None]
 """Told what begins now; may raise core.errors.Cancelled to stop."""
-
-_RANDOM_SEED = 0
 
 
 class Model:
@@ -61,22 +61,36 @@ class Model:
         path: str | os.PathLike[str],
         *,
         allow_native_code: bool = False,
+        plugins: Sequence[str | os.PathLike[str]] = (),
         tensorrt_module: str | None = None,
+        trial: bool = True,
+        progress: Progress = no_progress,
     ) -> Model:
         """Open a TensorRT engine or an ONNX model, told by content.
 
         Args:
             path: the file.
-            allow_native_code: True lets an engine run native code that it embeds.
+            allow_native_code: True lets it run native code that it embeds, and the plugins.
+            plugins: TensorRT plugin libraries, or for an ONNX libraries of operators.
             tensorrt_module: one of core.machine.TENSORRT_MODULES; default the best installed.
+            trial: False opens an engine here that has not yet been tried in a child process.
+            progress: see core.opening.Progress.
 
         Raises:
             EnginebayError: with the reason and the next step.
         """
-        file = read_model_file(path)
-        session = open_session(
-            file, allow_native_code=allow_native_code, tensorrt_module=tensorrt_module
+        options = OpenOptions(
+            allow_native_code=allow_native_code,
+            plugins=tuple(Path(plugin) for plugin in plugins),
+            tensorrt_module=tensorrt_module,
+            trial=trial,
         )
+        return cls.of(read_model_file(path), options, progress)
+
+    @classmethod
+    def of(cls, file: ModelFile, options: OpenOptions, progress: Progress = no_progress) -> Model:
+        """Open an identified file; see core.opening.open_session."""
+        session = open_session(file, options, progress)
         try:
             return cls(file, session)
         except BaseException:
@@ -161,13 +175,8 @@ class Model:
         )
 
     def test_random(self) -> TestResult:
-        """Run on seeded random input, for models that take no picture.
-
-        Free dimensions become the profile's optimum, or 1; floats lie in 0..1, integers are 0
-        or 1, which are valid indices nearly everywhere.
-        """
-        random = np.random.default_rng(_RANDOM_SEED)
-        inputs = {spec.name: _random_input(spec, random) for spec in self.inputs}
+        """Run on seeded random input (core.example_inputs), for models that take no picture."""
+        inputs = example_inputs.random(self.inputs)
         begin = time.perf_counter()
         result = self.session.run(inputs)
         run_done = time.perf_counter()
@@ -203,16 +212,3 @@ class Model:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _random_input(spec: TensorSpec, random: np.random.Generator) -> np.ndarray:
-    optimum = spec.profiles[0].opt if spec.profiles else (1,) * len(spec.shape)
-    if spec.location == "host":  # a shape tensor: its values must lie in the profile
-        return np.array(optimum, numpy_dtype(spec.dtype)).reshape([dim or 1 for dim in spec.shape])
-    shape = [other if dim is None else dim for dim, other in zip(spec.shape, optimum, strict=True)]
-    if spec.dtype == "string":
-        return np.full(shape, "", dtype=object)
-    dtype = numpy_dtype(spec.dtype)
-    if dtype.kind in "biu":
-        return random.integers(0, 2, shape).astype(dtype)
-    return random.random(shape).astype(dtype)

@@ -18,3 +18,10 @@ def cache_folder(name: str) -> Path:
     folder = Path(platformdirs.user_cache_dir("enginebay", appauthor=False)) / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def config_folder() -> Path:
+    """The folder for what the user decided, created if need be."""
+    folder = Path(platformdirs.user_config_dir("enginebay", appauthor=False))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder

@@ -107,6 +107,12 @@ def doctor_text(machine: dict[str, Any]) -> str:
     else:
         lines.append(f"TensorRT engines cannot run here: {machine['problem']['message']}")
         lines.append(machine["problem"]["hint"])
+    if machine["consents"]:
+        lines += ["", "Native code that may run (doctor --revoke SHA256 takes it back):"]
+        lines += [
+            f"  {one['sha256']}  {one['what']}  {_plain(one['name'])}  {one['given']}"
+            for one in machine["consents"]
+        ]
     return "\n".join(lines)
 
 

@@ -32,8 +32,9 @@ class Verdict:
 
     @classmethod
     def refused(cls, error: EnginebayError) -> Verdict:
-        """A verdict from the error that opening the file gives."""
-        return cls(False, error.kind, error.message, error.hint)
+        """A verdict from the error that opening the file gives; consent is still to be had."""
+        can_run = None if error.kind == "needs-consent" else False
+        return cls(can_run, error.kind, error.message, error.hint)
 
 
 def judge(file: ModelFile) -> Verdict:

@@ -106,7 +106,20 @@ def _parse(arguments: Sequence[str]) -> WindowOptions:
     parser.add_argument(
         "--allow-native-code",
         action="store_true",
-        help="let the engine run native code that it embeds; only for files you trust",
+        help="let the model run native code that it embeds, and plugins; only for files you trust",
+    )
+    parser.add_argument(
+        "--plugin",
+        metavar="LIBRARY",
+        action="append",
+        type=Path,
+        default=[],
+        help="a TensorRT plugin library, or one of ONNX operators, that the model needs",
+    )
+    parser.add_argument(
+        "--no-trial",
+        action="store_true",
+        help="open an unfamiliar engine at once, without trying it in a process of its own",
     )
     parser.add_argument("--version", action="version", version=f"enginebay {__version__}")
     found = parser.parse_args(arguments)
@@ -119,6 +132,8 @@ def _parse(arguments: Sequence[str]) -> WindowOptions:
         found.screenshot,
         found.size,
         found.allow_native_code,
+        tuple(found.plugin),
+        False if found.no_trial else None,
     )
 
 

@@ -49,6 +49,7 @@ class App(QObject):
         self._plots_timer.timeout.connect(self._prepare_plots)
         self._untouched = ((module, name) for module in _QT_MODULES for name in dir(module))
         self.document = Document(self.thread_)
+        self.document.trial = self.settings.trial() if options.trial is None else options.trial
         self.window = MainWindow(self.document, self.settings)
         self._gc_timer = QTimer(self, interval=_COLLECT_MS)
         self._gc_timer.timeout.connect(_collect)
@@ -89,7 +90,11 @@ class App(QObject):
         if options.drop:
             self.document.drop(options.drop)
         if options.file is not None:
-            self.document.open_path(options.file, allow_native_code=options.allow_native_code)
+            self.document.open_path(
+                options.file,
+                allow_native_code=options.allow_native_code,
+                plugins=options.plugins,
+            )
         if options.demo:
             self.document.open_demo()
         self.document.busy_changed.connect(self._when_idle)

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt, Signal
+from PySide6.QtCore import QObject, Signal
 
-from core.jobs import Event, Failed, Finished, Progress, Started
+from core.jobs import Failed
 from gui.dropping import sort_dropped
 from gui.inference_thread import (
+    FindPlugin,
     Identified,
     IdentifyFile,
     InferenceThread,
     Loaded,
     LoadModel,
+    PluginFound,
     PrepareDemo,
     RunImage,
     Tested,
 )
+from gui.problem import Problem, no_plugin_library, of_failure, of_verdict
+from gui.requests import Requests
 
 if TYPE_CHECKING:
     from core.modelfile import ModelFile
@@ -29,18 +32,6 @@ if TYPE_CHECKING:
     from core.verdict import Verdict
 
 _HISTORY = 500  # runs kept for the plot and the percentiles
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """What the banner shows: what happened, what to do, and a button that does it."""
-
-    kind: str
-    message: str
-    hint: str
-    details: str = ""
-    action: str = ""  # "", "allow-native-code" or "run-random"
-    is_warning: bool = False
 
 
 class Document(QObject):
@@ -57,14 +48,15 @@ class Document(QObject):
 
     def __init__(self, thread: InferenceThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._thread = thread
-        self._outstanding: set[int] = set()
-        self._latest: dict[str, int] = {}
+        self._requests = Requests(thread, self)
         self._serial = 0
         self._wants_demo_picture = False
-        self._allow_native_code = False
+        self._options: dict[str, Any] = {}  # of core.opening.OpenOptions
+        self._forced = False  # load it whatever the verdict
         self._interrupted = False  # a run was cancelled for a file that may turn out no model
         self._repair_id = -1  # the run that makes up for it
+        self.trial = True  # a setting: unfamiliar engines are tried in a child process first
+        self.lost: Problem | None = None  # the GPU's context is gone, and with it all requests
         self.file: ModelFile | None = None
         self.verdict: Verdict | None = None
         self.loaded: Loaded | None = None
@@ -74,20 +66,28 @@ class Document(QObject):
         self.problem: Problem | None = None
         self.history: deque[Stages] = deque(maxlen=_HISTORY)  # warm runs of this model
         self.first_run: Stages | None = None
-        self.endings = {"finished": 0, "failed": 0, "cancelled": 0}
-        # Queued: submit() itself tells of requests that it ends, before it gives its own's id.
-        thread.happened.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
+        requests = self._requests
+        requests.finished.connect(self._on_finished)
+        requests.failed.connect(self._fail)
+        requests.cancelled.connect(self._on_cancelled)
+        requests.progress.connect(self.progress)
+        requests.busy_changed.connect(self.busy_changed)
 
     # -- what the user wants -------------------------------------------------------------
 
-    def open_path(self, path: Path, *, allow_native_code: bool = False) -> None:
+    def open_path(
+        self, path: Path, *, allow_native_code: bool = False, plugins: tuple[Path, ...] = ()
+    ) -> None:
         """Open a model file."""
-        self._allow_native_code = allow_native_code
+        self._options = {"allow_native_code": allow_native_code, "plugins": plugins}
+        self._forced = False
+        self._open(path)
+
+    def _open(self, path: Path) -> None:
         self._wants_demo_picture = False
         self._show_problem(None)
-        self._interrupted |= self._latest.get("test") in self._outstanding
-        for slot in ("demo", "test"):
-            self._thread.cancel(slot)
+        self._interrupted |= self._requests.is_outstanding("test")
+        self._requests.cancel("demo", "test")
         self._submit("identify", IdentifyFile(path))
 
     def open_demo(self) -> None:
@@ -133,7 +133,7 @@ class Document(QObject):
 
     def clear_images(self) -> None:
         """Forget all images."""
-        self._thread.cancel("test")
+        self._requests.cancel("test")
         self.images.clear()
         self.current = -1
         self.images_changed.emit()
@@ -155,9 +155,37 @@ class Document(QObject):
             self._submit("test", RunImage(None, self.loaded.serial))
 
     def allow_native_code(self) -> None:
-        """Open the current file again with its native code allowed."""
+        """Open the current file again, with the native code that it asks for allowed."""
+        self._open_again(allow_native_code=True)
+
+    def try_anyway(self) -> None:
+        """Open the current file again, whatever the verdict."""
+        self._forced = True
+        self._open_again()
+
+    def skip_trial(self) -> None:
+        """Open the current file again, in this process at once."""
+        self._open_again(trial=False)
+
+    def use_plugin(self, library: Path) -> None:
+        """Open the current file again with a plugin library; consent to it is asked for."""
+        self._open_again(plugins=(*self._options.get("plugins", ()), library))
+
+    def find_plugin(self, folder: Path) -> None:
+        """Look in a folder for the plugin that the current file lacks."""
+        if self.problem is not None and "plugin" in self.problem.evidence:
+            self._submit("plugin", FindPlugin(folder, self.problem.evidence["plugin"]))
+
+    @property
+    def plugins(self) -> tuple[Path, ...]:
+        """The plugin libraries that the current file was opened with."""
+        found: tuple[Path, ...] = self._options.get("plugins", ())
+        return found
+
+    def _open_again(self, **options: Any) -> None:
         if self.file is not None:
-            self.open_path(self.file.path, allow_native_code=True)
+            self._options |= options
+            self._open(self.file.path)
 
     def dismiss_problem(self) -> None:
         """Close the banner."""
@@ -165,13 +193,17 @@ class Document(QObject):
 
     def cancel(self) -> None:
         """Stop whatever is going on."""
-        for slot in ("demo", "identify", "load", "test"):
-            self._thread.cancel(slot)
+        self._requests.cancel("demo", "identify", "load", "test", "plugin")
 
     @property
     def is_busy(self) -> bool:
         """True while a request has not ended."""
-        return bool(self._outstanding)
+        return self._requests.is_busy
+
+    @property
+    def endings(self) -> dict[str, int]:
+        """How many requests ended in which way."""
+        return self._requests.endings
 
     # -- what comes back -----------------------------------------------------------------
 
@@ -184,40 +216,12 @@ class Document(QObject):
             self._submit("test", RunImage(self.images[self.current], self.loaded.serial))
 
     def _submit(self, slot: str, request: object) -> None:
-        job_id = self._thread.submit(slot, request)
-        self._latest[slot] = job_id
-        was_busy = self.is_busy
-        self._outstanding.add(job_id)
-        if not was_busy:
-            self.busy_changed.emit(True)
-
-    def _on_event(self, event: Event) -> None:
-        is_latest = self._latest.get(event.slot) == event.job_id
-        if isinstance(event, Started):
+        if self.lost is not None:
+            self._show_problem(self.lost)
             return
-        if isinstance(event, Progress):
-            if is_latest:
-                self.progress.emit(event.fraction, event.text)
-            return
-        if isinstance(event, Finished):
-            self.endings["finished"] += 1
-            if is_latest:
-                self._take(event.result)
-        elif isinstance(event, Failed):
-            self.endings["failed"] += 1
-            if is_latest or event.fatal:
-                self._fail(event)
-        else:
-            self.endings["cancelled"] += 1
-            if is_latest and event.slot == "test":
-                self._hide_other_result()
-            elif is_latest and event.slot == "load":
-                self._load_cancelled()
-        self._outstanding.discard(event.job_id)
-        if not self.is_busy:
-            self.busy_changed.emit(False)
+        self._requests.submit(slot, request)
 
-    def _take(self, result: object) -> None:
+    def _on_finished(self, _slot: str, result: object) -> None:
         match result:
             case Path():
                 self.open_path(result)
@@ -226,8 +230,16 @@ class Document(QObject):
                 self._identified(file, verdict)
             case Loaded():
                 self._load_finished(result)
+            case PluginFound():
+                self._plugin_found(result)
             case Tested():
                 self._test_finished(result)
+
+    def _on_cancelled(self, slot: str) -> None:
+        if slot == "test":
+            self._hide_other_result()
+        elif slot == "load":
+            self._load_cancelled()
 
     def _identified(self, file: ModelFile, verdict: Verdict) -> None:
         self.file, self.verdict, self.loaded = file, verdict, None
@@ -237,11 +249,14 @@ class Document(QObject):
         self._show_problem(None)
         self._show_result(None)
         self.model_changed.emit()
-        if verdict.can_run is False:
-            self._show_problem(Problem(verdict.reason, verdict.message, verdict.hint))
+        if verdict.can_run is False and not self._forced:
+            self._show_problem(of_verdict(verdict))
             return
+        from core.opening import OpenOptions
+
         self._serial += 1
-        self._submit("load", LoadModel(file, self._allow_native_code, self._serial))
+        options = OpenOptions(**{"trial": self.trial} | self._options)
+        self._submit("load", LoadModel(file, options, self._serial))
 
     def _load_finished(self, loaded: Loaded) -> None:
         from core.verdict import Verdict
@@ -286,26 +301,38 @@ class Document(QObject):
         elif (
             self.problem is not None
             and (self.problem.action != "run-random" or tested.result.image is None)
-            and self._latest["test"] != self._repair_id
+            and self._requests.latest("test") != self._repair_id
         ):
             self._show_problem(None)
 
+    def _plugin_found(self, found: PluginFound) -> None:
+        """Use the likeliest library that is not in use yet, or say that there is none."""
+        new = [path for path in found.libraries if path not in self.plugins]
+        if new:
+            self.use_plugin(new[0])
+            return
+        self._show_problem(no_plugin_library(found.folder, found.plugin))
+
     def _fail(self, failed: Failed) -> None:
-        action = "allow-native-code" if failed.kind == "needs-consent" else ""
+        problem = of_failure(failed)
+        if failed.fatal:  # all that is on screen stays there
+            self.lost = problem
+            self._show_problem(problem)
+            return
         if failed.slot == "load" and self.file is not None:
+            from core.errors import EnginebayError
             from core.verdict import Verdict
 
-            self.verdict = Verdict(False, failed.kind, failed.message, failed.hint)
+            error = EnginebayError(failed.kind, failed.message, failed.hint)
+            self.verdict = Verdict.refused(error)
             self.model_changed.emit()
         if failed.slot == "test":
             self._show_result(None)
-        self._show_problem(
-            Problem(failed.kind, failed.message, failed.hint, failed.details, action)
-        )
+        self._show_problem(problem)
         if failed.slot == "identify" and self._interrupted:
             self._interrupted = False
             self._run_current()
-            self._repair_id = self._latest["test"]
+            self._repair_id = self._requests.latest("test")
 
     def _offer_random(self, problem: tuple[str, str, str]) -> None:
         """Say why no image can run, and what can."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from core.errors import EnginebayError
     from core.model import Model
     from core.modelfile import ModelFile
+    from core.opening import OpenOptions
     from core.recipes import Recipe
     from core.results import TestResult
     from core.tensors import TensorSpec
@@ -42,8 +43,15 @@ class LoadModel(NamedTuple):
     """Open an identified file for running. Closes the model before it."""
 
     file: ModelFile
-    allow_native_code: bool
+    options: OpenOptions
     serial: int  # which model this is, for RunImage
+
+
+class FindPlugin(NamedTuple):
+    """Look for the library that holds a plugin."""
+
+    folder: Path
+    plugin: str
 
 
 class RunImage(NamedTuple):
@@ -58,6 +66,14 @@ class Identified(NamedTuple):
 
     file: ModelFile
     verdict: Verdict
+
+
+class PluginFound(NamedTuple):
+    """The answer to FindPlugin: candidates, the likeliest first."""
+
+    folder: Path
+    plugin: str
+    libraries: tuple[Path, ...]
 
 
 class Loaded(NamedTuple):
@@ -83,7 +99,7 @@ class Tested(NamedTuple):
 
 
 class InferenceThread(WorkThread):
-    """Serves IdentifyFile, PrepareDemo, LoadModel and RunImage.
+    """Serves IdentifyFile, PrepareDemo, LoadModel, RunImage and FindPlugin.
 
     The model is a local of the handler; it is closed on this thread when the thread ends.
     """
@@ -121,6 +137,11 @@ class _Desk:
                 return self._load(request, context)
             case RunImage(path, serial):
                 return self._test(path, serial, context)
+            case FindPlugin(folder, plugin):
+                from core.plugin_search import find_plugin_libraries
+
+                found = find_plugin_libraries(folder, plugin, context.progress)
+                return PluginFound(folder, plugin, tuple(found))
         raise AssertionError(f"no such request: {request!r}")
 
     def _identify(self, path: Path) -> Identified:
@@ -146,20 +167,18 @@ class _Desk:
                 preload_package(package)
             from core.images import import_libraries
             from core.model import Model
-            from core.sessions import open_session
 
             import_libraries()
             if request.file.kind == "onnx" and find_spec("onnxruntime") is not None:
                 import onnxruntime  # noqa: F401
         self.close()
         context.progress(None, f"Opening {request.file.path.name}")
-        session = open_session(request.file, allow_native_code=request.allow_native_code)
-        model = self._model = Model(request.file, session)
+        model = self._model = Model.of(request.file, request.options, context.progress)
         self._serial = request.serial
         problem: EnginebayError | None = model.recipe_problem
         return Loaded(
             request.file,
-            session.runtime,
+            model.session.runtime,
             model.inputs,
             model.outputs,
             model.recipe,

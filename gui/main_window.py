@@ -271,10 +271,45 @@ class MainWindow(QMainWindow):
         )
 
     def _on_action(self, action: str) -> None:
-        if action == "allow-native-code":
-            self.document.allow_native_code()
-        elif action == "run-random":
-            self.document.run_random()
+        document = self.document
+        {
+            "allow-native-code": document.allow_native_code,
+            "run-random": document.run_random,
+            "skip-trial": document.skip_trial,
+            "try-anyway": document.try_anyway,
+            "find-plugin": self.choose_plugin_folder,
+            "restart": self.restart,
+        }[action]()
+
+    def choose_plugin_folder(self) -> None:
+        """Ask where the missing plugin's library may be, and look there."""
+        from PySide6.QtWidgets import QFileDialog
+
+        folder = QFileDialog.getExistingDirectory(self, "Look for the plugin's library in")
+        if folder:
+            self.document.find_plugin(Path(folder))
+
+    def choose_plugin(self) -> None:
+        """Ask for a plugin library, and open the model again with it."""
+        from PySide6.QtWidgets import QFileDialog
+
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Open the model with a plugin library", "", "Libraries (*.so *.so.* *.dll)"
+        )
+        if path:
+            self.document.use_plugin(Path(path))
+
+    def set_trial(self, trial: bool) -> None:
+        """Try unfamiliar engines in a process of their own first, or not; and remember it."""
+        self.document.trial = trial
+        self.settings.set_trial(trial)
+
+    def restart(self) -> None:
+        """Start Enginebay again with the same document, and close this one."""
+        from gui.restart import start_again
+
+        if start_again(self.document):
+            self.close()
 
     def on_escape(self) -> None:
         """Cancel what runs, else close the banner."""

@@ -41,6 +41,14 @@ class Settings:
         """Remember the theme."""
         self._store.setValue("theme", theme)
 
+    def trial(self) -> bool:
+        """True when unfamiliar engines are tried in a process of their own first."""
+        return str(self._store.value("trial", "true")).lower() == "true"
+
+    def set_trial(self, trial: bool) -> None:
+        """Remember whether engines are tried first."""
+        self._store.setValue("trial", trial)
+
     def layout(self) -> tuple[QByteArray, QByteArray] | None:
         """The window's geometry and the docks' state, if they were saved."""
         geometry, state = self._store.value("geometry"), self._store.value("state")

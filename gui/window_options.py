@@ -15,3 +15,5 @@ class WindowOptions(NamedTuple):
     screenshot: Path | None = None
     size_wh: tuple[int, int] | None = None
     allow_native_code: bool = False
+    plugins: tuple[Path, ...] = ()
+    trial: bool | None = None  # None leaves the setting

@@ -3,6 +3,5 @@
 from __future__ import annotations
 
 from core.sessions.base import RunResult, Session, Timing, check_inputs
-from core.sessions.opening import open_session
 
-__all__ = ["RunResult", "Session", "Timing", "check_inputs", "open_session"]
+__all__ = ["RunResult", "Session", "Timing", "check_inputs"]

@@ -16,12 +16,16 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.document import Problem
+from gui.problem import Problem
 from gui.theme import BAD, UNSURE
 
 _ACTIONS = {
     "allow-native-code": "Allow its native code",
     "run-random": "Run on random input",
+    "find-plugin": "Look for it in a folder...",
+    "skip-trial": "Open it without a trial",
+    "try-anyway": "Try anyway",
+    "restart": "Restart Enginebay",
 }
 
 

@@ -58,6 +58,8 @@ class CardPanel(QWidget):
                 False: ("✘ does not run here", BAD),
                 None: ("? may run here", UNSURE),
             }[verdict.can_run]
+            if verdict.reason == "needs-consent":
+                words = "? needs your consent"
             self._verdict.setText(words)
             self._verdict.setStyleSheet(pill_style(color))
             self._verdict.setToolTip(f"{verdict.message}\n{verdict.hint}".strip())

@@ -11,7 +11,8 @@ import pytest
 from core.errors import CudaError, EnginebayError, ImageError, ModelError, ModelFileError
 from core.jobs import Finished
 from core.paths import DEMO_PICTURE
-from gui.document import Document, Problem
+from gui.document import Document
+from gui.problem import Problem
 from gui.dropping import sort_dropped
 from gui.inference_thread import IdentifyFile, LoadModel, PrepareDemo
 from tests.gui.fakes import FakeThread, identified, loaded, ran

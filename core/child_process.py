@@ -1,0 +1,204 @@
+"""Run native work that may crash, hang or never be interrupted in a process of its own.
+
+The child is this Python running a module with `answer` as its main. It takes one order as JSON on
+standard input and says what it does in JSON lines; everything else in its output is native code's,
+and kept for the details of an error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from core.errors import EnginebayError, ModelError, out_of_memory
+
+_POLL_S = 0.05
+_KEPT_LINES = 60
+_ROOT = str(Path(__file__).resolve().parent.parent)
+
+Say = Callable[[str], None]
+"""Tells the parent what is going on; from any thread."""
+
+
+class ChildDied(Exception):  # noqa: N818 - what it means depends on the work
+    """The child ended without an answer.
+
+    Attributes:
+        status: its exit status; negative is the signal that ended it (POSIX).
+        output: its last lines.
+    """
+
+    def __init__(self, status: int, output: str) -> None:
+        super().__init__(f"exit status {status}")
+        self.status = status
+        self.output = output
+
+
+class ChildTimeout(Exception):  # noqa: N818 - as above
+    """The child had no answer in time, and was killed.
+
+    Attributes:
+        doing: what it said last.
+        output: its last lines.
+    """
+
+    def __init__(self, doing: str, output: str) -> None:
+        super().__init__(doing)
+        self.doing = doing
+        self.output = output
+
+
+def run_child(
+    module: str,
+    order: Mapping[str, object],
+    tick: Callable[[str, float], None],
+    *,
+    limit_s: float | None = None,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
+    """Run a module's work in a child; the calling thread waits. The child never outlives the call.
+
+    Args:
+        module: the module to run; its main calls answer().
+        order: JSON-ready.
+        tick: called about 20 times a second with what the child does and the seconds so far; may
+            raise, which kills the child.
+        limit_s: seconds after which the child is killed; None waits for as long as it takes.
+        environment: variables to set for the child.
+
+    Returns:
+        What the child's work gave.
+
+    Raises:
+        ModelError: as the child's work raised it; never fatal, as it was the child's context.
+        ChildDied, ChildTimeout: if it gave no answer.
+    """
+    paths = [_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
+    child = subprocess.Popen(
+        [sys.executable, "-X", "faulthandler", "-m", module],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        encoding="utf-8",
+        errors="replace",
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | dict(environment or {}),
+        creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows: no console flashes up
+    )
+    assert child.stdin is not None
+    assert child.stdout is not None
+    lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+    reader = threading.Thread(target=_read_lines, args=(child.stdout, lines), daemon=True)
+    reader.start()
+    try:
+        with contextlib.suppress(BrokenPipeError):  # a child that died says so in its output
+            child.stdin.write(json.dumps(order) + "\n")
+            child.stdin.flush()
+        return _follow(child, lines, tick, limit_s)
+    finally:
+        child.kill()
+        child.wait()
+        reader.join()
+        with contextlib.suppress(BrokenPipeError):
+            child.stdin.close()
+        child.stdout.close()
+
+
+def _read_lines(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:
+    for line in stream:
+        if line.strip():
+            lines.put(line)
+    lines.put(None)
+
+
+def _follow(
+    child: subprocess.Popen[str],
+    lines: queue.SimpleQueue[str | None],
+    tick: Callable[[str, float], None],
+    limit_s: float | None,
+) -> dict[str, Any]:
+    """Read the child's messages until it answers."""
+    begin = time.monotonic()
+    doing = "starting"
+    last: deque[str] = deque(maxlen=_KEPT_LINES)
+    while True:
+        elapsed = time.monotonic() - begin
+        tick(doing, elapsed)
+        if limit_s is not None and elapsed > limit_s:
+            raise ChildTimeout(doing, "".join(last))
+        try:
+            line = lines.get(timeout=_POLL_S)
+        except queue.Empty:
+            continue
+        if line is None:
+            raise ChildDied(child.wait(), "".join(last))
+        message = _message(line)
+        if message is None:
+            last.append(line)
+        elif "doing" in message:
+            doing = message["doing"]
+        elif "error" in message:
+            error = message["error"]
+            raise ModelError(
+                error["kind"],
+                error["message"],
+                error["hint"],
+                details=error.get("details", ""),
+                evidence=error.get("evidence", {}),
+            )
+        else:
+            done: dict[str, Any] = message["done"]
+            return done
+
+
+def _message(line: str) -> dict[str, Any] | None:
+    """The child's own lines are JSON objects with one known key; all else is native output."""
+    try:
+        message = json.loads(line)
+    except ValueError:
+        return None
+    if isinstance(message, dict) and message.keys() & {"doing", "error", "done"}:
+        return message
+    return None
+
+
+def answer(work: Callable[[dict[str, Any], Say], Mapping[str, object]]) -> None:
+    """The child's main: take one order from standard input, work, answer on standard output.
+
+    Args:
+        work: called with the order and with what tells the parent what is going on; gives the
+            answer, JSON-ready.
+    """
+    # Native code prints to descriptor 1 as it likes; only our own lines may reach the parent's.
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)
+
+    def send(message: dict[str, object]) -> None:
+        # Native output shares the pipe, and may have left a line unfinished.
+        answers.write("\n" + json.dumps(message) + "\n")
+
+    order = json.loads(sys.stdin.readline())
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        done = work(order, lambda text: send({"doing": text}))
+    except EnginebayError as error:
+        send({"error": error.as_json()})
+    except MemoryError as error:
+        send({"error": out_of_memory(error).as_json()})
+    else:
+        send({"done": dict(done)})
+
+
+def _die_with_parent() -> None:
+    """Our standard input ends when the parent does, on every system."""
+    sys.stdin.read()
+    os._exit(1)

@@ -1,0 +1,168 @@
+"""Open a model file for running: the runtime by content, consent and trial before foreign code."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core import consent
+from core.errors import ModelError, ModelFileError
+from core.machine import Machine, read_machine, require_gpu_stack
+from core.modelfile import ModelFile, fingerprint
+from core.sessions import Session
+from core.tensorrt_library import module_in_use
+from core.trial import TrialOrder, ensure_tried
+
+Progress = Callable[[float | None, str], None]
+"""Told how far it is (0 to 1, or None where nobody can know) and what goes on; may raise
+core.errors.Cancelled to stop."""
+
+_CHUNK = 16 * 1024 * 1024
+
+
+def no_progress(_fraction: float | None, _text: str) -> None:
+    """Tells nobody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenOptions:
+    """How a model is opened."""
+
+    allow_native_code: bool = False  # a yes to whatever is asked for; remembered by fingerprint
+    plugins: tuple[Path, ...] = ()  # TensorRT plugin libraries, or ONNX Runtime's of operators
+    tensorrt_module: str | None = None  # one of core.machine.TENSORRT_MODULES; default the best
+    trial: bool = True  # an engine that has not yet passed here is tried in a child process
+
+
+def open_session(
+    file: ModelFile, options: OpenOptions | None = None, progress: Progress = no_progress
+) -> Session:
+    """Open a model for running, on the calling thread, which then owns the session.
+
+    Args:
+        file: what read_model_file gave.
+        options: see OpenOptions.
+        progress: see Progress.
+
+    Raises:
+        ModelFileError: if the file is no usable model.
+        MachineError: if this machine lacks what the model needs.
+        ModelError: if the runtime refuses it, it fails its trial (core.trial), or consent is
+            needed (kind "needs-consent", core.consent).
+    """
+    options = options or OpenOptions()
+    problem = file.problem()
+    if problem is not None:
+        raise problem
+    if file.kind == "onnx":
+        from core.sessions.onnx import OnnxSession
+
+        _require_consent_to_plugins(options, "custom-operators", progress)
+        return OnnxSession(file.path, operator_libraries=options.plugins)
+    return _open_engine(file, options, progress)
+
+
+def _open_engine(file: ModelFile, options: OpenOptions, progress: Progress) -> Session:
+    machine = read_machine()
+    require_gpu_stack(machine.driver)
+    plan = file.plan
+    assert plan is not None  # every engine has a header
+    # The very bytes that are hashed here are those that run: the file may change, they do not.
+    content, sha256 = _read(file.path, progress)
+
+    def ask() -> None:
+        allowed = options.allow_native_code
+        consent.require("engine", file.path.name, sha256, allowed=allowed)
+
+    if plan.embeds_native_code:
+        ask()
+    _require_consent_to_plugins(options, "plugin", progress)
+    has_consent = consent.is_given("engine", sha256)
+    try:
+        return _load(file, content, sha256, machine, options, has_consent, progress)
+    except ModelError as error:
+        # Plugins can be embedded too, which the header does not tell; TensorRT does.
+        if has_consent or error.kind != "native-code-not-allowed":
+            raise
+    ask()
+    return _load(file, content, sha256, machine, options, True, progress)
+
+
+def _load(
+    file: ModelFile,
+    content: bytearray,
+    sha256: str,
+    machine: Machine,
+    options: OpenOptions,
+    has_consent: bool,
+    progress: Progress,
+) -> Session:
+    plan = file.plan
+    assert plan is not None
+    if options.trial:
+        module = module_in_use(options.tensorrt_module)
+        order = TrialOrder(
+            path=str(file.path.absolute()),
+            sha256=sha256,
+            allow_native_code=has_consent,
+            plugins=tuple(str(path.absolute()) for path in options.plugins),
+            module=module,
+        )
+        gpus = [gpu.name for gpu in machine.driver.gpus[:1]]
+        versions = [one.version or "?" for one in machine.modules if one.module == module]
+        ensure_tried(order, (*versions, *gpus, machine.driver.version or "?"), progress)
+    from core.sessions.tensorrt import TensorRTSession
+
+    progress(None, f"Loading {file.path.name}")
+    built_on = plan.build_gpu
+    return TensorRTSession(
+        memoryview(content)[file.plan_offset :],
+        file.path.name,
+        allow_native_code=has_consent,
+        plugins=options.plugins,
+        module=options.tensorrt_module,
+        plan_version=plan.tensorrt_version,
+        plan_compute_capability=None if built_on is None else built_on.compute_capability,
+    )
+
+
+def _require_consent_to_plugins(
+    options: OpenOptions, what: consent.What, progress: Progress
+) -> None:
+    for path in options.plugins:
+        try:
+            sha256 = fingerprint(path, progress)
+        except OSError as error:
+            raise ModelError(
+                "plugin-library",
+                f"The library {path} cannot be read: {error.strerror or error}.",
+                "Check its path.",
+            ) from None
+        consent.require(what, path.name, sha256, allowed=options.allow_native_code)
+
+
+def _read(path: Path, progress: Progress) -> tuple[bytearray, str]:
+    """A file's bytes and their SHA-256, in one pass."""
+    digest = hashlib.sha256()
+    try:
+        size = path.stat().st_size
+        content = bytearray(size)
+        view, done = memoryview(content), 0
+        with path.open("rb", buffering=0) as file:
+            while done < size and (count := file.readinto(view[done : done + _CHUNK])):
+                digest.update(view[done : done + count])
+                done += count
+                progress(done / size, f"Reading {path.name}")
+    except OSError as error:
+        raise ModelFileError(
+            "unreadable", f"{path} cannot be read: {error.strerror or error}.", "Check the disk."
+        ) from None
+    if done < size:
+        raise ModelFileError(
+            "file-changed",
+            f"{path.name} became shorter while it was being read.",
+            "Wait until it is written, then open it again.",
+        )
+    return content, digest.hexdigest()

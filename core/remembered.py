@@ -1,0 +1,69 @@
+"""Small things that Enginebay remembers between runs, each in a JSON file of its own."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import threading
+from pathlib import Path
+
+logger = logging.getLogger(__name__)
+
+
+class Remembered:
+    """Texts by key and name, in a JSON file that is always whole.
+
+    The file is read at each question, so that several windows and commands agree. A file that is
+    missing or damaged reads as empty: what was remembered is then asked again.
+    """
+
+    def __init__(self, path: Path, limit: int = 2000) -> None:
+        """Use a file.
+
+        Args:
+            path: the JSON file; its folder must exist.
+            limit: entries kept; the oldest go first.
+        """
+        self._path = path
+        self._limit = limit
+
+    def entries(self) -> dict[str, dict[str, str]]:
+        """Everything, oldest first."""
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError) as error:
+            logger.warning("%s cannot be read and counts as empty: %s", self._path, error)
+            return {}
+        if not isinstance(found, dict):
+            return {}
+        return {
+            key: {name: text for name, text in entry.items() if isinstance(text, str)}
+            for key, entry in found.items()
+            if isinstance(entry, dict)
+        }
+
+    def add(self, key: str, entry: dict[str, str]) -> None:
+        """Remember an entry as the newest."""
+        entries = self.entries()
+        entries.pop(key, None)
+        entries[key] = entry
+        self._write(dict(list(entries.items())[-self._limit :]))
+
+    def remove(self, key: str) -> None:
+        """Forget an entry."""
+        entries = self.entries()
+        if entries.pop(key, None) is not None:
+            self._write(entries)
+
+    def _write(self, entries: dict[str, dict[str, str]]) -> None:
+        part = self._path.with_name(f"{self._path.name}.{os.getpid()}-{threading.get_ident()}.part")
+        try:
+            part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
+            part.replace(self._path)
+        except OSError as error:  # a full disk: the answer holds for now, and is asked again
+            logger.warning("%s cannot be written: %s", self._path, error)
+        finally:
+            part.unlink(missing_ok=True)

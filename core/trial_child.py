@@ -1,0 +1,45 @@
+"""The child's side of a trial: load an engine, run it once on zeros, tell how it went."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from core.child_process import Say, answer
+from core.errors import ModelError
+from core.modelfile import read_model_file
+from core.example_inputs import zeros
+from core.sessions.tensorrt import TensorRTSession
+
+
+def _try(order: dict[str, Any], doing: Say) -> dict[str, object]:
+    doing("reading the file")
+    path = Path(order["path"])
+    file = read_model_file(path)
+    content = path.read_bytes()
+    if hashlib.sha256(content).hexdigest() != order["sha256"]:
+        raise ModelError(
+            "file-changed",
+            f"{path.name} changed while it was being opened.",
+            "Wait until it is written, then open it again.",
+        )
+    doing("starting CUDA and TensorRT")
+    with TensorRTSession(
+        content[file.plan_offset :],
+        path.name,
+        allow_native_code=order["allow_native_code"],
+        plugins=tuple(map(Path, order["plugins"])),
+        module=order["module"],
+        plan=file.plan,
+        note=doing,
+    ) as session:
+        if session.unreadable is not None:  # it loads, and cannot be run here in any case
+            return {}
+        doing("running it once on zeros")
+        session.run(zeros(session.inputs))
+    return {}
+
+
+if __name__ == "__main__":
+    answer(_try)

@@ -1,0 +1,63 @@
+"""What the banner shows: what happened, what to do, and at most one button that does it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from core.jobs import Failed
+    from core.verdict import Verdict
+
+# The button that helps, by an error's kind.
+_ACTIONS = {
+    "needs-consent": "allow-native-code",
+    "missing-plugin": "find-plugin",
+    "trial-hung": "skip-trial",
+}
+# Verdicts on the machine: there is nothing to try.
+_MACHINE_REASONS = ("no-driver", "no-gpu", "no-tensorrt", "no-pycuda", "no-onnxruntime")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """A message, its hint, and the name of a button of gui.panels.banner, or ""."""
+
+    kind: str
+    message: str
+    hint: str
+    details: str = ""
+    action: str = ""
+    is_warning: bool = False
+    evidence: dict[str, str] = field(default_factory=dict)
+
+
+def of_failure(failed: Failed) -> Problem:
+    """An error of a request."""
+    action = "restart" if failed.fatal else _ACTIONS.get(failed.kind, "")
+    return Problem(
+        failed.kind,
+        failed.message,
+        failed.hint,
+        failed.details,
+        action,
+        evidence=failed.evidence,
+    )
+
+
+def of_verdict(verdict: Verdict) -> Problem:
+    """A file that cannot run here, by what it says of itself."""
+    action = "" if verdict.reason in _MACHINE_REASONS else "try-anyway"
+    return Problem(verdict.reason, verdict.message, verdict.hint, action=action)
+
+
+def no_plugin_library(folder: Path, plugin: str) -> Problem:
+    """The search for a plugin found nothing new."""
+    return Problem(
+        "no-plugin-library",
+        f"No further library in {folder} holds the plugin {plugin}.",
+        "Choose another folder, or ask the engine's makers for its plugin library.",
+        action="find-plugin",
+        evidence={"plugin": plugin},
+    )
