@@ -49,13 +49,12 @@ def require(what: What, name: str, sha256: str, *, allowed: bool) -> None:
         allowed: True is a yes, which is remembered.
 
     Raises:
-        ModelError: kind "needs-consent", whose evidence names file, sha256 and what.
+        ModelError: kind "needs-consent", whose evidence are the arguments of grant().
     """
     if is_given(what, sha256):
         return
     if allowed:
-        now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-        _store().add(f"{what}:{sha256}", {"name": name, "given": now})
+        grant(what, name, sha256)
         return
     raise ModelError(
         "needs-consent",
@@ -63,13 +62,19 @@ def require(what: What, name: str, sha256: str, *, allowed: bool) -> None:
         "Allow it only for a file whose origin you trust: --allow-native-code, or the button in "
         "the window. A yes is remembered for these very bytes; `enginebay doctor` lists them and "
         "takes them back.",
-        evidence={"file": name, "sha256": sha256, "what": what},
+        evidence={"what": what, "name": name, "sha256": sha256},
     )
 
 
 def is_given(what: What, sha256: str) -> bool:
     """True when a yes to these bytes is remembered."""
     return f"{what}:{sha256}" in _store().entries()
+
+
+def grant(what: str, name: str, sha256: str) -> None:
+    """Remember a yes to these bytes."""
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    _store().add(f"{what}:{sha256}", {"name": name, "given": now})
 
 
 def given() -> list[Consent]:

@@ -8,8 +8,8 @@ from typing import Any
 
 from core.child_process import Say, answer
 from core.errors import ModelError
-from core.modelfile import read_model_file
 from core.example_inputs import zeros
+from core.modelfile import read_model_file
 from core.sessions.tensorrt import TensorRTSession
 
 

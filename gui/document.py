@@ -23,7 +23,7 @@ from gui.inference_thread import (
     RunImage,
     Tested,
 )
-from gui.problem import Problem, no_plugin_library, of_failure, of_verdict
+from gui.problem import OPENING_CANCELLED, Problem, no_plugin_library, of_failure, of_verdict
 from gui.requests import Requests
 
 if TYPE_CHECKING:
@@ -155,21 +155,29 @@ class Document(QObject):
             self._submit("test", RunImage(None, self.loaded.serial))
 
     def allow_native_code(self) -> None:
-        """Open the current file again, with the native code that it asks for allowed."""
-        self._open_again(allow_native_code=True)
+        """Say yes to the native code that the banner names, and open the file again."""
+        from core import consent
 
-    def try_anyway(self) -> None:
-        """Open the current file again, whatever the verdict."""
-        self._forced = True
-        self._open_again()
+        if self.problem is not None and self.problem.kind == "needs-consent":
+            consent.grant(**self.problem.evidence)
+            self.open_again()
 
-    def skip_trial(self) -> None:
-        """Open the current file again, in this process at once."""
-        self._open_again(trial=False)
+    def open_again(
+        self, *, plugin: Path | None = None, forced: bool = False, **options: Any
+    ) -> None:
+        """Open the current file again.
 
-    def use_plugin(self, library: Path) -> None:
-        """Open the current file again with a plugin library; consent to it is asked for."""
-        self._open_again(plugins=(*self._options.get("plugins", ()), library))
+        Args:
+            plugin: a further library to open it with; consent to it is asked for.
+            forced: True opens it whatever the verdict.
+            options: fields of core.opening.OpenOptions that change.
+        """
+        if self.file is None:
+            return
+        more = () if plugin is None else (plugin,)
+        self._options |= {"plugins": (*self.plugins, *more), **options}
+        self._forced |= forced
+        self._open(self.file.path)
 
     def find_plugin(self, folder: Path) -> None:
         """Look in a folder for the plugin that the current file lacks."""
@@ -181,11 +189,6 @@ class Document(QObject):
         """The plugin libraries that the current file was opened with."""
         found: tuple[Path, ...] = self._options.get("plugins", ())
         return found
-
-    def _open_again(self, **options: Any) -> None:
-        if self.file is not None:
-            self._options |= options
-            self._open(self.file.path)
 
     def dismiss_problem(self) -> None:
         """Close the banner."""
@@ -279,12 +282,12 @@ class Document(QObject):
         """Esc while a model opened: nothing is loaded, and the card must not say otherwise."""
         from core.verdict import Verdict
 
-        message, hint = "Opening it was cancelled.", "Open it again to run it (File > Open recent)."
-        self.verdict = Verdict(None, "cancelled", message, hint)
+        problem = OPENING_CANCELLED
+        self.verdict = Verdict(None, problem.kind, problem.message, problem.hint)
         self.model_changed.emit()
         if self.file is not None:
             self.opened.emit(self.file.path)
-        self._show_problem(Problem("cancelled", message, hint, is_warning=True))
+        self._show_problem(problem)
 
     def _test_finished(self, tested: Tested) -> None:
         if self.loaded is None or tested.serial != self.loaded.serial:
@@ -309,7 +312,7 @@ class Document(QObject):
         """Use the likeliest library that is not in use yet, or say that there is none."""
         new = [path for path in found.libraries if path not in self.plugins]
         if new:
-            self.use_plugin(new[0])
+            self.open_again(plugin=new[0])
             return
         self._show_problem(no_plugin_library(found.folder, found.plugin))
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QByteArray, QTimer, Slot
 from PySide6.QtWidgets import QMainWindow, QWidget
 
-from core import suffixes
+from gui import dialogs
 from gui.document import Document
 from gui.inference_thread import Tested
 from gui.settings import Settings
@@ -229,27 +229,6 @@ class MainWindow(QMainWindow):
 
     # -- what the user does --------------------------------------------------------------
 
-    def choose_model(self) -> None:
-        """Ask for a model file and open it."""
-        patterns = " ".join(f"*{suffix}" for suffix in suffixes.MODELS)
-        from PySide6.QtWidgets import QFileDialog
-
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Open a model", "", f"Models ({patterns});;All files (*)"
-        )
-        if path:
-            self.document.open_path(Path(path))
-
-    def choose_images(self) -> None:
-        """Ask for images and run them."""
-        patterns = " ".join(f"*{suffix}" for suffix in suffixes.IMAGES)
-        from PySide6.QtWidgets import QFileDialog
-
-        paths, _ = QFileDialog.getOpenFileNames(
-            self, "Add images", "", f"Images ({patterns});;All files (*)"
-        )
-        self.document.add_images(Path(path) for path in paths)
-
     def set_theme(self, theme: str) -> None:
         """Use "system", "light" or "dark" colours, and remember it."""
         from gui.theme import apply_theme
@@ -257,47 +236,16 @@ class MainWindow(QMainWindow):
         self.settings.set_theme(theme)
         apply_theme(theme)
 
-    def show_about(self) -> None:
-        """Say what this is."""
-        from PySide6.QtWidgets import QMessageBox
-
-        from core import __version__
-
-        QMessageBox.about(
-            self,
-            "About Enginebay",
-            f"Enginebay {__version__}\n\nOpen a TensorRT engine or an ONNX model, see what it "
-            "is, drop images on it, and trust what you read.",
-        )
-
     def _on_action(self, action: str) -> None:
         document = self.document
         {
             "allow-native-code": document.allow_native_code,
             "run-random": document.run_random,
-            "skip-trial": document.skip_trial,
-            "try-anyway": document.try_anyway,
-            "find-plugin": self.choose_plugin_folder,
+            "skip-trial": lambda: document.open_again(trial=False),
+            "try-anyway": lambda: document.open_again(forced=True),
+            "find-plugin": lambda: dialogs.choose_plugin_folder(self),
             "restart": self.restart,
         }[action]()
-
-    def choose_plugin_folder(self) -> None:
-        """Ask where the missing plugin's library may be, and look there."""
-        from PySide6.QtWidgets import QFileDialog
-
-        folder = QFileDialog.getExistingDirectory(self, "Look for the plugin's library in")
-        if folder:
-            self.document.find_plugin(Path(folder))
-
-    def choose_plugin(self) -> None:
-        """Ask for a plugin library, and open the model again with it."""
-        from PySide6.QtWidgets import QFileDialog
-
-        path, _ = QFileDialog.getOpenFileName(
-            self, "Open the model with a plugin library", "", "Libraries (*.so *.so.* *.dll)"
-        )
-        if path:
-            self.document.use_plugin(Path(path))
 
     def set_trial(self, trial: bool) -> None:
         """Try unfamiliar engines in a process of their own first, or not; and remember it."""

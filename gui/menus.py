@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
+from gui import dialogs
 from gui.theme import THEMES
 
 if TYPE_CHECKING:
@@ -23,14 +24,14 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     """
     document, view, key = window.document, window.view, QKeySequence.StandardKey
     file = bar.addMenu("&File")
-    _add(file, "&Open model...", "Ctrl+O", window.choose_model)
+    _add(file, "&Open model...", "Ctrl+O", partial(dialogs.choose_model, window))
     recent = file.addMenu("Open &recent")
     recent.aboutToShow.connect(lambda: _fill_recent(recent, window))
     _add(file, "Open the &demo", "Ctrl+D", document.open_demo)
-    plugin = _add(file, "Use a &plugin library...", "", window.choose_plugin)
+    plugin = _add(file, "Use a &plugin library...", "", partial(dialogs.choose_plugin, window))
     file.aboutToShow.connect(lambda: plugin.setEnabled(document.file is not None))
     file.addSeparator()
-    _add(file, "Add &images...", "Ctrl+I", window.choose_images)
+    _add(file, "Add &images...", "Ctrl+I", partial(dialogs.choose_images, window))
     _add(file, "&Clear images", "", document.clear_images)
     file.addSeparator()
     _add(file, "&Quit", "Ctrl+Q", window.close)  # Qt's own key for it is none on some systems
@@ -58,7 +59,7 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     _add(shown, "&Restore the layout", "", window.restore_default_layout)
     shown.addSeparator()
     _add_themes(shown.addMenu("&Theme"), window)
-    _add(bar.addMenu("&Help"), "&About Enginebay", "", window.show_about)
+    _add(bar.addMenu("&Help"), "&About Enginebay", "", partial(dialogs.show_about, window))
     return network
 
 

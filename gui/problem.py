@@ -33,6 +33,14 @@ class Problem:
     evidence: dict[str, str] = field(default_factory=dict)
 
 
+OPENING_CANCELLED = Problem(
+    "cancelled",
+    "Opening it was cancelled.",
+    "Open it again to run it (File > Open recent).",
+    is_warning=True,
+)
+
+
 def of_failure(failed: Failed) -> Problem:
     """An error of a request."""
     action = "restart" if failed.fatal else _ACTIONS.get(failed.kind, "")

@@ -1,0 +1,71 @@
+"""What the window asks the user for: files and folders."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core import suffixes
+
+if TYPE_CHECKING:
+    from gui.main_window import MainWindow
+
+
+def choose_model(window: MainWindow) -> None:
+    """Ask for a model file and open it."""
+    from PySide6.QtWidgets import QFileDialog
+
+    patterns = " ".join(f"*{suffix}" for suffix in suffixes.MODELS)
+    path, _ = QFileDialog.getOpenFileName(
+        window, "Open a model", "", f"Models ({patterns});;All files (*)"
+    )
+    if path:
+        window.document.open_path(Path(path))
+
+
+def choose_images(window: MainWindow) -> None:
+    """Ask for images and run them."""
+    from PySide6.QtWidgets import QFileDialog
+
+    patterns = " ".join(f"*{suffix}" for suffix in suffixes.IMAGES)
+    paths, _ = QFileDialog.getOpenFileNames(
+        window, "Add images", "", f"Images ({patterns});;All files (*)"
+    )
+    window.document.add_images(Path(path) for path in paths)
+
+
+def choose_plugin(window: MainWindow) -> None:
+    """Ask for a plugin library, and open the model again with it."""
+    from PySide6.QtWidgets import QFileDialog
+
+    path, _ = QFileDialog.getOpenFileName(
+        window,
+        "Open the model with a plugin library",
+        "",
+        "Libraries (*.so *.so.* *.dll);;All files (*)",
+    )
+    if path:
+        window.document.open_again(plugin=Path(path))
+
+
+def choose_plugin_folder(window: MainWindow) -> None:
+    """Ask where the missing plugin's library may be, and look there."""
+    from PySide6.QtWidgets import QFileDialog
+
+    folder = QFileDialog.getExistingDirectory(window, "Look for the plugin's library in")
+    if folder:
+        window.document.find_plugin(Path(folder))
+
+
+def show_about(window: MainWindow) -> None:
+    """Say what this is."""
+    from PySide6.QtWidgets import QMessageBox
+
+    from core import __version__
+
+    QMessageBox.about(
+        window,
+        "About Enginebay",
+        f"Enginebay {__version__}\n\nOpen a TensorRT engine or an ONNX model, see what it "
+        "is, drop images on it, and trust what you read.",
+    )
