@@ -140,7 +140,11 @@ def _follow(
         elif "error" in message:
             error = message["error"]
             raise ModelError(
-                error["kind"], error["message"], error["hint"], details=error.get("details", "")
+                error["kind"],
+                error["message"],
+                error["hint"],
+                details=error.get("details", ""),
+                evidence=error.get("evidence", {}),
             )
         elif "done" in message:
             return

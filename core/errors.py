@@ -5,6 +5,28 @@ Each says what happened and what to do next. Programming mistakes stay ordinary 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+_STICKY = (
+    "illegal address",
+    "illegal memory access",
+    "misaligned address",
+    "illegal instruction",
+    "invalid pc",
+    "invalid program counter",
+    "launch failed",
+    "launch failure",
+    "launch timed out",
+    "device-side assert",  # never "assert" alone: TensorRT's own checks are called assertions
+    "hardware stack error",
+    "invalid address space",
+    "not supported on global/shared address space",
+    "uncorrectable",
+)
+"""CUDA errors after which every later call in the process fails: CUresult's names as pycuda and
+cuGetErrorString spell them (CUDA driver API, "Data types used by CUDA driver")."""
+
 
 class EnginebayError(Exception):
     """Something that the user can understand and act on.
@@ -15,10 +37,18 @@ class EnginebayError(Exception):
         hint: what to do next.
         details: the raw text behind it (a runtime's log), or "".
         fatal: True when nothing more can run in this process (a lost CUDA context).
+        evidence: what the message rests on, by name ({"plugin": "X", "plugin_version": "1"}).
     """
 
     def __init__(
-        self, kind: str, message: str, hint: str, *, details: str = "", fatal: bool = False
+        self,
+        kind: str,
+        message: str,
+        hint: str,
+        *,
+        details: str = "",
+        fatal: bool = False,
+        evidence: Mapping[str, str] = MappingProxyType({}),
     ) -> None:
         super().__init__(message)
         self.kind = kind
@@ -26,11 +56,13 @@ class EnginebayError(Exception):
         self.hint = hint
         self.details = details
         self.fatal = fatal
+        self.evidence: Mapping[str, str] = MappingProxyType(dict(evidence))
 
-    def as_json(self) -> dict[str, str]:
-        """The object under "error" in the commands' JSON; "details" only where there are some."""
+    def as_json(self) -> dict[str, object]:
+        """The object under "error" in the commands' JSON; what is empty is left out."""
         error = {"kind": self.kind, "message": self.message, "hint": self.hint}
-        return error | ({"details": self.details} if self.details else {})
+        more = {"evidence": dict(self.evidence), "details": self.details}
+        return error | {name: value for name, value in more.items() if value}
 
 
 class ModelFileError(EnginebayError):
@@ -68,6 +100,29 @@ def out_of_memory(error: MemoryError) -> EnginebayError:
         "This machine has not enough memory for that.",
         "Use a smaller shape, batch or picture, or close other programs.",
         details=str(error),
+    )
+
+
+def is_context_lost(text: str) -> bool:
+    """True for a CUDA error's text after which no call in this process succeeds any more."""
+    return any(words in text.lower() for words in _STICKY)
+
+
+def context_lost(text: str, doing: str, *, details: str) -> CudaError:
+    """The CUDA context is gone, and with it everything on the GPU.
+
+    Args:
+        text: CUDA's words.
+        doing: what went on, for the message ("running the engine").
+        details: the raw text.
+    """
+    return CudaError(
+        "cuda-context-lost",
+        f"The GPU stopped while {doing}: {text}. Nothing more can run on it in this process.",
+        "Restart Enginebay. If it happens again with this engine, the file is damaged: build it "
+        "again.",
+        details=details,
+        fatal=True,
     )
 
 
