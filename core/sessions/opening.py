@@ -44,6 +44,13 @@ def open_session(
     with file.path.open("rb") as stream:
         stream.seek(file.plan_offset)
         plan = stream.read()
+    header = file.plan
+    built_on = None if header is None else header.build_gpu
     return TensorRTSession(
-        plan, file.path.name, allow_native_code=allow_native_code, module=tensorrt_module
+        plan,
+        file.path.name,
+        allow_native_code=allow_native_code,
+        module=tensorrt_module,
+        plan_version=None if header is None else header.tensorrt_version,
+        plan_compute_capability=None if built_on is None else built_on.compute_capability,
     )
