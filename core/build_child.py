@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from core.child_process import Say, answer
 from core.cuda import open_context
 from core.errors import MachineError, ModelError
 from core.tensorrt_library import load_library, refusal
+from core.translator import Circumstances, explain
 
 
 def _build(order: dict[str, Any], doing: Say) -> dict[str, object]:
@@ -24,21 +26,35 @@ def _build(order: dict[str, Any], doing: Say) -> dict[str, object]:
             "Install the full TensorRT: python3 -m uv sync --extra gpu.",
         )
     onnx = Path(order["onnx"])
+    seen = Circumstances(
+        file=onnx.name,
+        gpu=context.device.name(),
+        compute_capability=context.compute_capability,
+    )
+    what = f"TensorRT could not build {onnx.name}"
+    doing("loading the builder")
     with library.tape.capture() as lines:
-        doing("loading the builder")
-        builder = trt.Builder(library.trt_logger)
+        try:
+            builder = trt.Builder(library.trt_logger)
+        except TypeError:  # pybind11's way to say that TensorRT gave none
+            builder = None
+    if builder is None:
+        raise refusal(library, lines, what, seen)
+    with library.tape.capture() as lines:
         network = builder.create_network(_network_flags(trt))
         doing("reading the ONNX")
         parser = trt.OnnxParser(network, library.trt_logger)
         if not parser.parse_from_file(str(onnx)):
-            raise _parse_error(parser, onnx.name)
+            raise _parse_error(parser, seen)
         config = _configure(trt, builder, network, options)
         if hasattr(trt, "IProgressMonitor"):
             config.progress_monitor = _monitor(trt, doing)
         doing("trying kernels")
         plan = builder.build_serialized_network(network, config)
     if plan is None:
-        raise refusal(library, lines, f"TensorRT could not build {onnx.name}")
+        room = context.room()
+        seen = replace(seen, free_bytes=None if room is None else room[0])
+        raise refusal(library, lines, what, seen)
     doing("writing the engine")
     try:
         write_engine(Path(order["part"]), plan, options["metadata"])
@@ -120,14 +136,19 @@ def _monitor(trt: Any, doing: Any) -> Any:
     return Monitor()
 
 
-def _parse_error(parser: Any, name: str) -> ModelError:
+def _parse_error(parser: Any, seen: Circumstances) -> EnginebayError:
+    """The first fault in the message, or what it means where that is known; all in the details."""
     errors = [parser.get_error(i) for i in range(parser.num_errors)]
+    texts = [str(error) for error in errors]
+    known = explain(texts, seen)
+    if known is not None:
+        return known
     first = errors[0].desc() if errors else "no reason given"
     return ModelError(
         "onnx-parser",
-        f"TensorRT's ONNX parser refuses {name}: {first}",
+        f"TensorRT's ONNX parser refuses {seen.file}: {first}",
         "The details name each node. Export the model with plainer operators or an older opset.",
-        details="\n".join(str(error) for error in errors),
+        details="\n".join(texts),
     )
 
 

@@ -18,25 +18,16 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import CudaError, MachineError, WrongThreadError
+from core.errors import (
+    CudaError,
+    MachineError,
+    WrongThreadError,
+    context_lost,
+    is_context_lost,
+)
 from core.machine import no_driver_error, no_gpu_error
 from core.native import preload
 
-# CUDA errors after which every later call in the process fails (CUDA driver API, CUresult).
-_STICKY = (
-    "illegal address",
-    "illegal memory access",
-    "misaligned address",
-    "illegal instruction",
-    "invalid pc",
-    "launch failed",
-    "launch timed out",
-    "unspecified launch failure",
-    "assert",
-    "hardware stack error",
-    "invalid address space",
-    "uncorrectable",
-)
 _local = threading.local()
 
 
@@ -91,6 +82,13 @@ class CudaContext:
             self._leave()
             raise
 
+    @property
+    def compute_capability(self) -> str:
+        """The device's, "8.9"."""
+        self.check_thread()
+        major, minor = self.device.compute_capability()
+        return f"{major}.{minor}"
+
     def check_thread(self) -> None:
         """Refuse any thread but the owner.
 
@@ -114,33 +112,26 @@ class CudaContext:
         try:
             yield
         except self.driver.MemoryError:
+            room = self.room()
+            free = room and f": {room[0] / 1e9:.2f} of {room[1] / 1e9:.2f} GB are free"
             raise CudaError(
                 "out-of-memory",
-                f"The GPU ran out of memory while {doing}{self._room()}.",
+                f"The GPU ran out of memory while {doing}{free or ''}.",
                 "Close other programs that use the GPU, or use a smaller batch or shape.",
             ) from None
         except self.driver.Error as error:
             raise self._translate(str(error), doing) from None
 
-    def _room(self) -> str:
-        """How much is free, as the end of a sentence; "" where even that cannot be asked."""
+    def room(self) -> tuple[int, int] | None:
+        """Free and total bytes of the device; None where even that cannot be asked any more."""
         try:
-            free, total = self.free_memory()
+            return self.free_memory()
         except self.driver.Error:
-            return ""
-        return f": {free / 1e9:.2f} of {total / 1e9:.2f} GB are free"
+            return None
 
     def _translate(self, text: str, doing: str) -> CudaError:
-        if any(words in text.lower() for words in _STICKY):
-            return CudaError(
-                "cuda-context-lost",
-                f"The GPU stopped while {doing}: {text}. Nothing more can run on it in this "
-                "process.",
-                "Restart Enginebay. If it happens again with this engine, the file is damaged: "
-                "build it again.",
-                details=text,
-                fatal=True,
-            )
+        if is_context_lost(text):
+            return context_lost(text, doing, details=text)
         return CudaError(
             "cuda", f"CUDA failed while {doing}: {text}.", "See the log panel.", details=text
         )

@@ -12,15 +12,16 @@ import os
 import re
 import threading
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.errors import MachineError, ModelError
+from core.errors import EnginebayError, MachineError
 from core.machine import TENSORRT_MODULES, find_package, find_tensorrt
 from core.native import preload
+from core.translator import Circumstances, translate
 
 logger = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ _LEVELS = {
     3: logging.INFO,
     4: logging.DEBUG,  # VERBOSE
 }
-_WARNING = 2
+_ERROR, _WARNING = 1, 2
 _KEPT_LINES = 200
 _libraries: dict[str, Library] = {}
 
@@ -182,7 +183,14 @@ def _preload(name: str) -> None:
                     preload(path)
 
 
-def deserialize(library: Library, plan: bytes, name: str, *, allow_native_code: bool) -> Any:
+def deserialize(
+    library: Library,
+    plan: bytes,
+    name: str,
+    *,
+    allow_native_code: bool,
+    seen: Circumstances | None = None,
+) -> Any:
     """Make an engine from a plan's bytes, on the thread that owns CUDA.
 
     Args:
@@ -190,52 +198,47 @@ def deserialize(library: Library, plan: bytes, name: str, *, allow_native_code: 
         plan: the plan, without any prefix.
         name: the file's name, for messages.
         allow_native_code: True runs the native code that the plan embeds.
+        seen: what is known of the file and the GPU, for messages.
 
     Raises:
-        ModelError: with TensorRT's own words in `details`.
+        ModelError: if TensorRT refuses it; with TensorRT's own words in `details`.
+        MachineError: if TensorRT cannot use the GPU.
+        CudaError: if there is not memory enough, or the CUDA context is lost.
     """
+    what = f"TensorRT {library.version} refuses {name}"
+    seen = seen or Circumstances(file=name)
+    with library.tape.capture() as started:
+        try:
+            runtime = library.trt.Runtime(library.trt_logger)
+        except TypeError:  # pybind11's way to say that TensorRT gave none
+            runtime = None
+    # Where TensorRT cannot use the driver, 10.16 and 11.4 give a Runtime that crashes the process
+    # at its next use, and say so only in the log.
+    if runtime is None or any(line.severity <= _ERROR for line in started):
+        error = refusal(library, started, what, seen)
+        if runtime is None or isinstance(error, MachineError):
+            raise error
     with library.tape.capture() as lines:
-        runtime = library.trt.Runtime(library.trt_logger)
         if allow_native_code and hasattr(runtime, "engine_host_code_allowed"):
             runtime.engine_host_code_allowed = True
         engine = runtime.deserialize_cuda_engine(plan)
     if engine is None:
-        raise refusal(library, lines, f"TensorRT {library.version} refuses {name}")
+        raise refusal(library, [*started, *lines], what, seen)
     return engine
 
 
-def refusal(library: Library, lines: list[LogLine], what: str) -> ModelError:
-    """An error with the log's most telling line in the message and all of it in the details."""
-    texts = [line.text.strip() for line in lines if line.severity <= 2]
-    errors = [line.text.strip() for line in lines if line.severity <= 1]
-    telling = _telling(errors or texts)
-    first = (errors or texts or [""])[0]
-    hint = "See the details for TensorRT's own words."
-    if re.search(r"plugin", first, re.IGNORECASE):  # before versions: plugins have them too
-        hint = "The engine needs a plugin library that is not loaded."
-    elif re.search(r"version|magicTag|magic tag", first, re.IGNORECASE):
-        hint = (
-            f"Engines run only with the TensorRT that built them (unless built "
-            f"version-compatible); here is {library.module} {library.version}. Build it again "
-            "here from its ONNX, or install the version that the engine card names."
-        )
-    elif re.search(r"incompatible device|compute capab", first, re.IGNORECASE):
-        hint = "An engine runs only on the kind of GPU that built it. Build it again here."
-    elif re.search(r"out ?of ?memory", first, re.IGNORECASE):
-        hint = "Close other programs that use the GPU, or use a smaller batch or shape."
-    return ModelError(
-        "tensorrt",
-        f"{what}: {telling}" if telling else f"{what}, without saying why.",
-        hint,
-        details="\n".join(texts),
-    )
+def refusal(
+    library: Library, lines: Sequence[LogLine], what: str, seen: Circumstances | None = None
+) -> EnginebayError:
+    """The error that a failed call into TensorRT becomes, by what it logged meanwhile.
 
-
-def _telling(texts: list[str]) -> str:
-    """The first line is the cause; those after it only pass the failure on."""
-    if not texts:
-        return ""
-    match = re.search(r"Error Code \d+: [^(]+? \((.*)\)\s*$", texts[0], re.DOTALL)
-    if match is None or match[1].strip() == "no further information":
-        return texts[0]
-    return match[1].strip()
+    Args:
+        library: the module that was called.
+        lines: what its tape captured.
+        what: what failed, for reasons that are not known ("TensorRT 8.6.1 refuses x.engine").
+        seen: what is known of the file and the GPU; the module's part is filled in here.
+    """
+    seen = replace(seen or Circumstances(), module=library.module, tensorrt_version=library.version)
+    texts = [line.text for line in lines if line.severity <= _WARNING]
+    errors = [line.text for line in lines if line.severity <= _ERROR]
+    return translate(texts, what, seen, errors=errors)

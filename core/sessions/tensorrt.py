@@ -5,17 +5,20 @@ Everything here runs on the thread that made the session.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from core.cuda import CudaContext, PinnedPool, open_context
-from core.errors import ModelError
+from core.errors import EnginebayError, ModelError
 from core.sessions.base import Arrays, Session, Timing
 from core.sessions.output_allocator import output_allocator
 from core.sessions.tensorrt_specs import read_specs, unreadable_tensor
-from core.tensorrt_library import Library, deserialize, load_library, refusal
+from core.tensorrt_library import Library, LogLine, deserialize, load_library, refusal
 from core.tensors import numpy_dtype, size_bytes
+from core.translator import Circumstances
 
 _UPLOADING, _RUNNING = "copying the input to the GPU", "running the engine"
 
@@ -31,6 +34,8 @@ class TensorRTSession(Session):
         allow_native_code: bool = False,
         module: str | None = None,
         device: int = 0,
+        plan_version: str | None = None,
+        plan_compute_capability: str | None = None,
     ) -> None:
         """Load an engine.
 
@@ -40,10 +45,13 @@ class TensorRTSession(Session):
             allow_native_code: True runs the native code that a plan embeds.
             module: one of core.machine.TENSORRT_MODULES; default the best installed.
             device: CUDA device index.
+            plan_version: the TensorRT that built the engine, as its header says; for messages.
+            plan_compute_capability: the GPU that it was built on, likewise.
 
         Raises:
             MachineError: if CUDA or TensorRT does not start.
             ModelError: if TensorRT refuses the engine.
+            CudaError: if the GPU has not memory enough, or its context is lost.
         """
         super().__init__()
         self._name = name
@@ -59,9 +67,20 @@ class TensorRTSession(Session):
         cuda = open_context(device)  # proves CUDA before TensorRT is touched
         self._cuda = cuda
         try:
+            self._seen = Circumstances(
+                file=name,
+                plan_version=plan_version,
+                plan_compute_capability=plan_compute_capability,
+                gpu=cuda.device.name(),
+                compute_capability=cuda.compute_capability,
+            )
             self._library = load_library(module)
             self._engine = deserialize(
-                self._library, plan, name, allow_native_code=allow_native_code
+                self._library,
+                plan,
+                name,
+                allow_native_code=allow_native_code,
+                seen=self._seen_now(),
             )
             if getattr(self._engine, "has_implicit_batch_dimension", False):
                 raise ModelError(
@@ -76,7 +95,7 @@ class TensorRTSession(Session):
             with self._library.tape.capture() as lines:
                 self._context = self._engine.create_execution_context()
             if self._context is None:
-                raise refusal(self._library, lines, f"{name} cannot be set up")
+                raise self._refusal(lines, f"{name} cannot be set up")
             self._stream = cuda.stream()
             self._events = [cuda.event() for _ in range(4)]
         except BaseException:
@@ -84,7 +103,14 @@ class TensorRTSession(Session):
             raise
         label = {"tensorrt": "TensorRT", "tensorrt_lean": "TensorRT lean"}
         module_name = label.get(self._library.module, "TensorRT dispatch")
-        self.runtime = f"{module_name} {self._library.version} ({cuda.device.name()})"
+        self.runtime = f"{module_name} {self._library.version} ({self._seen.gpu})"
+
+    def _seen_now(self) -> Circumstances:
+        room = self._live_cuda().room()
+        return replace(self._seen, free_bytes=None if room is None else room[0])
+
+    def _refusal(self, lines: Sequence[LogLine], what: str) -> EnginebayError:
+        return refusal(self._library, lines, what, self._seen_now())
 
     @property
     def library(self) -> Library:
@@ -126,7 +152,7 @@ class TensorRTSession(Session):
             for allocator in self._allocators.values():
                 if allocator.error is not None:
                     raise allocator.error
-            raise refusal(self._library, lines, f"{self._name} failed to run")
+            raise self._refusal(lines, f"{self._name} failed to run")
         with cuda.errors(_RUNNING):
             outputs = {spec.name: self._download(spec.name) for spec in self.outputs}
             downloaded.record(stream)
@@ -188,14 +214,13 @@ class TensorRTSession(Session):
                     good &= context.set_tensor_address(name, address)
                 else:
                     good &= context.set_input_shape(name, array.shape)
-                    self._bind_memory(name, array.nbytes)
+                    good &= self._bind_memory(name, array.nbytes)
             good = good and self._infer_shapes()
             self._output_shapes: dict[str, tuple[int, ...]] = {}
             for spec in self.outputs if good else ():
-                self._bind_output(spec.name, spec.dtype, spec.location == "host")
+                good &= self._bind_output(spec.name, spec.dtype, spec.location == "host")
         if not good:
-            what = f"{self._name} refuses these input shapes"
-            raise refusal(self._library, lines, what)
+            raise self._refusal(lines, f"{self._name} refuses these input shapes")
         self._bound = key
 
     def _set_profile(self) -> bool:
@@ -214,21 +239,20 @@ class TensorRTSession(Session):
         except RuntimeError:  # as above
             return False
 
-    def _bind_output(self, name: str, dtype: str, on_host: bool) -> None:
+    def _bind_output(self, name: str, dtype: str, on_host: bool) -> bool:
         shape = tuple(int(dim) for dim in self._context.get_tensor_shape(name))
         if any(dim < 0 for dim in shape):  # known only when it has run
             if name not in self._allocators:
                 self._allocators[name] = output_allocator(self._library.trt, self._live_cuda())
-                self._context.set_output_allocator(name, self._allocators[name])
-            return
+            return bool(self._context.set_output_allocator(name, self._allocators[name]))
         self._output_shapes[name] = shape
         if on_host:
             self._host_arrays[name] = np.zeros(shape, numpy_dtype(dtype))
-            self._context.set_tensor_address(name, self._host_arrays[name].ctypes.data)
-            return
-        self._bind_memory(name, size_bytes(dtype, shape) or 0)
+            address = self._host_arrays[name].ctypes.data
+            return bool(self._context.set_tensor_address(name, address))
+        return self._bind_memory(name, size_bytes(dtype, shape) or 0)
 
-    def _bind_memory(self, name: str, size: int) -> None:
+    def _bind_memory(self, name: str, size: int) -> bool:
         """Device memory and a pinned pool of at least `size` bytes; grown, never shrunk."""
         if self._capacity.get(name, -1) < size:
             old = self._device_memory.pop(name, None)
@@ -239,7 +263,7 @@ class TensorRTSession(Session):
             self._device_memory[name] = self._live_cuda().allocate(size, doing)
             self._capacity[name] = size
         self._pool(name, size)
-        self._context.set_tensor_address(name, int(self._device_memory[name]))
+        return bool(self._context.set_tensor_address(name, int(self._device_memory[name])))
 
     def _pool(self, name: str, size: int) -> PinnedPool:
         pool = self._pools.get(name)

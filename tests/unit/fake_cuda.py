@@ -138,6 +138,9 @@ class FakeCuda:
             def name(self) -> str:
                 return "Fake GPU"
 
+            def compute_capability(self) -> tuple[int, int]:
+                return 8, 9
+
             def retain_primary_context(self) -> Context:
                 gpu.journal.append("context retained")
                 return Context(gpu)

@@ -119,7 +119,8 @@ class FakeTensorRT:
         calls: how often each method was called, by name.
         plans: what was deserialized.
         log_on: lines (severity, text) that a method logs before it fails, by method name; a
-            method that is named here fails.
+            method that is named here fails. "Runtime" only logs; see gives_runtime.
+        gives_runtime: False makes Runtime() raise what pybind11 does where TensorRT gives none.
     """
 
     def __init__(self, gpu: FakeCuda, name: str, version: str, *, full: bool) -> None:
@@ -129,6 +130,7 @@ class FakeTensorRT:
         self.full = full
         self.calls: Counter[str] = Counter()
         self.plans: list[bytes] = []
+        self.gives_runtime = True
         self.log_on: dict[str, list[tuple[int, str]]] = {}
         self.loggers: list[Any] = []
         self.module = self._module()
@@ -170,6 +172,9 @@ class FakeTensorRT:
                 assert logger.is_initialised, "ILogger.__init__() must be called"
                 assert state.gpu.context_stack, "TensorRT without CUDA: a crash"
                 state.loggers.append(logger)
+                state.fails("Runtime")
+                if not state.gives_runtime:
+                    raise TypeError("pybind11::init(): factory function returned nullptr")
 
             def deserialize_cuda_engine(self, data: bytes) -> Engine | None:
                 return _deserialize(state, self, data)
@@ -335,7 +340,8 @@ class ExecutionContext:
         ]
 
     def set_tensor_address(self, name: str, address: int) -> bool:
-        self._state.calls["set_tensor_address"] += 1
+        if self._state.fails("set_tensor_address"):
+            return False
         assert type(address) is int
         if not self._engine.is_on_host(name) and address not in self._state.gpu.memory:
             self._state.log(1, f"Error Code 3: API Usage Error (bad address for {name})")
@@ -344,7 +350,8 @@ class ExecutionContext:
         return True
 
     def set_output_allocator(self, name: str, allocator: Any) -> bool:
-        self._state.calls["set_output_allocator"] += 1
+        if self._state.fails("set_output_allocator"):
+            return False
         assert isinstance(allocator, self._state.module.IOutputAllocator)
         assert allocator.is_initialised, "IOutputAllocator.__init__() must be called"
         self._allocators[name] = allocator

@@ -288,12 +288,14 @@ def test_native_output_does_not_hide_the_childs_answers(child: Child, tmp_path: 
 def test_the_childs_error_arrives_whole(child: Child, tmp_path: Path) -> None:
     child.real(
         "os.write(1, b'about to fail: ')",
-        "raise ModelError('onnx-parser', 'It is refused.', 'Export again.', details='node 3')",
+        "raise ModelError('onnx-parser', 'It is refused.', 'Export again.', details='node 3',",
+        "                 evidence={'operator': 'MyOp'})",
     )
     with pytest.raises(ModelError, match=r"It is refused\.") as caught:
         build(tmp_path)
     assert (caught.value.kind, caught.value.hint) == ("onnx-parser", "Export again.")
     assert caught.value.details == "node 3"
+    assert caught.value.evidence == {"operator": "MyOp"}
 
 
 def test_a_mistake_in_the_child_shows_its_traceback_in_the_details(

@@ -14,7 +14,7 @@ import pytest
 
 from core import build_child
 from core.build import BuildOptions
-from core.errors import MachineError, ModelError
+from core.errors import CudaError, MachineError, ModelError
 from core.modelfile import read_model_file
 from core.tensors import Profile
 from tests.unit import fake_cuda, fake_tensorrt
@@ -281,6 +281,41 @@ def test_a_build_that_tensorrt_gives_up_says_its_reason(prepare: Prepare, tmp_pa
     with pytest.raises(ModelError, match=r"could not build model\.onnx: no kernel for conv"):
         build_child._build(order(tmp_path), lambda text: None)
     assert not (tmp_path / "out.part").exists()
+    builder.log = [(1, "Error Code 1: Cuda Runtime (out of memory)")]
+    with pytest.raises(CudaError, match=r"memory for model\.onnx: 12\.3 GB are free"):
+        build_child._build(order(tmp_path), lambda text: None)
+
+
+def test_a_builder_that_tensorrt_does_not_give_is_an_error_with_the_reason(
+    prepare: Prepare, tmp_path: Path
+) -> None:
+    def refuse(logger: Any) -> Any:
+        logger.log(fake_tensorrt.Severity.WARNING, "CUDA initialization failure with error: 35")
+        raise TypeError("pybind11::init(): factory function returned nullptr")
+
+    prepare().state.module.Builder = refuse  # type: ignore[attr-defined]
+    with pytest.raises(MachineError) as caught:
+        build_child._build(order(tmp_path), lambda text: None)
+    assert caught.value.kind == "driver-too-old"
+
+
+def test_a_fault_of_the_parser_that_is_known_says_what_it_means(
+    prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fault:
+        def desc(self) -> str:
+            return "scales: network input that is shape tensor must have type Int32"
+
+        def __str__(self) -> str:
+            return f"In node 7 (importResize): INVALID_NODE: {self.desc()}"
+
+    builder = prepare()
+    builder.num_errors = 1
+    monkeypatch.setattr(builder, "get_error", lambda index: Fault(), raising=True)
+    with pytest.raises(ModelError, match="Tensor scales decides a shape") as caught:
+        build_child._build(order(tmp_path), lambda text: None)
+    assert caught.value.kind == "shape-tensor-type"
+    assert caught.value.details == str(Fault())
 
 
 def test_the_builders_own_progress_is_passed_on(prepare: Prepare, tmp_path: Path) -> None:

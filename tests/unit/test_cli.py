@@ -188,16 +188,16 @@ def test_info_of_an_engine_with_native_code_does_not_open_it(
 def test_an_engine_that_is_refused_here_has_a_card_with_the_reason(
     tmp_path: Path, ask: Ask, gpu_machine: fake_tensorrt.FakeTensorRT
 ) -> None:
-    gpu_machine.log_on["deserialize_cuda_engine"] = [(1, "Version tag does not match")]
+    gpu_machine.log_on["deserialize_cuda_engine"] = [(1, "Cannot deserialize safety engine")]
     path = tmp_path / "model.engine"
     path.write_bytes(simple_plan())
     status, answer = ask("info", path)
     assert status == 0
     assert answer["verdict"]["can_run"] is False
-    assert "Version tag does not match" in answer["verdict"]["message"]
+    assert answer["verdict"]["reason"] == "safety-plan"
     status, answer = ask("run", path, "--random")
     assert status == 1
-    assert answer["error"]["kind"] == "tensorrt"
+    assert answer["error"]["kind"] == "safety-plan"
 
 
 # run

@@ -52,6 +52,13 @@ def test_a_plan_is_given_to_tensorrt_whole(trt: FakeTensorRT, tmp_path: Path) ->
     assert trt.plans == [data]
 
 
+def test_a_refusal_says_what_the_header_of_the_file_says(trt: FakeTensorRT, tmp_path: Path) -> None:
+    trt.log_on["deserialize_cuda_engine"] = [(1, "Version tag does not match.")]
+    path = put(tmp_path, simple_plan(version=(8, 6, 1, 6)))
+    with pytest.raises(ModelError, match=rf"{path.name} was built by TensorRT 8\.6\.1\.6; here is"):
+        Model.open(path)
+
+
 def test_an_ultralytics_engine_is_opened_without_its_prefix(
     trt: FakeTensorRT, tmp_path: Path
 ) -> None:

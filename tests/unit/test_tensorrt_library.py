@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import MachineError
-from core.tensorrt_library import LogLine, LogTape, load_library, refusal
+from core.errors import MachineError, ModelError
+from core.tensorrt_library import LogLine, LogTape, deserialize, load_library, refusal
+from core.translator import Circumstances
 from tests.unit import fake_cuda, fake_tensorrt
 from tests.unit.fake_cuda import FakeCuda
 
@@ -114,89 +115,71 @@ def test_modules_that_cannot_be_imported_are_named_with_the_reason(
     assert caught.value.details == "tensorrt: libnvinfer.so.10: not found"
 
 
-# Texts as TensorRT prints them (8.6 and 10), and what Enginebay makes of them.
-VERSION = "Engines run only with the TensorRT that built them"
-GPU = "the kind of GPU"
-PLUGIN = "plugin library"
-MEMORY = "smaller batch"
-
-
-@pytest.mark.parametrize(
-    ("text", "telling", "hint"),
-    [
-        (
-            "1: [runtime.cpp::parsePlan::314] Error Code 1: Serialization (Serialization assertion "
-            "plan->header.magicTag == rt::kPLAN_MAGIC_TAG failed.)",
-            "Serialization assertion plan->header.magicTag == rt::kPLAN_MAGIC_TAG failed.",
-            VERSION,
-        ),
-        (
-            "IRuntime::deserializeCudaEngine: Error Code 1: Serialization (Serialization assertion "
-            "stdVersionRead == kSERIALIZATION_VERSION failed.Version tag does not match. Note: "
-            "Current Version: 240, Serialized Engine Version: 239)",
-            "Serialization assertion stdVersionRead == kSERIALIZATION_VERSION failed.Version tag "
-            "does not match. Note: Current Version: 240, Serialized Engine Version: 239",
-            VERSION,
-        ),
-        (
-            "6: The engine plan file is not compatible with this version of TensorRT, expecting "
-            "library version 8.2.3 got 8.2.1, please rebuild.",
-            "6: The engine plan file is not compatible with this version of TensorRT, expecting "
-            "library version 8.2.3 got 8.2.1, please rebuild.",
-            VERSION,
-        ),
-        (
-            "IRuntime::deserializeCudaEngine: Error Code 6: API Usage Error (The engine plan file "
-            "is generated on an incompatible device, expecting compute 8.9 got compute 8.6, please "
-            "rebuild.)",
-            "The engine plan file is generated on an incompatible device, expecting compute 8.9 "
-            "got compute 8.6, please rebuild.",
-            GPU,
-        ),
-        (
-            "IPluginRegistry::getPluginCreator: Error Code 4: API Usage Error (Cannot find plugin: "
-            "EfficientIdxNMS_TRT, version: 1, namespace:.)",
-            "Cannot find plugin: EfficientIdxNMS_TRT, version: 1, namespace:.",
-            PLUGIN,
-        ),
-        (
-            "3: getPluginCreator could not find plugin: X version: 1",
-            "3: getPluginCreator could not find plugin: X version: 1",
-            PLUGIN,
-        ),
-        (
-            "1: [defaultAllocator.cpp::allocate::19] Error Code 1: Cuda Runtime (out of memory)",
-            "out of memory",
-            MEMORY,
-        ),
-        (
-            "2: [executionContext.cpp::ExecutionContext::470] Error Code 2: OutOfMemory "
-            "(no further information)",
-            "2: [executionContext.cpp::ExecutionContext::470] Error Code 2: OutOfMemory "
-            "(no further information)",
-            MEMORY,
-        ),
-        ("something else altogether", "something else altogether", "See the details"),
-    ],
-)
-def test_tensorrts_words_become_a_cause_and_a_next_step(
-    monkeypatch: pytest.MonkeyPatch, gpu: FakeCuda, text: str, telling: str, hint: str
-) -> None:
-    fake_tensorrt.install(monkeypatch, gpu, ALL)
-    last = LogLine(1, "Error Code 4: Internal Error (Engine deserialization failed.)")
-    lines = [LogLine(4, "verbose"), LogLine(2, "a warning"), LogLine(1, text), last]
-    error = refusal(load_library(), lines, "It fails")
-    assert error.message == f"It fails: {telling}"
-    assert hint in error.hint
-    assert error.details == f"a warning\n{text}\n{last.text}"
-
-
-def test_the_version_hint_names_the_module_that_is_here(
+def test_a_refusal_is_translated_with_what_the_module_says_of_itself(
     monkeypatch: pytest.MonkeyPatch, gpu: FakeCuda
 ) -> None:
     fake_tensorrt.install(monkeypatch, gpu, ALL)
-    error = refusal(load_library(LEAN), [LogLine(1, "wrong version")], "It fails")
-    assert "tensorrt_lean 10.4.0" in error.hint
+    text = "6: The engine plan file is not compatible with this version of TensorRT"
+    last = LogLine(1, "Error Code 4: Internal Error (Engine deserialization failed.)")
+    lines = [LogLine(4, "verbose"), LogLine(2, "a warning"), LogLine(1, text), last]
+    seen = Circumstances(file="best.engine", plan_version="10.3.0.26")
+    error = refusal(load_library(LEAN), lines, "It fails", seen)
+    assert error.kind == "tensorrt-version"
+    assert error.message == (
+        "best.engine was built by TensorRT 10.3.0.26; here is tensorrt_lean 10.4.0."
+    )
+    assert error.hint == "Build it again here from its ONNX, or install tensorrt==10.3.0."
+    assert error.details == f"a warning\n{text}\n{last.text}"
+    unnamed = refusal(load_library(LEAN), lines, "It fails")
+    assert unnamed.message == (
+        "The engine was built by another TensorRT; here is tensorrt_lean 10.4.0."
+    )
+
+
+def test_an_unknown_refusal_is_told_by_its_first_error(
+    monkeypatch: pytest.MonkeyPatch, gpu: FakeCuda
+) -> None:
+    fake_tensorrt.install(monkeypatch, gpu, ALL)
+    lines = [LogLine(2, "careful"), LogLine(1, "something else"), LogLine(1, "and more")]
+    error = refusal(load_library(), lines, "It fails")
+    assert (error.kind, error.message) == ("tensorrt", "It fails: something else")
+
+
+NO_DRIVER = [
+    (1, "createInferRuntime: Error Code 6: API Usage Error (CUDA initialization failure with error:"
+        " 35 In checkCudaInstallation at runtime.cpp:811)"),
+    (1, "[checkMacros.cpp::catchCudaError::250] Error Code 1: Cuda Runtime (In catchCudaError)"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("gives_one", [True, False], ids=["one that crashes", "none"])
+def test_a_runtime_that_cannot_use_the_driver_is_never_used(
+    monkeypatch: pytest.MonkeyPatch, gpu: FakeCuda, gives_one: bool
+) -> None:
+    """10.16 and 11.4 give one whose next use is a crash; pybind11 raises where there is none."""
+    state = fake_tensorrt.install(monkeypatch, gpu, ALL)[FULL]
+    state.log_on["Runtime"] = NO_DRIVER
+    state.gives_runtime = gives_one
+    gpu.context_stack.append(fake_cuda.Context(gpu))
+    with pytest.raises(MachineError) as caught:
+        deserialize(load_library(), b"ftrt", "x.engine", allow_native_code=True)
+    assert caught.value.kind == "driver-too-old"
+    assert caught.value.details.splitlines() == [text for _, text in NO_DRIVER]
+    assert state.plans == []
+
+
+def test_what_the_runtime_warned_of_explains_a_silent_refusal(
+    monkeypatch: pytest.MonkeyPatch, gpu: FakeCuda
+) -> None:
+    state = fake_tensorrt.install(monkeypatch, gpu, ALL)[FULL]
+    state.log_on["Runtime"] = [
+        (2, "The logger passed into createInferRuntime differs from one already registered"),
+    ]
+    state.log_on["deserialize_cuda_engine"] = []
+    gpu.context_stack.append(fake_cuda.Context(gpu))
+    with pytest.raises(ModelError, match="another library in this process") as caught:
+        deserialize(load_library(), b"ftrt", "x.engine", allow_native_code=False)
+    assert caught.value.kind == "second-logger"
 
 
 def test_a_warning_is_the_reason_where_there_is_no_error(

@@ -354,12 +354,11 @@ def test_a_refused_engine_says_tensorrts_first_error_and_keeps_all_of_them(
     with pytest.raises(ModelError) as caught:
         TensorRTSession(simple_plan(), "street.engine")
     error = caught.value
-    assert error.kind == "tensorrt"
+    assert error.kind == "wrong-gpu"
     assert error.message == (
-        "TensorRT 10.3.0 refuses street.engine: The engine plan file is generated on an "
-        "incompatible device, expecting compute 8.9 got compute 8.6"
+        "street.engine was built for GPUs of compute capability 8.6; Fake GPU has 8.9."
     )
-    assert "kind of GPU" in error.hint
+    assert "on this GPU" in error.hint
     assert error.details.splitlines() == [
         "a warning before it",
         first,
@@ -367,6 +366,65 @@ def test_a_refused_engine_says_tensorrts_first_error_and_keeps_all_of_them(
     ]
     assert gpu.journal[-2:] == ["context popped", "context detached"]
     assert gpu.context_stack == []
+
+
+def test_a_refusal_tells_what_the_files_header_and_this_machine_say(trt: FakeTensorRT) -> None:
+    trt.log_on["deserialize_cuda_engine"] = [(1, "Version tag does not match.")]
+    with pytest.raises(ModelError) as caught:
+        TensorRTSession(simple_plan(), "x.engine", plan_version="8.6.1.6")
+    assert caught.value.message == (
+        "x.engine was built by TensorRT 8.6.1.6; here is tensorrt 10.3.0."
+    )
+    assert "tensorrt==8.6.1." in caught.value.hint
+    trt.log_on["deserialize_cuda_engine"] = [(1, "generated on an incompatible device")]
+    with pytest.raises(ModelError, match=r"capability 7\.5; Fake GPU has 8\.9") as caught:
+        TensorRTSession(simple_plan(), "x.engine", plan_compute_capability="7.5")
+    assert caught.value.evidence == {"plan_compute_capability": "7.5", "compute_capability": "8.9"}
+
+
+def test_a_missing_plugin_is_named_for_programs_too(trt: FakeTensorRT) -> None:
+    trt.log_on["deserialize_cuda_engine"] = [
+        (1, "3: getPluginCreator could not find plugin: Mine version: 2"),
+        (1, "Error Code 4: Internal Error (Engine deserialization failed.)"),
+    ]
+    with pytest.raises(ModelError, match="the plugin Mine, version 2") as caught:
+        TensorRTSession(simple_plan(), "x.engine")
+    assert caught.value.evidence == {"plugin": "Mine", "plugin_version": "2"}
+
+
+def test_memory_that_can_no_longer_be_asked_for_leaves_a_whole_sentence(
+    session: TensorRTSession, trt: FakeTensorRT, gpu: FakeCuda, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> tuple[int, int]:
+        raise fake_cuda.LogicError("cuMemGetInfo failed")
+
+    monkeypatch.setattr(session._live_cuda().driver, "mem_get_info", fail)
+    trt.log_on["execute_async_v3"] = [(1, "Error Code 1: Cuda Runtime (out of memory)")]
+    with pytest.raises(CudaError, match=r"ran out of memory for x\.engine\.$"):
+        session.run({"images": picture()})
+
+
+def test_a_context_that_tensorrt_says_is_lost_is_fatal(
+    session: TensorRTSession, trt: FakeTensorRT
+) -> None:
+    trt.log_on["execute_async_v3"] = [(1, "Error Code 1: Cuda Runtime (misaligned address)")]
+    with pytest.raises(CudaError, match=r"worked on x\.engine: misaligned address\.") as caught:
+        session.run({"images": picture()})
+    assert caught.value.fatal
+    assert caught.value.kind == "cuda-context-lost"
+
+
+@pytest.mark.parametrize("method", ["set_tensor_address", "set_output_allocator"])
+def test_memory_that_tensorrt_does_not_take_is_an_error_not_a_run(
+    trt: FakeTensorRT, method: str
+) -> None:
+    with TensorRTSession(select_plan(), "x.engine") as session:
+        trt.log_on[method] = [(1, "Error Code 3: API Usage Error (not this one)")]
+        with pytest.raises(ModelError, match="not this one"):
+            session.run({"images": picture()})
+        assert trt.calls["execute_async_v3"] == 0
+        trt.log_on.clear()
+        assert session(picture(2))["kept"].size == picture().size
 
 
 def test_a_refusal_without_a_word_says_so(trt: FakeTensorRT) -> None:
@@ -379,8 +437,10 @@ def test_an_engine_that_cannot_be_set_up_frees_everything(trt: FakeTensorRT, gpu
     trt.log_on["create_execution_context"] = [
         (1, "Error Code 2: OutOfMemory (Requested size was 3356491776 bytes.)")
     ]
-    with pytest.raises(ModelError, match="cannot be set up: Requested size") as caught:
+    with pytest.raises(CudaError, match=r"3\.36 GB were asked for, 12\.3 GB are free") as caught:
         TensorRTSession(simple_plan(), "x.engine")
+    assert caught.value.kind == "out-of-memory"
+    assert not caught.value.fatal
     assert "smaller batch" in caught.value.hint
     assert gpu.journal[-4:] == [
         "engine destroyed",
@@ -437,7 +497,7 @@ def test_what_numpy_cannot_hold_is_shown_in_the_table_and_not_run(
 
 def test_native_code_is_run_only_when_allowed(trt: FakeTensorRT) -> None:
     data = simple_plan(native_code=True)
-    with pytest.raises(ModelError, match="getEngineHostCodeAllowed"):
+    with pytest.raises(ModelError, match=r"x\.engine embeds native code"):
         TensorRTSession(data, "x.engine")
     with TensorRTSession(data, "x.engine", allow_native_code=True) as session:
         np.testing.assert_array_equal(session(picture(1))["output"], 2.0)
