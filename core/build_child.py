@@ -9,7 +9,7 @@ from typing import Any
 from core.build import write_engine
 from core.child_process import Say, answer
 from core.cuda import open_context
-from core.errors import MachineError, ModelError
+from core.errors import EnginebayError, MachineError, ModelError
 from core.tensorrt_library import load_library, refusal
 from core.translator import Circumstances, explain
 

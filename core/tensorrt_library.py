@@ -99,6 +99,18 @@ class Library:
         return tuple(int(part) for part in re.findall(r"\d+", self.version)[:4])
 
 
+def module_in_use(module: str | None = None) -> str:
+    """The module that load_library would take, told without importing any.
+
+    Args:
+        module: one of core.machine.TENSORRT_MODULES; default the best installed.
+
+    Raises:
+        MachineError: as load_library does.
+    """
+    return _candidates(module)[0]
+
+
 def load_library(module: str | None = None) -> Library:
     """Import the named module, or the best one installed.
 
@@ -107,6 +119,25 @@ def load_library(module: str | None = None) -> Library:
     Raises:
         MachineError: if none is installed, the name is unknown, or importing it fails.
     """
+    failures = []
+    for name in _candidates(module):
+        if name in _libraries:
+            return _libraries[name]
+        try:
+            _libraries[name] = _start(name)
+            return _libraries[name]
+        except (ImportError, OSError) as error:
+            failures.append(f"{name}: {error}")
+    raise MachineError(
+        "no-tensorrt",
+        "TensorRT is installed but cannot be imported.",
+        "Reinstall it for this Python and this CUDA; the details name the missing library.",
+        details="\n".join(failures),
+    )
+
+
+def _candidates(module: str | None) -> list[str]:
+    """The modules to try, best first; never none."""
     wanted = module or os.environ.get(MODULE_VARIABLE) or None  # set to nothing is not set
     if wanted is not None and wanted not in TENSORRT_MODULES:
         raise MachineError(
@@ -121,27 +152,13 @@ def load_library(module: str | None = None) -> Library:
             f"Install it, or unset {MODULE_VARIABLE}.",
         )
     names = [wanted] if wanted else [found.module for found in find_tensorrt()]
-    failures = []
-    for name in names:
-        if name in _libraries:
-            return _libraries[name]
-        try:
-            _libraries[name] = _start(name)
-            return _libraries[name]
-        except (ImportError, OSError) as error:
-            failures.append(f"{name}: {error}")
-    if failures:
+    if not names:
         raise MachineError(
             "no-tensorrt",
-            "TensorRT is installed but cannot be imported.",
-            "Reinstall it for this Python and this CUDA; the details name the missing library.",
-            details="\n".join(failures),
+            "TensorRT is not installed in this Python.",
+            "Install it: python3 -m uv sync --extra gpu.",
         )
-    raise MachineError(
-        "no-tensorrt",
-        "TensorRT is not installed in this Python.",
-        "Install it: python3 -m uv sync --extra gpu.",
-    )
+    return names
 
 
 def _start(name: str) -> Library:
@@ -185,7 +202,7 @@ def _preload(name: str) -> None:
 
 def deserialize(
     library: Library,
-    plan: bytes,
+    plan: bytes | memoryview,
     name: str,
     *,
     allow_native_code: bool,

@@ -25,13 +25,17 @@ def _try(order: dict[str, Any], doing: Say) -> dict[str, object]:
             "Wait until it is written, then open it again.",
         )
     doing("starting CUDA and TensorRT")
+    plan = file.plan
     with TensorRTSession(
         content[file.plan_offset :],
         path.name,
         allow_native_code=order["allow_native_code"],
         plugins=tuple(map(Path, order["plugins"])),
         module=order["module"],
-        plan=file.plan,
+        plan_version=None if plan is None else plan.tensorrt_version,
+        plan_compute_capability=None
+        if plan is None or plan.build_gpu is None
+        else plan.build_gpu.compute_capability,
         note=doing,
     ) as session:
         if session.unreadable is not None:  # it loads, and cannot be run here in any case

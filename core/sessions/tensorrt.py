@@ -5,18 +5,21 @@ Everything here runs on the thread that made the session.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from core.cuda import CudaContext, PinnedPool, open_context
+from core.cuda import CudaContext, open_context
 from core.errors import EnginebayError, ModelError
 from core.sessions.base import Arrays, Session, Timing
+from core.sessions.buffers import Buffers
 from core.sessions.output_allocator import output_allocator
 from core.sessions.tensorrt_specs import read_specs, unreadable_tensor
 from core.tensorrt_library import Library, LogLine, deserialize, load_library, refusal
+from core.tensorrt_plugins import load_plugin
 from core.tensors import numpy_dtype, size_bytes
 from core.translator import Circumstances
 
@@ -24,18 +27,24 @@ _UPLOADING, _RUNNING = "copying the input to the GPU", "running the engine"
 
 
 class TensorRTSession(Session):
-    """A TensorRT engine with one execution context, its stream and its buffers."""
+    """A TensorRT engine with one execution context, its stream and its buffers.
+
+    Attributes:
+        unreadable: why the engine cannot be fed from or read into numpy arrays, or None.
+    """
 
     def __init__(
         self,
-        plan: bytes,
+        plan: bytes | memoryview,
         name: str,
         *,
         allow_native_code: bool = False,
+        plugins: Sequence[Path] = (),
         module: str | None = None,
         device: int = 0,
         plan_version: str | None = None,
         plan_compute_capability: str | None = None,
+        note: Callable[[str], None] = lambda _text: None,
     ) -> None:
         """Load an engine.
 
@@ -43,10 +52,12 @@ class TensorRTSession(Session):
             plan: the plan's bytes, without any prefix.
             name: the file's name, for messages.
             allow_native_code: True runs the native code that a plan embeds.
+            plugins: plugin libraries to load before.
             module: one of core.machine.TENSORRT_MODULES; default the best installed.
             device: CUDA device index.
             plan_version: the TensorRT that built the engine, as its header says; for messages.
             plan_compute_capability: the GPU that it was built on, likewise.
+            note: told what begins now.
 
         Raises:
             MachineError: if CUDA or TensorRT does not start.
@@ -58,14 +69,12 @@ class TensorRTSession(Session):
         self._engine: Any = None
         self._context: Any = None
         self._cuda: CudaContext | None = None
-        self._device_memory: dict[str, Any] = {}
-        self._capacity: dict[str, int] = {}
-        self._pools: dict[str, PinnedPool] = {}
         self._host_arrays: Arrays = {}
         self._allocators: dict[str, Any] = {}
         self._bound: object = None
         cuda = open_context(device)  # proves CUDA before TensorRT is touched
         self._cuda = cuda
+        self._buffers = Buffers(cuda)
         try:
             self._seen = Circumstances(
                 file=name,
@@ -75,6 +84,9 @@ class TensorRTSession(Session):
                 compute_capability=cuda.compute_capability,
             )
             self._library = load_library(module)
+            for plugin in plugins:
+                load_plugin(self._library, plugin, self._seen)
+            note("loading the engine")
             self._engine = deserialize(
                 self._library,
                 plan,
@@ -91,7 +103,8 @@ class TensorRTSession(Session):
             specs = read_specs(self._library, self._engine)
             self.inputs = tuple(spec for spec in specs if spec.mode == "input")
             self.outputs = tuple(spec for spec in specs if spec.mode == "output")
-            self._unreadable = unreadable_tensor(self._engine, specs)
+            self.unreadable = unreadable_tensor(self._engine, specs)
+            note("setting the engine up")
             with self._library.tape.capture() as lines:
                 self._context = self._engine.create_execution_context()
             if self._context is None:
@@ -120,27 +133,27 @@ class TensorRTSession(Session):
     def input_buffer(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """A page-locked array to fill and give to run(); the caller's until it drops it."""
         spec = self._input_spec(name)
-        return self._pool(name, size_bytes(spec.dtype, shape) or 0).take(
-            shape, numpy_dtype(spec.dtype)
-        )
+        pool = self._buffers.pool(name, size_bytes(spec.dtype, shape) or 0)
+        return pool.take(shape, numpy_dtype(spec.dtype))
 
     def _execute(self, inputs: Arrays) -> tuple[Arrays, Timing]:
         cuda = self._live_cuda()
-        if self._unreadable is not None:
+        if self.unreadable is not None:
             raise ModelError(
                 "io-format",
-                f"{self._name} cannot be run here: {self._unreadable}.",
+                f"{self._name} cannot be run here: {self.unreadable}.",
                 "Build it with linear input and output formats of a numpy type.",
             )
         self._bind(inputs)
         start, uploaded, computed, downloaded = self._events
         driver, stream = cuda.driver, self._stream
-        staged = {name: self._stage(name, array) for name, array in inputs.items()}
+        device = self._buffers.device
+        staged = {name: self._buffers.stage(name, array) for name, array in inputs.items()}
         with cuda.errors(_UPLOADING):
             start.record(stream)
             for name, array in staged.items():
-                if name in self._device_memory:
-                    driver.memcpy_htod_async(self._device_memory[name], _bytes(array), stream)
+                if name in device:
+                    driver.memcpy_htod_async(device[name], _bytes(array), stream)
             uploaded.record(stream)
         with self._library.tape.capture() as lines, cuda.errors(_RUNNING):
             done = self._context.execute_async_v3(stream.handle)
@@ -167,15 +180,6 @@ class TensorRTSession(Session):
             )
         return outputs, timing
 
-    def _stage(self, name: str, array: np.ndarray) -> np.ndarray:
-        """The array in page-locked memory: itself when it came from input_buffer."""
-        pool = self._pools.get(name)
-        if pool is None or pool.owns(array):
-            return array
-        buffer: np.ndarray = pool.take(array.shape, array.dtype)
-        np.copyto(buffer, array)
-        return buffer
-
     def _download(self, name: str) -> np.ndarray:
         """Queue the copy of an output; its array is complete once the stream is."""
         if name in self._host_arrays:
@@ -184,8 +188,8 @@ class TensorRTSession(Session):
         spec = next(spec for spec in self.outputs if spec.name == name)
         dtype = numpy_dtype(spec.dtype)
         if allocator is None:
-            array = self._pools[name].take(self._output_shapes[name], dtype)
-            memory = self._device_memory[name]
+            array = self._buffers.take(name, self._output_shapes[name], dtype)
+            memory = self._buffers.device[name]
         else:
             array = np.empty(allocator.shape, dtype)
             memory = allocator.memory
@@ -253,25 +257,7 @@ class TensorRTSession(Session):
         return self._bind_memory(name, size_bytes(dtype, shape) or 0)
 
     def _bind_memory(self, name: str, size: int) -> bool:
-        """Device memory and a pinned pool of at least `size` bytes; grown, never shrunk."""
-        if self._capacity.get(name, -1) < size:
-            old = self._device_memory.pop(name, None)
-            if old is not None:
-                old.free()
-                del self._capacity[name]  # true also when the next line runs out of memory
-            doing = f"reserving {size:,} bytes for tensor {name!r}"
-            self._device_memory[name] = self._live_cuda().allocate(size, doing)
-            self._capacity[name] = size
-        self._pool(name, size)
-        return bool(self._context.set_tensor_address(name, int(self._device_memory[name])))
-
-    def _pool(self, name: str, size: int) -> PinnedPool:
-        pool = self._pools.get(name)
-        if pool is None or pool.size < size:
-            if pool is not None:
-                pool.close()
-            pool = self._pools[name] = PinnedPool(self._live_cuda(), size)
-        return pool
+        return bool(self._context.set_tensor_address(name, self._buffers.reserve(name, size)))
 
     def _live_cuda(self) -> CudaContext:
         if self._cuda is None:
@@ -289,13 +275,8 @@ class TensorRTSession(Session):
         self._engine = None
         for allocator in self._allocators.values():
             allocator.release()
-        for memory in self._device_memory.values():
-            memory.free()
-        for pool in self._pools.values():
-            pool.close()
         self._allocators.clear()
-        self._device_memory.clear()
-        self._pools.clear()
+        self._buffers.free()
         self._events = []
         self._stream = None
         self._cuda = None

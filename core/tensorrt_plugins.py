@@ -1,0 +1,56 @@
+"""Load libraries of TensorRT plugins. They are native code: core.consent comes before."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+from typing import Any
+
+from core.errors import ModelError
+from core.native import preload
+from core.tensorrt_library import Library, refusal
+from core.translator import Circumstances
+
+_REGISTERING = ("getCreators", "getPluginCreators")
+"""What a library exports that is loaded through the registry (NvInferRuntime.h,
+IPluginRegistry::loadLibrary; TensorRT 8.6 and newer)."""
+
+_loaded: dict[tuple[str, str], Any] = {}  # by module and path; never unloaded
+
+
+def load_plugin(library: Library, path: Path, seen: Circumstances) -> None:
+    """Load a plugin library for the life of the process, on the thread that owns CUDA.
+
+    Older libraries register their plugins by themselves when they are loaded (the macro
+    REGISTER_TENSORRT_PLUGIN); newer ones are asked by TensorRT's registry, from 8.6 on.
+
+    Args:
+        library: the TensorRT to load it into.
+        path: the library.
+        seen: what is known, for messages.
+
+    Raises:
+        ModelError: kind "plugin-library", if it cannot be loaded.
+    """
+    key = (library.module, str(path.resolve()))
+    if key in _loaded:
+        return
+    preload(path)
+    try:
+        native = ctypes.CDLL(str(path.resolve()), mode=ctypes.RTLD_GLOBAL)
+    except OSError as error:
+        raise ModelError(
+            "plugin-library",
+            f"The plugin library {path.name} cannot be loaded: {error}.",
+            "It must be built for this system and this TensorRT, and find the libraries that it "
+            "needs.",
+        ) from None
+    if any(hasattr(native, name) for name in _REGISTERING):
+        registry = library.trt.get_plugin_registry()
+        if hasattr(registry, "load_library"):
+            with library.tape.capture() as lines:
+                handle = registry.load_library(str(path.resolve()))
+            if handle is None:
+                error = refusal(library, lines, f"TensorRT refuses the library {path.name}", seen)
+                raise ModelError("plugin-library", error.message, error.hint, details=error.details)
+    _loaded[key] = native
