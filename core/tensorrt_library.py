@@ -19,13 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import MachineError, ModelError
-from core.machine import TENSORRT_MODULES, find_package, find_tensorrt
+from core.machine import MODULE_VARIABLE, TENSORRT_MODULES, find_package, find_tensorrt
 from core.native import preload
 
 logger = logging.getLogger(__name__)
-
-MODULE_VARIABLE = "ENGINEBAY_TENSORRT"
-"""Environment variable that names the module to use instead of the best one installed."""
 
 _LEVELS = {
     0: logging.CRITICAL,  # INTERNAL_ERROR
