@@ -129,12 +129,14 @@ def _read_sectioned(file: BinaryIO, start: int, head: bytes, actual: int) -> Pla
     version = tuple(head[24:28])
     names: list[str] = []
     engine: tuple[int, int] | None = None
+    table_end = actual
     for index in range(min(count, _MAX_SECTIONS)):
         entry = head[32 + 24 * index : 56 + 24 * index]
         if len(entry) < 24:
             break
         tag, (offset, size) = entry[:4][::-1], struct.unpack_from("<QQ", entry, 8)
-        if count > _MAX_SECTIONS and offset + size > actual:
+        table_end = min(table_end, offset)
+        if count > _MAX_SECTIONS and (offset + size > actual or 56 + 24 * index > table_end):
             break  # the count is not to be believed: what follows the table is no entry of it
         name = tag.decode("ascii", "replace")
         names.append(name if name.isascii() and name.isprintable() else tag.hex())

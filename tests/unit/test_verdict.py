@@ -207,7 +207,8 @@ ROWS: dict[str, Row] = {
     # The lean and dispatch runtimes.
     "lean, the same version": Row(
         plan(), machine(name=LEAN), None, "version-compatible-only",
-        ("by TensorRT 10.3.0.", "TensorRT 10.3.0 (lean runtime)", MAY_LOAD, "version-compatible, with its lean runtime"),
+        ("by TensorRT 10.3.0.", "TensorRT 10.3.0 (lean runtime)", MAY_LOAD,
+         "version-compatible, with its lean runtime"),
     ),
     "lean, newer": Row(
         plan(), machine("10.16.1.11", name=LEAN), None, "version-compatible-only", (MAY_LOAD,)
@@ -223,7 +224,8 @@ ROWS: dict[str, Row] = {
     ),
     "dispatch, and no lean runtime inside": Row(
         plan(), machine(name=DISPATCH), False, "no-lean-runtime",
-        ("(dispatch runtime), which needs a lean runtime embedded in the engine:", "with its lean runtime embedded"),
+        ("(dispatch runtime), which needs a lean runtime embedded in the engine:",
+         "with its lean runtime embedded"),
     ),
     "dispatch, newer than here": Row(
         plan("11.0.0.114"), machine(name=DISPATCH), False, "other-version", (REFUSED,)
