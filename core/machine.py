@@ -1,124 +1,133 @@
 """What this machine has: GPUs and driver, TensorRT modules, pycuda, ONNX Runtime.
 
-Asked of NVIDIA's management library (NVML) and of Python's package index on disk. Nothing here
-starts CUDA or imports TensorRT, which can crash a machine without a GPU.
+Nothing here starts CUDA or imports TensorRT, which can crash a machine without a GPU.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
-import importlib.util
+import os
 import platform
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+from core.driver import Driver, Gpu, as_cuda_sees, read_driver
 from core.errors import MachineError
+from core.packages import Package, find_package
+from core.tensorrt_modules import (
+    MODULE_VARIABLE,
+    TENSORRT_MODULES,
+    TensorRTModule,
+    find_tensorrt,
+    mixed_variants,
+)
 
-TENSORRT_MODULES = ("tensorrt", "tensorrt_lean", "tensorrt_dispatch")
-"""Python modules that can run engines, best first: full, lean (version-compatible engines
-only), dispatch (the same, with the lean runtime taken from the engine)."""
-
-
-_DISTRIBUTIONS: dict[str, tuple[str, ...]] = {
-    **{
-        # The front-end package, its CUDA variants, and the bindings that each re-exports.
-        module: (
-            module,
-            *(f"{module}_{cuda}" for cuda in ("cu13", "cu12", "cu11")),
-            f"{module}_bindings",
-            *(f"{module}_{cuda}_bindings" for cuda in ("cu13", "cu12", "cu11")),
-        )
-        for module in TENSORRT_MODULES
-    },
-    "PySide6": ("PySide6-Essentials", "PySide6"),
-    "cv2": (
-        "opencv-python-headless",
-        "opencv-python",
-        "opencv-contrib-python-headless",
-        "opencv-contrib-python",
-    ),
-    "PIL": ("pillow",),
-}
-"""Under which names a module's package may be installed, where not under its own."""
-
-
-@dataclass(frozen=True, slots=True)
-class Gpu:
-    """One NVIDIA GPU as the driver sees it."""
-
-    name: str
-    compute_capability: str  # "9.0"
-    memory_bytes: int
+__all__ = [
+    "MODULE_VARIABLE",
+    "TENSORRT_MODULES",
+    "Driver",
+    "Gpu",
+    "Machine",
+    "Package",
+    "TensorRTModule",
+    "describe",
+    "find_package",
+    "find_tensorrt",
+    "is_jetson",
+    "no_driver_error",
+    "no_gpu_error",
+    "read_driver",
+    "read_machine",
+    "require_gpu_stack",
+]
 
 
 @dataclass(frozen=True, slots=True)
-class Driver:
-    """The NVIDIA driver and its GPUs, or the reason why there is none."""
+class Machine:
+    """What decides whether a model can run here, read once.
 
-    version: str | None
-    gpus: tuple[Gpu, ...]
-    problem: str = ""  # "", "no-driver" or "no-gpu"
-    note: str = ""  # NVML's own words
+    Attributes:
+        driver: the driver and the GPUs that CUDA will see, in its order.
+        modules: the TensorRT modules that are installed, best first.
+        has_pycuda: True when pycuda is installed.
+        onnxruntime: ONNX Runtime's version, "" when it is not recorded, None when absent.
+        system: "Linux" or "Windows", as platform.system says.
+        is_jetson: True on Jetson boards, whose TensorRT comes with the system.
+        wanted_module: what the environment variable ENGINEBAY_TENSORRT names.
+        is_order_sure: False when GPUs of several kinds are there and only CUDA knows which of
+            them it counts as the first.
+    """
 
+    driver: Driver
+    modules: tuple[TensorRTModule, ...]
+    has_pycuda: bool
+    onnxruntime: str | None
+    system: str
+    is_jetson: bool
+    wanted_module: str | None = None
+    is_order_sure: bool = True
 
-@dataclass(frozen=True, slots=True)
-class Package:
-    """An installed Python package."""
-
-    module: str
-    version: str | None  # None: the module is there without a package record
-    location: str
-
-
-def read_driver() -> Driver:
-    """Ask NVML for the driver and the GPUs. Takes a few milliseconds; needs no CUDA."""
-    import pynvml
-
-    try:
-        pynvml.nvmlInit()
-    except pynvml.NVMLError as error:
-        return Driver(None, (), "no-driver", str(error))
-    try:
-        version = pynvml.nvmlSystemGetDriverVersion()
-        gpus = []
-        for index in range(pynvml.nvmlDeviceGetCount()):
-            handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-            major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-            try:
-                memory = pynvml.nvmlDeviceGetMemoryInfo(handle).total
-            except pynvml.NVMLError_NotSupported:  # GPUs that share the system's memory
-                memory = 0
-            gpus.append(Gpu(pynvml.nvmlDeviceGetName(handle), f"{major}.{minor}", memory))
-        return Driver(version, tuple(gpus), "" if gpus else "no-gpu")
-    except pynvml.NVMLError as error:
-        return Driver(None, (), "no-gpu", str(error))
-    finally:
-        pynvml.nvmlShutdown()
-
-
-def find_package(module: str) -> Package | None:
-    """Find an installed package without importing it."""
-    try:
-        spec = importlib.util.find_spec(module)
-    except (ImportError, ValueError):
+    @property
+    def tensorrt(self) -> TensorRTModule | None:
+        """The module that will be used: the one that is wanted, else the best."""
+        for module in self.modules:
+            if self.wanted_module in (None, module.module):
+                return module
         return None
-    if spec is None:
+
+    @property
+    def gpu(self) -> Gpu | None:
+        """The GPU that will be used: CUDA's first. None where NVML does not show it (Jetson)."""
+        return self.driver.gpus[0] if self.driver.gpus else None
+
+    def problem(self) -> MachineError | None:
+        """What engines need and this machine lacks, the first thing of several."""
+        # Jetson boards have CUDA without NVML's library; there the driver proves itself later.
+        if self.driver.problem and not self.is_jetson:
+            return no_driver_error() if self.driver.problem == "no-driver" else no_gpu_error()
+        if not self.modules:
+            return MachineError(
+                "no-tensorrt",
+                "TensorRT is not installed in this Python.",
+                "Install it: python3 -m uv sync --extra gpu (or --extra lean, for "
+                "version-compatible engines only).",
+            )
+        if self.tensorrt is None:
+            return MachineError(
+                "no-tensorrt",
+                f"{MODULE_VARIABLE} asks for {self.wanted_module!r}, which is not installed in "
+                "this Python.",
+                f"Unset it, or set it to one of {', '.join(TENSORRT_MODULES)} that is installed.",
+            )
+        if not self.has_pycuda:
+            return MachineError(
+                "no-pycuda",
+                "pycuda is not installed in this Python.",
+                "Install it: pip install pycuda. It is compiled on installing, so the CUDA "
+                "toolkit (nvcc) and a C++ compiler must be there first.",
+            )
         return None
-    places = spec.submodule_search_locations or []
-    location = spec.origin or next(iter(places), "")
-    # By name, as asking every installed package what it holds takes 30 ms and more.
-    for name in _DISTRIBUTIONS.get(module, (module, f"{module}_bindings")):
-        try:
-            return Package(module, importlib.metadata.version(name), location)
-        except importlib.metadata.PackageNotFoundError:
-            continue
-    return Package(module, None, location)
 
 
-def find_tensorrt() -> list[Package]:
-    """The installed TensorRT modules, best first."""
-    return [found for name in TENSORRT_MODULES if (found := find_package(name)) is not None]
+def read_machine(driver: Driver | None = None) -> Machine:
+    """Look at this machine: a few milliseconds; imports no TensorRT and starts no CUDA.
+
+    Args:
+        driver: what read_driver gave, where that was asked already.
+    """
+    driver, sure = as_cuda_sees(read_driver() if driver is None else driver, os.environ)
+    runtime = find_package("onnxruntime")
+    return Machine(
+        driver=driver,
+        modules=tuple(find_tensorrt()),
+        has_pycuda=find_package("pycuda") is not None,
+        onnxruntime=None if runtime is None else runtime.version or "",
+        system=platform.system(),
+        is_jetson=is_jetson(),
+        wanted_module=os.environ.get(MODULE_VARIABLE) or None,  # set to nothing is not set
+        is_order_sure=sure,
+    )
 
 
 def require_gpu_stack(driver: Driver | None = None) -> None:
@@ -128,24 +137,10 @@ def require_gpu_stack(driver: Driver | None = None) -> None:
         MachineError: kind "no-driver", "no-gpu", "no-tensorrt" or "no-pycuda", the first that
             is missing.
     """
-    driver = read_driver() if driver is None else driver
-    # Jetson boards have CUDA without NVML's library; there the driver proves itself later.
-    if driver.problem and not is_jetson():
-        raise no_driver_error() if driver.problem == "no-driver" else no_gpu_error()
-    if not find_tensorrt():
-        raise MachineError(
-            "no-tensorrt",
-            "TensorRT is not installed in this Python.",
-            "Install it: python3 -m uv sync --extra gpu (or --extra lean, for version-compatible "
-            "engines only).",
-        )
-    if find_package("pycuda") is None:
-        raise MachineError(
-            "no-pycuda",
-            "pycuda is not installed in this Python.",
-            "Install it: pip install pycuda. It is compiled on installing, so the CUDA toolkit "
-            "(nvcc) and a C++ compiler must be there first.",
-        )
+    # Which module is used is the loading's to decide: a caller may name another.
+    problem = replace(read_machine(driver), wanted_module=None).problem()
+    if problem is not None:
+        raise problem
 
 
 def no_driver_error() -> MachineError:
@@ -171,14 +166,12 @@ def is_jetson() -> bool:
     return Path("/etc/nv_tegra_release").exists()
 
 
-def describe() -> dict[str, object]:
+def describe() -> dict[str, Any]:
     """Everything that `enginebay doctor` prints, JSON-ready."""
     driver = read_driver()
-    problem: MachineError | None = None
-    try:
-        require_gpu_stack(driver)
-    except MachineError as error:
-        problem = error
+    machine = read_machine(driver)
+    problem = machine.problem()
+    in_use = machine.tensorrt
     packages = {
         name: None
         if (found := find_package(name)) is None
@@ -203,10 +196,32 @@ def describe() -> dict[str, object]:
                 "name": gpu.name,
                 "compute_capability": gpu.compute_capability,
                 "memory_bytes": gpu.memory_bytes,
+                "sm_count": gpu.sm_count,
             }
             for gpu in driver.gpus
         ],
         "packages": packages,
+        "tensorrt": [
+            {
+                "module": found.module,
+                "version": found.version,
+                "library": found.library_path,
+                "library_version": found.library_version,
+                "in_use": found is in_use,
+            }
+            for found in machine.modules
+        ],
+        "warnings": _warnings(),
         "engines_run_here": problem is None,
         "problem": None if problem is None else problem.as_json(),
     }
+
+
+def _warnings() -> list[str]:
+    mixed = mixed_variants()
+    if not mixed:
+        return []
+    return [
+        f"TensorRT is installed for several CUDA versions: {', '.join(mixed)}. They overwrite each "
+        "other: uninstall all, then install the one for your driver."
+    ]

@@ -18,10 +18,10 @@ def info_text(file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] |
     """What `enginebay info` prints."""
     mark = {True: "yes", False: "no", None: "perhaps"}[verdict.can_run]
     message = verdict.message.removeprefix("Runs here: ")
-    lines = [str(file.path), "  " + " | ".join(card_facts(file))]
-    lines.append(f"  runs here: {mark}. {message}")
+    lines = [_plain(str(file.path)), "  " + _plain(" | ".join(card_facts(file)))]
+    lines.append(f"  runs here: {mark}. {_plain(message)}")
     if verdict.hint:
-        lines.append(f"  {verdict.hint}")
+        lines.append(f"  {_plain(verdict.hint)}")
     if file.metadata is not None:
         for key, value in list(file.metadata.raw.items())[:40]:
             text = _plain(f"{key}: {value}")
@@ -101,6 +101,12 @@ def doctor_text(machine: dict[str, Any]) -> str:
     for name, found in machine["packages"].items():
         text = "not installed" if found is None else f"{found['version'] or 'version unknown'}"
         lines.append(f"{name:<{width}}  {text}")
+    for module in machine["tensorrt"]:
+        library = module["library"] or "library not found"
+        version = f" ({module['library_version']})" if module["library_version"] else ""
+        use = ", in use" if module["in_use"] and len(machine["tensorrt"]) > 1 else ""
+        lines.append(f"{module['module']} loads {library}{version}{use}")
+    lines += [f"warning: {warning}" for warning in machine["warnings"]]
     lines.append("")
     if machine["engines_run_here"]:
         lines.append("TensorRT engines can run here; ONNX models run on the CPU.")

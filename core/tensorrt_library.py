@@ -19,14 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import EnginebayError, MachineError
-from core.machine import TENSORRT_MODULES, find_package, find_tensorrt
+from core.machine import MODULE_VARIABLE, TENSORRT_MODULES, find_package, find_tensorrt
 from core.native import preload
 from core.translator import Circumstances, translate
 
 logger = logging.getLogger(__name__)
-
-MODULE_VARIABLE = "ENGINEBAY_TENSORRT"
-"""Environment variable that names the module to use instead of the best one installed."""
 
 _LEVELS = {
     0: logging.CRITICAL,  # INTERNAL_ERROR

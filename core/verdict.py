@@ -2,24 +2,47 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from core.compatibility import (
+    OUTLOOKS,
+    Finding,
+    gpu_text,
+    judge_gpu,
+    judge_version,
+    last_tensorrt_for,
+    pip_requirement,
+    shown_version,
+)
+from core.driver import Gpu
 from core.errors import EnginebayError, MachineError
-from core.machine import Driver, find_tensorrt, read_driver, require_gpu_stack
-from core.modelfile import ModelFile
+from core.machine import MODULE_VARIABLE, Machine, TensorRTModule, find_package, read_machine
+from core.modelfile import ModelFile, PlanHeader
+
+_REBUILD = "Build it again here from its ONNX"
+_REBUILD_COMPATIBLE = "Build it again version-compatible, with its lean runtime embedded"
+_LEVELS = {0: "none", 1: "Ampere and newer", 2: "same compute capability"}
+"""tensorrt.HardwareCompatibilityLevel, whose numbers are the same in all versions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """The answer, its reason as a short name, and the same in words with the next step.
 
-    `can_run` None means that only trying will tell.
+    Attributes:
+        can_run: None means that only trying will tell.
+        reason: "ok", what the file or the machine lacks ("no-tensorrt"), what does not match
+            ("other-version", "other-gpu", "other-version-and-gpu"), or "needs-consent".
+        message: the answer in words.
+        hint: what to do next, or "".
+        evidence: what was compared, the file's side first, a short sentence each.
     """
 
     can_run: bool | None
     reason: str
     message: str
     hint: str = ""
+    evidence: tuple[str, ...] = ()
 
     def as_json(self) -> dict[str, object]:
         """The `verdict` object of `enginebay info --json`."""
@@ -28,6 +51,7 @@ class Verdict:
             "reason": self.reason,
             "message": self.message,
             "hint": self.hint,
+            "evidence": list(self.evidence),
         }
 
     @classmethod
@@ -37,72 +61,241 @@ class Verdict:
         return cls(can_run, error.kind, error.message, error.hint)
 
 
-def judge(file: ModelFile) -> Verdict:
-    """Judge a file by what it says of itself and what is installed; loads nothing."""
+def judge(file: ModelFile, machine: Machine | None = None) -> Verdict:
+    """Judge a file by what it says of itself and what is installed; loads nothing.
+
+    Args:
+        file: what read_model_file gave.
+        machine: what read_machine gave; None reads what is needed of it now.
+    """
     problem = file.problem()
     if problem is not None:
         return Verdict.refused(problem)
     if file.kind == "onnx":
-        return Verdict(True, "ok", "Runs here on the CPU, by ONNX Runtime.")
-    driver = read_driver()
-    try:
-        require_gpu_stack(driver)
-    except MachineError as error:
-        return Verdict.refused(error)
-    return _judge_engine(file, driver)
-
-
-def _judge_engine(file: ModelFile, driver: Driver) -> Verdict:
+        return _judge_onnx(machine)
     plan = file.plan
     assert plan is not None  # every engine has a header
+    machine = read_machine() if machine is None else machine
+    evidence = (*_plan_evidence(plan), *_machine_evidence(machine))
+    module = machine.tensorrt
+    missing = machine.problem()
+    if module is None or (missing is not None and missing.kind != "no-pycuda"):
+        assert missing is not None  # without a module there is a problem
+        return replace(_lacking(plan, machine, missing), evidence=evidence)
+    version, gpu = judge_version(plan, module), _judge_first_gpu(plan, machine, module)
+    verdict = _combined(plan, machine, module, version, gpu)
+    if missing is not None:
+        more = f" {verdict.message}" if verdict.can_run is False else ""
+        hint = f"{missing.hint} {verdict.hint}" if more else missing.hint
+        verdict = Verdict(False, missing.kind, missing.message + more, hint)
+    rules = tuple(f"rule: {finding.rule}" for finding in (version, gpu) if finding.rule)
+    return replace(verdict, evidence=evidence + rules)
+
+
+def _judge_onnx(machine: Machine | None) -> Verdict:
+    if machine is None:  # neither the driver nor TensorRT matters
+        found = find_package("onnxruntime")
+        version = None if found is None else found.version or ""
+    else:
+        version = machine.onnxruntime
+    if version is None:
+        return Verdict(
+            False,
+            "no-onnxruntime",
+            "ONNX Runtime, which runs ONNX models, is not installed in this Python.",
+            "Install it: pip install onnxruntime.",
+            ("here: no ONNX Runtime",),
+        )
+    evidence = (f"here: ONNX Runtime {version}".rstrip(),)
+    return Verdict(True, "ok", "Runs here on the CPU, by ONNX Runtime.", "", evidence)
+
+
+def _lacking(plan: PlanHeader, machine: Machine, missing: MachineError) -> Verdict:
+    """The machine cannot run any engine: say what it lacks, and what this engine will need."""
+    version, gpu = plan.tensorrt_version, plan.build_gpu
+    built = f" by TensorRT {version}" if version else ""
+    built += f" for compute capability {gpu.compute_capability}" if gpu else ""
+    message = missing.message + (f" The engine was built{built}." if built else "")
+    requirement = _install(plan, machine)
+    hint = missing.hint
+    if missing.kind == "no-tensorrt" and not machine.modules:
+        if requirement:
+            hint = (
+                f"{requirement[0].upper()}{requirement[1:]}, the version that built this engine; "
+                "or the newest (python3 -m uv sync --extra gpu), and build the engine again."
+            )
+    elif missing.kind in ("no-driver", "no-gpu"):
+        needs = (
+            [gpu_text(gpu.compute_capability)] if gpu and not plan.hardware_compatibility else []
+        )
+        needs += [requirement.removeprefix("install ")] if requirement else []
+        hint += f" As an engine it needs {' and '.join(needs)}." if needs else ""
+    return Verdict(False, missing.kind, message, hint)
+
+
+def _judge_first_gpu(plan: PlanHeader, machine: Machine, module: TensorRTModule) -> Finding:
+    """By CUDA's first GPU, which is the one that is used."""
+    finding = judge_gpu(plan, machine.gpu, module)
+    if machine.is_order_sure:
+        return finding
+    others = {judge_gpu(plan, gpu, module).can_run for gpu in machine.driver.gpus}
+    if len(others) == 1:
+        return finding
+    here = "GPUs of several kinds, of which CUDA picks the first"
+    return Finding(None, "other-gpu", finding.built, here, OUTLOOKS[-1])
+
+
+def _combined(
+    plan: PlanHeader, machine: Machine, module: TensorRTModule, version: Finding, gpu: Finding
+) -> Verdict:
+    unmet = [finding for finding in (version, gpu) if finding.can_run is not True]
+    mismatch = _mismatch(unmet)
+    hint = _hint(plan, machine, module, version, gpu)
+    if any(finding.can_run is False for finding in unmet):
+        return Verdict(False, _reason(unmet), mismatch, hint)
     if plan.embeds_native_code:
+        message = "Embeds native code that runs on opening; it needs your consent."
+        message += f" {mismatch}" if unmet else ""
+        hint = "Allow it only for a file whose origin you trust."
+        return Verdict(None, "needs-consent", message, hint)
+    if unmet:
+        return Verdict(None, _reason(unmet), mismatch, hint)
+    if not plan.is_complete:  # cut off is no engine at all, so it is too long
         return Verdict(
             None,
-            "needs-consent",
-            "Embeds native code that runs on opening; it needs your consent.",
-            "Allow it only for a file whose origin you trust.",
+            "stray-bytes",
+            f"The engine says that it has {plan.declared_bytes:,} bytes, and {plan.actual_bytes:,} "
+            f"are there: {OUTLOOKS[1]}.",
+            "Copy it again from where it was built, as binary, and compare the sizes.",
         )
-    gpu = driver.gpus[0] if driver.gpus else None
-    built_on = plan.build_gpu
-    if (
-        gpu is not None
-        and built_on is not None
-        and built_on.compute_capability != gpu.compute_capability
-        and not plan.hardware_compatibility
-    ):
-        return Verdict(
-            None,
-            "other-gpu",
-            f"Built for compute capability {built_on.compute_capability}; this GPU is "
-            f"{gpu.compute_capability}: it will most likely be refused.",
-            "Build it again here from its ONNX.",
-        )
-    installed = find_tensorrt()
-    versions = [found.version for found in installed if found.version is not None]
-    built_by = plan.tensorrt_version
-    # Bindings and library may differ in their last numbers, so two are compared.
-    if built_by and versions and not any(_same_minor(built_by, here) for here in versions):
-        return Verdict(
-            None,
-            "other-version",
-            f"Built by TensorRT {built_by}; here is {', '.join(versions)}: it loads only if it "
-            "was built version-compatible.",
-            f"Build it again here from its ONNX, or install tensorrt=={_patch(built_by)}.",
-        )
-    if built_by is None:
-        return Verdict(
-            None,
-            "unknown-version",
-            "Does not say which TensorRT built it, as TensorRT 5 and older do not: it will most "
-            "likely be refused.",
-            "Build it again here from its ONNX.",
-        )
+    if gpu.note:
+        hint = f"{_REBUILD} for its full speed."
+        return Verdict(True, "ok", f"Runs here: TensorRT and GPU match. {gpu.note}", hint)
     return Verdict(True, "ok", "Runs here: TensorRT and GPU match.")
 
 
-def _same_minor(one: str, other: str) -> bool:
-    return one.split(".")[:2] == other.split(".")[:2]
+def _mismatch(unmet: list[Finding]) -> str:
+    """Built by ... for ... . This machine has ... and ...: it will be refused."""
+    if len(unmet) > 1 and unmet[1].reason == "unknown-gpu":
+        unmet = unmet[:1]  # what is not known adds nothing to what does not match
+    built = " ".join(finding.built for finding in unmet)
+    here = " and ".join(finding.here for finding in unmet)
+    outlook = min((finding.outlook for finding in unmet), key=OUTLOOKS.index, default="")
+    return f"Built {built}. This machine has {here}: {outlook}."
 
 
-def _patch(version: str) -> str:
-    return ".".join(version.split(".")[:3])
+def _reason(unmet: list[Finding]) -> str:
+    if [finding.reason for finding in unmet] == ["other-version", "other-gpu"]:
+        return "other-version-and-gpu"
+    return min(unmet, key=lambda finding: finding.can_run is not False).reason
+
+
+def _hint(
+    plan: PlanHeader, machine: Machine, module: TensorRTModule, version: Finding, gpu: Finding
+) -> str:
+    hints = []
+    if gpu.reason == "gpu-too-old" and machine.gpu is not None:
+        last = last_tensorrt_for(machine.gpu)
+        install = _requirement_words(last, machine) if last else ""
+        hints.append(
+            f"Build it again from its ONNX with a TensorRT that knows this GPU: {install}."
+            if install
+            else "Build it again from its ONNX with a TensorRT that knows this GPU."
+        )
+    else:
+        install = _install(plan, machine) if version.can_run is not True else ""
+        also = ""
+        if install and plan.build_gpu is not None and gpu.can_run is False:
+            also = f" (and it would still need {gpu_text(plan.build_gpu.compute_capability)})"
+        # The lean and dispatch runtimes have no builder, and run nothing else.
+        rebuild = _REBUILD if module.module == "tensorrt" else _REBUILD_COMPATIBLE
+        hints.append(f"{rebuild}, or {install}{also}." if install else f"{rebuild}.")
+    if version.can_run is not True:
+        hints += _other_module(plan, machine, module, version)
+    if gpu.can_run is not True:
+        hints += _other_gpu(plan, machine, module)
+    return " ".join(hints)
+
+
+def _install(plan: PlanHeader, machine: Machine) -> str:
+    """How to get the TensorRT that built the plan, to follow "or"; "" where there is no way."""
+    return _requirement_words(plan.tensorrt_version, machine)
+
+
+def _requirement_words(version: str | None, machine: Machine) -> str:
+    if machine.is_jetson:  # whose TensorRT comes with JetPack
+        return ""
+    requirement = pip_requirement(version, machine.system)
+    if requirement:
+        return f"install {requirement}"
+    if machine.system == "Windows" and version is not None:
+        on_linux = pip_requirement(version, "Linux").partition("==")[2]
+        return f"install TensorRT {on_linux} from NVIDIA's zip file" if on_linux else ""
+    return ""
+
+
+def _other_module(
+    plan: PlanHeader, machine: Machine, module: TensorRTModule, version: Finding
+) -> list[str]:
+    """Another installed TensorRT module that suits the plan better than the one in use."""
+    rank = {True: 2, None: 1, False: 0}
+    for other in machine.modules:
+        if other is not module and (
+            rank[judge_version(plan, other).can_run] > rank[version.can_run]
+        ):
+            return [
+                f"Or set {MODULE_VARIABLE}={other.module}: its TensorRT {shown_version(other)} is "
+                "installed, too."
+            ]
+    return []
+
+
+def _other_gpu(plan: PlanHeader, machine: Machine, module: TensorRTModule) -> list[str]:
+    """Another GPU of this machine that the plan runs on."""
+    for index, gpu in enumerate(machine.driver.gpus):
+        if judge_gpu(plan, gpu, module).can_run:
+            name = gpu.uuid[:12] or str(index)  # an unambiguous beginning of a UUID will do
+            return [
+                f"GPU {index} ({_gpu_words(gpu)}) fits: start with CUDA_VISIBLE_DEVICES={name}."
+            ]
+    return []
+
+
+def _plan_evidence(plan: PlanHeader) -> list[str]:
+    version, gpu, level = plan.tensorrt_version, plan.build_gpu, plan.hardware_compatibility
+    evidence = [f"built by TensorRT {version}" if version else "TensorRT version not readable"]
+    if gpu is None:
+        evidence.append("build GPU not readable")
+    else:
+        memory = "" if gpu.memory_bytes is None else f", {gpu.memory_bytes / 1e9:.0f} GB"
+        evidence.append(
+            f"built for compute capability {gpu.compute_capability} ({gpu.sm_count} SMs{memory})"
+        )
+    if level is not None:
+        evidence.append(f"hardware-compatibility level {level}: {_LEVELS.get(level, 'not known')}")
+    if plan.embeds_native_code:
+        evidence.append("version-compatible: embeds a lean runtime")
+    return evidence
+
+
+def _machine_evidence(machine: Machine) -> list[str]:
+    evidence = []
+    for module in machine.modules:
+        library = module.library_path or "library not found"
+        if module.library_version:
+            library += f", {module.library_version}"
+        text = f"{module.module} {module.version or 'of unknown version'} ({library})"
+        use = "here" if module is machine.tensorrt else "here, not used"
+        evidence.append(f"{use}: {text}")
+    if not machine.modules:
+        evidence.append("here: no TensorRT")
+    for index, gpu in enumerate(machine.driver.gpus):
+        use = "here" if index == 0 else "here, not used"
+        evidence.append(f"{use}: GPU {_gpu_words(gpu)}")
+    if not machine.driver.gpus:
+        evidence.append("here: no GPU that the driver shows")
+    return evidence
+
+
+def _gpu_words(gpu: Gpu) -> str:
+    return f"{gpu.name}, compute {gpu.compute_capability}"

@@ -11,13 +11,18 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 HEAD_BYTES = 4096  # enough for the section table and, in one-section plans, the device fields
 _MAX_SECTIONS = 64
 _MAX_RECORDS = 96
+_MAJORS = range(5, 21)  # plausible TensorRT majors; 5 to 11 exist
+_MAX_MINOR = 99  # 16 is the largest that exists
 _U8, _U32, _U64, _U64_B, _BOOL = 0x02, 0x07, 0x08, 0x09, 0x0A
 _SIZES = {_U8: 1, _U32: 4, _U64: 8, _U64_B: 8, _BOOL: 1}
+
+Layout = Literal["ftrt", "ptrt", "flatbuffer"]
+"""TensorRT 8.6 and newer; 7.0 to 8.5; 5 and older."""
 
 Record = tuple[int, int | None]  # type, value; None for a group marker
 
@@ -43,7 +48,8 @@ class BuildGpu:
 class PlanHeader:
     """What a plan says of itself."""
 
-    tensorrt_version: str | None  # "8.6.1.6"; None for TensorRT 5 and older, which do not say
+    layout: Layout
+    tensorrt_version: str | None  # "8.6.1.6"; None where not readable, as in TensorRT 5 and older
     sections: tuple[str, ...] | None  # "ENGN", "WGHT", "LEAN"; None before TensorRT 8.6
     declared_bytes: int  # the plan's size as it says itself
     actual_bytes: int  # the plan's size in the file
@@ -96,6 +102,7 @@ def read_plan_header(file: BinaryIO, start: int, file_size: int) -> PlanHeader |
         declared, root = struct.unpack_from("<QI", head)
         if declared == actual and 4 <= root < 1024:
             return PlanHeader(
+                layout="flatbuffer",
                 tensorrt_version=None,
                 sections=None,
                 declared_bytes=declared,
@@ -110,6 +117,7 @@ def _read_sectioned(file: BinaryIO, start: int, head: bytes, actual: int) -> Pla
     """TensorRT 8.6 and newer: a table of sections, the engine in one of them."""
     if len(head) < 32:
         return PlanHeader(
+            layout="ftrt",
             tensorrt_version=None,
             sections=None,
             declared_bytes=32,
@@ -120,23 +128,28 @@ def _read_sectioned(file: BinaryIO, start: int, head: bytes, actual: int) -> Pla
     _, count, declared = struct.unpack_from("<IQQ", head, 4)
     version = tuple(head[24:28])
     names: list[str] = []
-    engine_at: int | None = None
+    engine: tuple[int, int] | None = None
+    table_end = actual
     for index in range(min(count, _MAX_SECTIONS)):
         entry = head[32 + 24 * index : 56 + 24 * index]
         if len(entry) < 24:
             break
-        tag, offset = entry[:4][::-1], struct.unpack_from("<Q", entry, 8)[0]
+        tag, (offset, size) = entry[:4][::-1], struct.unpack_from("<QQ", entry, 8)
+        table_end = min(table_end, offset)
+        if count > _MAX_SECTIONS and (offset + size > actual or 56 + 24 * index > table_end):
+            break  # the count is not to be believed: what follows the table is no entry of it
         name = tag.decode("ascii", "replace")
         names.append(name if name.isascii() and name.isprintable() else tag.hex())
-        if name == "ENGN" and engine_at is None:
-            engine_at = offset
+        if name == "ENGN" and engine is None:
+            engine = offset, size
     level, gpu = None, None
-    if engine_at is not None and engine_at + 24 < actual:
-        file.seek(start + engine_at)
-        engine = file.read(HEAD_BYTES)
-        if engine[:4] == b"ptrt":
-            level, gpu = _engine_records(engine, version)
+    if engine is not None and engine[0] + 24 < actual:
+        file.seek(start + engine[0])
+        body = file.read(min(HEAD_BYTES, engine[1]))
+        if body[:4] == b"ptrt":
+            level, gpu = _engine_records(body, version)
     return PlanHeader(
+        layout="ftrt",
         tensorrt_version=_version_text(version),
         sections=tuple(names),
         declared_bytes=declared,
@@ -150,6 +163,7 @@ def _read_single(head: bytes, actual: int) -> PlanHeader | None:
     """TensorRT 7.0 to 8.5: the engine archive stands alone."""
     if len(head) < 44:
         return PlanHeader(
+            layout="ptrt",
             tensorrt_version=None,
             sections=None,
             declared_bytes=44,
@@ -160,9 +174,13 @@ def _read_single(head: bytes, actual: int) -> PlanHeader | None:
     records = list(_records(head, 24))
     version = _version_of(records)
     # The body's length stands at 12 in 7.x, at 16 from 8.0 on.
-    at = 12 if version is not None and version[0] == 7 else 16
-    declared = struct.unpack_from("<Q", head, at)[0] + 24
+    in_7, in_8 = (struct.unpack_from("<Q", head, at)[0] + 24 for at in (12, 16))
+    if version is None or version[0] not in (7, 8):  # not readable: the one that fits, if any
+        declared = in_7 if in_7 == actual else in_8
+    else:
+        declared = in_7 if version[0] == 7 else in_8
     return PlanHeader(
+        layout="ptrt",
         tensorrt_version=None if version is None else _version_text(version),
         sections=None,
         declared_bytes=declared,
@@ -240,5 +258,8 @@ def _build_gpu(fields: list[tuple[int, int]]) -> BuildGpu | None:
     return BuildGpu(f"{major}.{minor}", sms, memory)
 
 
-def _version_text(version: tuple[int, ...]) -> str:
+def _version_text(version: tuple[int, ...]) -> str | None:
+    """None for what no TensorRT calls itself: 0.0.0.0, 255.255.255.255."""
+    if version[0] not in _MAJORS or version[1] > _MAX_MINOR:
+        return None
     return ".".join(str(part) for part in version)

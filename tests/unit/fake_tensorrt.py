@@ -21,7 +21,6 @@ import pytest
 
 import core.machine
 import core.tensorrt_library
-import core.verdict
 from core.machine import TENSORRT_MODULES, Driver, Gpu
 from core.tensors import TENSORRT_DTYPES, numpy_dtype
 from tests.unit.fake_cuda import FakeCuda, LaunchError
@@ -474,5 +473,4 @@ def install(
 def install_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make NVML see one H100."""
     driver = Driver("555.42", (Gpu("Fake GPU", "9.0", FakeCuda.total_bytes),))
-    for module in (core.machine, core.verdict):
-        monkeypatch.setattr(module, "read_driver", lambda: driver)
+    monkeypatch.setattr(core.machine, "read_driver", lambda: driver)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
-_FOLDER = Path(__file__).resolve().parents[3] / "shared" / "samples"
+FOLDER = Path(__file__).resolve().parents[3] / "shared" / "samples"
+"""Where they are, if they are."""
 
 
 def sample(path: str) -> Path:
     """A sample's path; skips the test where the samples are absent."""
-    if not _FOLDER.is_dir():
-        pytest.skip(f"the samples are not here ({_FOLDER})")
-    return _FOLDER / path
+    if not FOLDER.is_dir():
+        pytest.skip(f"the samples are not here ({FOLDER})")
+    return FOLDER / path

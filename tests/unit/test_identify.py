@@ -6,19 +6,17 @@ import os
 import pickle
 import struct
 import zipfile
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import onnx
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
-from core.errors import EnginebayError, ModelFileError
-from core.modelfile import ModelFile, read_model_file
+from core.errors import ModelFileError
+from core.modelfile import read_model_file
+from tests.unit.counted_reads import MEGABYTE, CountingFile, counted_reads, read_with_limit
 from tests.unit.plan_writer import Plan, with_prefix
 
 PLAN = Plan(layout="ftrt-8.6").to_bytes()
@@ -27,7 +25,6 @@ LFS_POINTER = (
     b"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\n"
     b"size 56184036\n"
 )
-MEGABYTE = 2**20
 
 
 def onnx_bytes(**metadata: str) -> bytes:
@@ -44,47 +41,6 @@ def onnx_bytes(**metadata: str) -> bytes:
 
 
 ONNX = onnx_bytes(task="detect", names="{0: 'cat'}", imgsz="[8, 8]")
-
-
-class CountingFile:
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.bytes_read = 0
-
-    def read(self, size: int = -1) -> bytes:
-        data = self._file.read(size)
-        self.bytes_read += len(data)
-        return data
-
-    def seek(self, at: int) -> int:
-        return self._file.seek(at)
-
-    def __enter__(self) -> CountingFile:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._file.close()
-
-
-@contextmanager
-def counted_reads() -> Iterator[list[CountingFile]]:
-    opened: list[CountingFile] = []
-    real_open: Callable[..., Any] = Path.open
-
-    def counting_open(path: Path, mode: str = "r") -> CountingFile:
-        opened.append(CountingFile(real_open(path, mode)))
-        return opened[-1]
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Path, "open", counting_open)
-        yield opened
-
-
-def read_with_limit(path: Path) -> ModelFile:
-    with counted_reads() as opened:
-        file = read_model_file(path)
-    assert sum(item.bytes_read for item in opened) <= MEGABYTE
-    return file
 
 
 def zip_bytes(path: Path) -> bytes:
@@ -335,15 +291,6 @@ def test_an_absurd_number_of_sections_is_bounded(tmp_path: Path, count: int) -> 
     assert len(file.plan.sections) <= min(count, 64)
 
 
-def test_an_absurd_version_is_told_as_it_stands(tmp_path: Path) -> None:
-    path = tmp_path / "model.engine"
-    for layout in ("ftrt-8.6", "ftrt-10.9", "ptrt-8.2", "ptrt-7"):
-        path.write_bytes(Plan(layout=layout, version=(255, 255, 255, 255)).to_bytes())
-        file = read_with_limit(path)
-        assert file.plan is not None
-        assert file.plan.tensorrt_version == "255.255.255.255"
-
-
 def test_an_onnx_whose_fields_claim_more_than_the_file_is_truncated(tmp_path: Path) -> None:
     path = tmp_path / "model.onnx"
     huge = b"\xff\xff\xff\xff\xff\xff\xff\xff\x7f"
@@ -366,81 +313,6 @@ def test_the_most_that_a_hostile_file_makes_us_read_is_a_megabyte(tmp_path: Path
     with counted_reads() as opened:
         assert read_model_file(path).kind == "onnx"
     assert 880_000 < opened[0].bytes_read <= MEGABYTE
-
-
-SEEDS = [
-    Plan(layout="flatbuffer-5").to_bytes(),
-    Plan(layout="ptrt-7", version=(7, 1, 3, 0)).to_bytes(),
-    Plan(layout="ptrt-8.0", version=(8, 0, 1, 6)).to_bytes(),
-    Plan(layout="ptrt-8.2", version=(8, 4, 3, 1)).to_bytes(),
-    PLAN,
-    Plan(layout="ftrt-8.6", sections=("LEAN", "ENGN")).to_bytes(),
-    Plan(layout="ftrt-10.9", version=(10, 9, 0, 34), sections=("ENGN", "WGHT")).to_bytes(),
-    with_prefix(PLAN, {"task": "detect", "names": "{0: 'cat', 1: 'dog'}", "imgsz": [64, 64]}),
-    with_prefix(PLAN, {"stride": "32", "names": ["a"], "end2end": "True", "batch": 1}),
-    ONNX,
-    LFS_POINTER,
-    b"",
-]
-Mutation = tuple[str, float, bytes]
-EXTREMES = [struct.pack("<Q", value) for value in (0, 1, 2**31, 2**32 - 1, 2**63, 2**64 - 1)]
-mutations = st.lists(
-    st.tuples(
-        st.sampled_from(["overwrite", "insert", "delete", "cut", "repeat"]),
-        st.floats(0.0, 1.0) | st.floats(0.0, 0.05),
-        st.binary(min_size=1, max_size=12) | st.sampled_from(EXTREMES),
-    ),
-    max_size=5,
-)
-
-
-def mutate(data: bytes, steps: list[Mutation]) -> bytes:
-    for action, where, raw in steps:
-        at = int(where * len(data))
-        if action == "overwrite":
-            data = data[:at] + raw + data[at + len(raw) :]
-        elif action == "insert":
-            data = data[:at] + raw + data[at:]
-        elif action == "delete":
-            data = data[:at] + data[at + len(raw) :]
-        elif action == "cut":
-            data = data[:at]
-        else:
-            data = data[:at] + data[at : at + 64] * len(raw) + data[at:]
-    return data
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("mutants")
-
-
-@settings(max_examples=1000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-@given(
-    data=st.builds(mutate, st.sampled_from(SEEDS), mutations) | st.binary(max_size=2000),
-    hole=st.sampled_from([0, 0, 0, 1, 4096, 10**7, 10**10]),
-)
-def test_no_bytes_raise_or_are_read_beyond_a_megabyte(folder: Path, data: bytes, hole: int) -> None:
-    path = folder / "mutant"
-    path.write_bytes(data)
-    if hole:
-        with path.open("r+b") as stream:
-            stream.truncate(len(data) + hole)
-    try:
-        file = read_with_limit(path)
-    except EnginebayError as error:
-        pytest.fail(f"a readable file must be identified, not refused: {error.kind}")
-    assert file.size_bytes == len(data) + hole
-    assert file.is_engine == (file.kind in ("tensorrt-plan", "ultralytics-engine"))
-    problem = file.problem()
-    if problem is not None:
-        json.dumps(problem.as_json())
-    else:
-        assert file.is_engine or file.kind == "onnx"
-    if file.plan is not None:
-        json.dumps(file.plan.as_json(), allow_nan=False)
-    if file.metadata is not None:
-        json.dumps(dict(file.metadata.raw), allow_nan=False)
 
 
 def test_the_models_made_here_are_what_the_onnx_package_accepts() -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from core.modelfile import BuildGpu, PlanHeader, read_model_file
 from core.modelfile.plan import read_plan_header
@@ -169,6 +171,48 @@ def test_a_cut_plan_tells_true_values_or_none(plan: Plan) -> None:
             assert gpu["memory_bytes"] in (None, plan.memory_bytes), cut
             assert gpu | {"memory_bytes": plan.memory_bytes} == true["build_gpu"], cut
     assert told > 0 or plan.body_bytes > 600
+
+
+_NAMES = st.text(st.characters(min_codepoint=0x20, max_codepoint=0x7E), min_size=4, max_size=4)
+_VERSIONS: dict[Layout, Any] = {
+    "ptrt-7": st.just(7),
+    "ptrt-8.0": st.just(8),
+    "ptrt-8.2": st.just(8),
+    "ftrt-8.6": st.integers(8, 20),
+    "ftrt-10.9": st.integers(8, 20),
+}
+
+
+@st.composite
+def plans(draw: st.DrawFn) -> Plan:
+    """Any engine that a TensorRT from 7 to 20 could write, in a layout that is known."""
+    layout = draw(st.sampled_from([*_VERSIONS]))
+    byte = st.integers(0, 255)
+    others = draw(st.lists(_NAMES.filter(lambda name: name != "ENGN"), max_size=63))
+    at = draw(st.integers(0, len(others)))
+    memory = st.integers(10**9, 10**12)
+    return Plan(
+        layout=layout,
+        version=(draw(_VERSIONS[layout]), draw(st.integers(0, 99)), draw(byte), draw(byte)),
+        compute_capability=(draw(st.integers(3, 13)), draw(st.integers(0, 9))),
+        sm_count=draw(st.integers(1, 256)),
+        memory_bytes=draw(memory if layout == "ftrt-10.9" else st.none() | memory),
+        hardware_compatibility=draw(st.integers(0, 8)),
+        sections=(*others[:at], "ENGN", *others[at:]),
+        body_bytes=draw(st.integers(0, 300) | st.integers(0, 20_000)),
+    )
+
+
+@settings(max_examples=500, deadline=None, derandomize=True, database=None)
+@given(plan=plans(), metadata=st.none() | st.dictionaries(st.text(), st.text(), max_size=3))
+def test_any_engine_reads_back_exactly(plan: Plan, metadata: dict[str, str] | None) -> None:
+    data = plan.to_bytes()
+    prefixed = data if metadata is None else with_prefix(data, metadata)
+    start = len(prefixed) - len(data)
+    header = read_plan_header(io.BytesIO(prefixed), start, len(prefixed))
+    assert header is not None
+    assert header.as_json() == expected_header(plan)
+    assert header.actual_bytes == len(data)
 
 
 def test_a_prefixed_plan_that_is_cut_is_a_truncated_plan(tmp_path: Path) -> None:
