@@ -128,7 +128,7 @@ def _follow(
 ) -> dict[str, Any]:
     """Read the child's messages until it answers."""
     begin = time.monotonic()
-    doing = "starting"
+    doing = "starting TensorRT"
     last: deque[str] = deque(maxlen=_KEPT_LINES)
     while True:
         elapsed = time.monotonic() - begin

@@ -113,7 +113,7 @@ def doctor_text(machine: dict[str, Any]) -> str:
     else:
         lines.append(f"TensorRT engines cannot run here: {machine['problem']['message']}")
         lines.append(machine["problem"]["hint"])
-    if machine["consents"]:
+    if machine.get("consents"):
         lines += ["", "Native code that may run (doctor --revoke SHA256 takes it back):"]
         lines += [
             f"  {one['sha256']}  {one['what']}  {_plain(one['name'])}  {one['given']}"

@@ -51,6 +51,9 @@ def load_plugin(library: Library, path: Path, seen: Circumstances) -> None:
             with library.tape.capture() as lines:
                 handle = registry.load_library(str(path.resolve()))
             if handle is None:
-                error = refusal(library, lines, f"TensorRT refuses the library {path.name}", seen)
-                raise ModelError("plugin-library", error.message, error.hint, details=error.details)
+                what = f"TensorRT refuses the plugin library {path.name}"
+                reason = refusal(library, lines, what, seen)
+                raise ModelError(
+                    "plugin-library", reason.message, reason.hint, details=reason.details
+                )
     _loaded[key] = native

@@ -26,7 +26,7 @@ def _try(order: dict[str, Any], doing: Say) -> dict[str, object]:
         )
     doing("starting CUDA and TensorRT")
     plan = file.plan
-    with TensorRTSession(
+    session = TensorRTSession(
         content[file.plan_offset :],
         path.name,
         allow_native_code=order["allow_native_code"],
@@ -37,7 +37,8 @@ def _try(order: dict[str, Any], doing: Say) -> dict[str, object]:
         if plan is None or plan.build_gpu is None
         else plan.build_gpu.compute_capability,
         note=doing,
-    ) as session:
+    )
+    with session:
         if session.unreadable is not None:  # it loads, and cannot be run here in any case
             return {}
         doing("running it once on zeros")

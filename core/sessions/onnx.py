@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,8 +29,12 @@ _DTYPES = {
 class OnnxSession(Session):
     """An ONNX model on ONNX Runtime's CPU provider."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, operator_libraries: Sequence[Path] = ()) -> None:
         """Load the model.
+
+        Args:
+            path: the ONNX.
+            operator_libraries: libraries of custom operators to load before: native code.
 
         Raises:
             MachineError: if ONNX Runtime cannot be imported.
@@ -48,6 +53,18 @@ class OnnxSession(Session):
         options.log_severity_level = 3  # errors come as exceptions; warnings would fill stderr
         # Threads that go on spinning after a run would take the cores from the window.
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        for library in operator_libraries:
+            try:
+                options.register_custom_ops_library(str(library.resolve()))
+            except Exception as error:  # noqa: BLE001 - its exceptions share no other base
+                raise ModelError(
+                    "plugin-library",
+                    f"ONNX Runtime cannot load the operators of {library.name}: "
+                    f"{_first_line(str(error))}",
+                    "It must be a library of ONNX Runtime's custom operators, built for this "
+                    "system and this ONNX Runtime.",
+                    details=str(error),
+                ) from None
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
@@ -113,8 +130,8 @@ def _translate(name: str, text: str) -> ModelError:
         return ModelError(
             "unsupported-operator",
             f"{name} uses the operator {operator}, which ONNX Runtime does not know.",
-            "It is a custom operator of the model's makers, or newer than this ONNX Runtime. "
-            "Export the model without it, or update onnxruntime.",
+            "It is a custom operator of the model's makers, whose library --plugin loads, or newer "
+            "than this ONNX Runtime: update onnxruntime, or export the model without it.",
             details=text,
         )
     if "external data" in text.lower() or "External data" in text:

@@ -132,6 +132,7 @@ class TensorRTSession(Session):
 
     def input_buffer(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """A page-locked array to fill and give to run(); the caller's until it drops it."""
+        self._live_cuda()
         spec = self._input_spec(name)
         pool = self._buffers.pool(name, size_bytes(spec.dtype, shape) or 0)
         return pool.take(shape, numpy_dtype(spec.dtype))

@@ -12,9 +12,9 @@ from core.errors import CudaError, EnginebayError, ImageError, ModelError, Model
 from core.jobs import Finished
 from core.paths import DEMO_PICTURE
 from gui.document import Document
-from gui.problem import Problem
 from gui.dropping import sort_dropped
 from gui.inference_thread import IdentifyFile, LoadModel, PrepareDemo
+from gui.problem import Problem
 from tests.gui.fakes import FakeThread, identified, loaded, ran
 
 if TYPE_CHECKING:

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 import core.machine
+import core.opening
 import core.tensorrt_library
 from core.machine import TENSORRT_MODULES, Driver, Gpu
 from core.tensors import TENSORRT_DTYPES, numpy_dtype
@@ -176,7 +177,7 @@ class FakeTensorRT:
                     raise TypeError("pybind11::init(): factory function returned nullptr")
 
             def deserialize_cuda_engine(self, data: bytes) -> Engine | None:
-                return _deserialize(state, self, data)
+                return _deserialize(state, self, bytes(data))
 
             def __del__(self) -> None:
                 state.gpu.journal.append("runtime destroyed")
@@ -474,3 +475,5 @@ def install_driver(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make NVML see one H100."""
     driver = Driver("555.42", (Gpu("Fake GPU", "9.0", FakeCuda.total_bytes),))
     monkeypatch.setattr(core.machine, "read_driver", lambda: driver)
+    # A trial's child process would find none of the fakes; tests of trials make their own.
+    monkeypatch.setattr(core.opening, "ensure_tried", lambda *_arguments, **_options: None)

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-import core.build
+import core.child_process
 from core.build import BuildOptions, build_engine, write_engine
 from core.errors import Cancelled, ModelError
 from core.modelfile import read_model_file
@@ -29,16 +29,16 @@ order = json.loads(sys.stdin.readline())
 def say(**message): print(json.dumps(message), flush=True)
 def write(data): open(order["part"], "wb").write(data)
 """
-# A child that runs the real build_child, but for the build itself.
+# A child that answers as the real one does, but for the build itself.
 REAL_CHILD = """
 import os, sys, time
 sys.path.insert(0, {root!r})
-import core.build_child as child
+from core.child_process import answer
 from core.errors import ModelError
 def build(order, doing):
 {body}
-child._build = build
-child.main()
+    return {{}}
+answer(build)
 """
 PROFILE = Profile(min=(1, 3, 8, 8), opt=(2, 3, 8, 8), max=(4, 3, 8, 8))
 
@@ -54,7 +54,7 @@ class Child:
         stand_in = SimpleNamespace(
             Popen=self._start, PIPE=subprocess.PIPE, STDOUT=subprocess.STDOUT
         )
-        monkeypatch.setattr(core.build, "subprocess", stand_in)
+        monkeypatch.setattr(core.child_process, "subprocess", stand_in)
 
     def _start(self, command: list[str], **options: Any) -> subprocess.Popen[str]:
         self.command = command
@@ -108,7 +108,7 @@ def build(folder: Path, progress: Progress | None = None, **options: Any) -> Pat
 def test_the_child_is_this_python_running_the_build_child(child: Child, tmp_path: Path) -> None:
     child.script = "write(b'x'); say(done=True)"
     build(tmp_path)
-    assert child.command == [sys.executable, "-m", "core.build_child"]
+    assert child.command == [sys.executable, "-X", "faulthandler", "-m", "core.build_child"]
 
 
 def test_what_the_child_does_becomes_progress(child: Child, tmp_path: Path) -> None:

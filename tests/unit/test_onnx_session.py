@@ -12,7 +12,7 @@ from onnx import helper
 
 from core.errors import InputError, ModelError
 from core.modelfile import read_model_file
-from core.sessions import open_session
+from core.opening import open_session
 from core.sessions.onnx import OnnxSession
 from tests.unit import onnx_models
 from tests.unit.onnx_models import Dims

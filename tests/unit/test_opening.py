@@ -15,8 +15,8 @@ from core.build import write_engine
 from core.errors import MachineError, ModelError, ModelFileError
 from core.model import Model
 from core.modelfile import read_model_file
+from core.opening import open_session
 from core.predictions import ClassScore
-from core.sessions import open_session
 from core.sessions.tensorrt import TensorRTSession
 from tests.unit import fake_cuda, fake_tensorrt
 from tests.unit.fake_cuda import FakeCuda
