@@ -56,7 +56,7 @@ class Failed(NamedTuple):
     hint: str
     details: str = ""
     fatal: bool = False
-    evidence: dict[str, str] = {}  # noqa: RUF012 - never written to
+    evidence: tuple[tuple[str, str], ...] = ()
 
 
 class Cancelled(NamedTuple):
@@ -221,5 +221,5 @@ def _failed(job: Job, error: EnginebayError) -> Failed | Cancelled:
         error.hint,
         error.details,
         error.fatal,
-        dict(error.evidence),
+        tuple(error.evidence.items()),
     )

@@ -50,7 +50,7 @@ def of_failure(failed: Failed) -> Problem:
         failed.hint,
         failed.details,
         action,
-        evidence=failed.evidence,
+        evidence=dict(failed.evidence),
     )
 
 

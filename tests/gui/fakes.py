@@ -75,7 +75,14 @@ class FakeThread(WorkThread):
         """End the running request with an error."""
         job = self._end()
         failed = Failed(
-            job.id, job.slot, error.kind, error.message, error.hint, error.details, error.fatal
+            job.id,
+            job.slot,
+            error.kind,
+            error.message,
+            error.hint,
+            error.details,
+            error.fatal,
+            tuple(error.evidence.items()),
         )
         self.tell(failed)
 

@@ -8,12 +8,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from core import consent
 from core.errors import CudaError, EnginebayError, ImageError, ModelError, ModelFileError
 from core.jobs import Finished
+from core.opening import OpenOptions
 from core.paths import DEMO_PICTURE
+from core.verdict import Verdict
 from gui.document import Document
 from gui.dropping import sort_dropped
-from gui.inference_thread import IdentifyFile, LoadModel, PrepareDemo
+from gui.inference_thread import FindPlugin, IdentifyFile, LoadModel, PluginFound, PrepareDemo
 from gui.problem import Problem
 from tests.gui.fakes import FakeThread, identified, loaded, ran
 
@@ -89,7 +92,7 @@ def test_opening_identifies_then_loads_then_runs(thread: FakeThread, document: D
     request = thread.take()
     assert isinstance(request, LoadModel)
     assert request.file.path == MODEL
-    assert request.allow_native_code is False
+    assert request.options == OpenOptions(allow_native_code=False, trial=True)
     thread.finish(loaded(request))
     assert document.loaded is not None
     assert run_next(thread) == ONE
@@ -539,22 +542,141 @@ def test_consent_opens_the_same_file_again_with_native_code_allowed(
     document.open_path(MODEL)
     thread.finish(identified(thread.take().path, can_run=None))
     thread.take()
-    thread.fail(ModelError("needs-consent", "It embeds native code.", "Allow it."))
+    evidence = {"what": "engine", "name": MODEL.name, "sha256": "ab" * 32}
+    thread.fail(
+        ModelError("needs-consent", "It embeds native code.", "Allow it.", evidence=evidence)
+    )
     assert document.problem is not None
     assert document.problem.action == "allow-native-code"
+    assert document.verdict is not None
+    assert document.verdict.can_run is None, "nothing is known yet"
+    assert not consent.is_given("engine", "ab" * 32)
     document.allow_native_code()
+    assert consent.is_given("engine", "ab" * 32), "remembered by fingerprint"
     assert document.problem is None
     thread.finish(identified(thread.take().path, can_run=None))
     request = thread.take()
     assert request.file.path == MODEL
-    assert request.allow_native_code is True
+    assert request.options.allow_native_code is False, "a yes to these bytes, to nothing else"
+
+
+def test_consent_to_a_plugin_is_asked_for_after_that_to_the_engine(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    missing = {"plugin": "Mystery_TRT", "plugin_version": "1"}
+    thread.fail(ModelError("missing-plugin", "No Mystery_TRT.", "Load it.", evidence=missing))
+    assert document.problem is not None
+    assert document.problem.action == "find-plugin"
+    document.find_plugin(Path("libraries"))
+    request = thread.take()
+    assert request == FindPlugin(Path("libraries"), "Mystery_TRT")
+    found = (Path("libraries/libmystery.so"), Path("libraries/other.so"))
+    thread.finish(PluginFound(Path("libraries"), "Mystery_TRT", found))
+    thread.finish(identified(thread.take().path))
+    assert thread.take().options.plugins == found[:1]
+    asked = {"what": "plugin", "name": "libmystery.so", "sha256": "cd" * 32}
+    thread.fail(ModelError("needs-consent", "It is native code.", "Allow it.", evidence=asked))
+    document.allow_native_code()
+    assert consent.is_given("plugin", "cd" * 32)
+    assert not consent.is_given("engine", "cd" * 32)
+    thread.finish(identified(thread.take().path))
+    assert thread.take().options.plugins == found[:1]
+
+
+def test_a_plugin_that_no_library_holds_can_be_looked_for_elsewhere(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    missing = {"plugin": "Mystery_TRT"}
+    thread.fail(ModelError("missing-plugin", "No Mystery_TRT.", "Load it.", evidence=missing))
+    for folder in (Path("one"), Path("two")):
+        document.find_plugin(folder)
+        thread.take()
+        thread.finish(PluginFound(folder, "Mystery_TRT", ()))
+        assert document.problem is not None
+        assert document.problem.kind == "no-plugin-library"
+        assert str(folder) in document.problem.message
+        assert document.problem.action == "find-plugin"
+
+
+def test_what_the_verdict_refuses_can_be_tried_anyway(
+    thread: FakeThread, document: Document
+) -> None:
+    refused = Verdict(False, "other-version", "Built by another TensorRT.", "Build it again.")
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path)._replace(verdict=refused))
+    assert document.problem is not None
+    assert document.problem.action == "try-anyway"
+    document.open_again(forced=True)
+    thread.finish(identified(thread.take().path)._replace(verdict=refused))
+    assert thread.take().file.path == MODEL
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path)._replace(verdict=refused))
+    assert document.problem.action == "try-anyway", "opened anew, it is asked again"
+
+
+def test_what_the_machine_lacks_leaves_nothing_to_try(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path, can_run=False))
+    assert document.problem is not None
+    assert document.problem.action == ""
+
+
+def test_an_engine_that_hangs_in_its_trial_can_be_opened_without(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    assert thread.take().options.trial is True
+    thread.fail(ModelError("trial-hung", "It hung.", "Turn the trial off."))
+    assert document.problem is not None
+    assert document.problem.action == "skip-trial"
+    document.open_again(trial=False)
+    thread.finish(identified(thread.take().path))
+    assert thread.take().options.trial is False
+
+
+def test_the_setting_turns_trials_off(thread: FakeThread, document: Document) -> None:
+    document.trial = False
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    assert thread.take().options.trial is False
+
+
+def test_a_lost_gpu_keeps_everything_on_screen_and_offers_a_restart(
+    thread: FakeThread, document: Document
+) -> None:
+    open_model(thread, document)
+    document.add_images([ONE])
+    run_next(thread)
+    shown, file, loaded_ = document.result, document.file, document.loaded
+    assert shown is not None
+    document.add_images([TWO])
+    thread.take()
+    thread.fail(CudaError("cuda-context-lost", "The GPU stopped.", "Restart.", fatal=True))
+    assert document.problem is not None
+    assert document.problem.action == "restart"
+    assert (document.result, document.file, document.loaded) == (shown, file, loaded_)
+    assert document.images == [ONE, TWO]
+    document.dismiss_problem()
+    document.open_path(OTHER_MODEL)
+    assert document.problem is not None
+    assert document.problem.action == "restart", "said again, as nothing can run"
+    assert not document.is_busy
 
 
 def test_consent_does_not_reach_the_next_file(thread: FakeThread, document: Document) -> None:
     document.open_path(MODEL, allow_native_code=True)
     document.open_path(OTHER_MODEL)
     thread.finish(identified(thread.take().path))
-    assert thread.take().allow_native_code is False
+    assert thread.take().options.allow_native_code is False
 
 
 # -- busy, and how requests end ----------------------------------------------------------
@@ -616,10 +738,12 @@ def test_a_request_that_the_thread_refuses_ends_and_is_not_busy_for_ever(
     thread.take()
     thread.fail(CudaError("cuda", "The GPU is lost.", "Start again.", fatal=True))
     thread.stop(0)  # a fatal failure ends the thread
+    document.dismiss_problem()
     document.run_again()
     thread.flush()
     assert not document.is_busy
-    assert document.endings["cancelled"] == 1
+    assert document.problem is not None
+    assert document.problem.message == "The GPU is lost."
 
 
 def test_a_fatal_failure_is_shown_even_when_a_newer_request_waits(

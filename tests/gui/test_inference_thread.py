@@ -30,6 +30,7 @@ from core.jobs import (
     Started,
 )
 from core.modelfile import read_model_file
+from core.opening import OpenOptions
 from core.paths import DEMO_MODEL, DEMO_PICTURE
 from core.sessions.onnx import OnnxSession
 from gui.inference_thread import (
@@ -108,7 +109,7 @@ def ask(qtbot: QtBot, thread: WorkThread, slot: str, request: object) -> Any:
 
 def load_demo(qtbot: QtBot, thread: InferenceThread, serial: int = 1) -> Loaded:
     identified: Identified = ask(qtbot, thread, "identify", IdentifyFile(DEMO_MODEL))
-    loaded: Loaded = ask(qtbot, thread, "load", LoadModel(identified.file, False, serial))
+    loaded: Loaded = ask(qtbot, thread, "load", LoadModel(identified.file, OpenOptions(), serial))
     return loaded
 
 
@@ -137,9 +138,9 @@ def test_a_model_is_opened_and_closed_on_the_thread_that_owns_it(
     closed: list[int] = []
     real_init, real_close = OnnxSession.__init__, OnnxSession.close
 
-    def init(self: OnnxSession, path: Path) -> None:
+    def init(self: OnnxSession, path: Path, **options: Any) -> None:
         opened.append(threading.get_ident())
-        real_init(self, path)
+        real_init(self, path, **options)
 
     def close(self: OnnxSession) -> None:
         closed.append(threading.get_ident())
@@ -163,7 +164,7 @@ def test_a_model_is_opened_and_closed_on_the_thread_that_owns_it(
     [
         IdentifyFile(DEMO_MODEL),
         PrepareDemo(),
-        LoadModel(read_model_file(DEMO_MODEL), True, 7),
+        LoadModel(read_model_file(DEMO_MODEL), OpenOptions(trial=False), 7),
         RunImage(DEMO_PICTURE, 7),
         RunImage(None, 7),
     ],
@@ -302,7 +303,8 @@ def test_an_exception_crosses_as_text_and_keeps_nothing_alive(
     assert isinstance(failed, Failed)
     assert str(error) in failed.message
     assert failed.hint
-    assert all(isinstance(field, str | int | bool) for field in failed)
+    fields = (*failed[:-1], *(text for pair in failed.evidence for text in pair))
+    assert all(isinstance(field, str | int | bool) for field in fields)
     qtbot.waitUntil(lambda: buffers[0]() is None, timeout=WAIT_MS)
     assert freed_on != [threading.get_ident()]
     assert thread.isRunning(), "one failed request does not end the thread"

@@ -56,10 +56,10 @@ core.demo.demo_model = lambda progress: DEMO_MODEL
 
 # The build's own code, with a child that neither ends nor listens in place of TensorRT.
 _BUILD = """
-import core.build, core.demo, subprocess
+import core.build, core.child_process, core.demo, subprocess
 from core.paths import DEMO_MODEL
 popen = subprocess.Popen
-core.build.subprocess.Popen = lambda command, **options: popen(["sleep", "600"], **options)
+core.child_process.subprocess.Popen = lambda command, **options: popen(["sleep", "600"], **options)
 
 def build(progress):
     core.build.build_engine(
