@@ -55,19 +55,14 @@ def read_driver() -> Driver:
             except pynvml.NVMLError_NotSupported:  # GPUs that share the system's memory
                 memory = 0
             capability = f"{major}.{minor}"
+            name = pynvml.nvmlDeviceGetName(handle)
+            cores, uuid = 0, ""
             try:
+                uuid = pynvml.nvmlDeviceGetUUID(handle)
                 cores = pynvml.nvmlDeviceGetNumGpuCores(handle)
-            except pynvml.NVMLError:  # an older driver
-                cores = 0
-            gpus.append(
-                Gpu(
-                    pynvml.nvmlDeviceGetName(handle),
-                    capability,
-                    memory,
-                    _sm_count(cores, capability),
-                    pynvml.nvmlDeviceGetUUID(handle),
-                )
-            )
+            except pynvml.NVMLError:  # an older driver, or a slice of a GPU
+                pass
+            gpus.append(Gpu(name, capability, memory, _sm_count(cores, capability), uuid))
         return Driver(version, tuple(gpus), "" if gpus else "no-gpu")
     except pynvml.NVMLError as error:
         return Driver(None, (), "no-gpu", str(error))

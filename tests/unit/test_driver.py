@@ -115,9 +115,18 @@ def test_cores_are_counted_as_multiprocessors(
     assert read_driver().gpus[0].sm_count == sm_count
 
 
-def test_an_old_driver_does_not_count_cores(monkeypatch: pytest.MonkeyPatch) -> None:
-    FakeNvml([H100], fails="nvmlDeviceGetNumGpuCores").install(monkeypatch)
-    assert read_driver() == Driver("570.86", (dataclasses.replace(H100, sm_count=None),))
+@pytest.mark.parametrize(
+    ("call", "seen"),
+    [
+        ("nvmlDeviceGetNumGpuCores", dataclasses.replace(H100, sm_count=None)),
+        ("nvmlDeviceGetUUID", dataclasses.replace(H100, sm_count=None, uuid="")),
+    ],
+)
+def test_a_driver_that_tells_less_still_shows_its_gpus(
+    monkeypatch: pytest.MonkeyPatch, call: str, seen: Gpu
+) -> None:
+    FakeNvml([H100], fails=call).install(monkeypatch)
+    assert read_driver() == Driver("570.86", (seen,))
 
 
 PCI = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"}

@@ -165,7 +165,7 @@ def _do(data: bytes, step: Step, seeds: list[bytes]) -> bytes:
     return data[:at] + other[int(where * len(other)) :]
 
 
-def check(path: Path, data: bytes, hole: int, machine: Machine) -> None:
+def check(path: Path, data: bytes, hole: int, machine: Machine) -> ModelFile:
     """Everything that must hold of any file, in all that is done before a file is loaded."""
     path.write_bytes(data)
     if hole:
@@ -175,8 +175,8 @@ def check(path: Path, data: bytes, hole: int, machine: Machine) -> None:
     except EnginebayError as error:
         pytest.fail(f"a readable file must be identified, not refused: {error.kind}")
     assert file.size_bytes == len(data) + hole
-    event(file.kind)
     assert_told(file, machine)
+    return file
 
 
 def assert_told(file: ModelFile, machine: Machine) -> None:
@@ -210,7 +210,7 @@ common = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow], d
 def test_no_file_raises_or_is_read_beyond_a_megabyte(
     folder: Path, seeds: list[bytes], how: tuple[Any, Any], hole: int, machine: Machine
 ) -> None:
-    check(folder / "file", damaged(seeds, how), hole, machine)
+    event(check(folder / "file", damaged(seeds, how), hole, machine).kind)
 
 
 @pytest.mark.slow
@@ -220,7 +220,7 @@ def test_no_file_raises_or_is_read_beyond_a_megabyte(
 def test_of_many_more_files_none_raises_or_is_read_beyond_a_megabyte(
     folder: Path, seeds: list[bytes], how: tuple[Any, Any], hole: int, machine: Machine
 ) -> None:
-    check(folder / "slow", damaged(seeds, how), hole, machine)
+    event(check(folder / "slow", damaged(seeds, how), hole, machine).kind)
 
 
 def test_the_whole_files_are_what_they_should_be(folder: Path, seeds: list[bytes]) -> None:
