@@ -1,0 +1,108 @@
+"""Child processes that work, fail, crash, hang, and are cancelled."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.child_process import ChildDied, ChildTimeout, run_child
+from core.errors import Cancelled, ModelError
+
+Write = Callable[[str], str]
+
+
+@pytest.fixture
+def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
+    """Makes a module whose work has this body; gives its name."""
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+
+    def make(body: str) -> str:
+        lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
+        code = f"""
+import os, sys, time
+from core.child_process import answer
+from core.errors import ModelError
+def work(order, doing):
+{lines}
+answer(work)
+"""
+        (tmp_path / "childs_play.py").write_text(code, encoding="utf-8")
+        return "childs_play"
+
+    return make
+
+
+def nothing(_doing: str, _elapsed: float) -> None:
+    pass
+
+
+def test_the_order_goes_there_and_the_answer_comes_back(write: Write) -> None:
+    said: list[str] = []
+    module = write("doing('counting')\ntime.sleep(0.2)\nreturn {'twice': order['number'] * 2}")
+    answer = run_child(module, {"number": 21}, lambda doing, _elapsed: said.append(doing))
+    assert answer == {"twice": 42}
+    assert "counting" in said
+
+
+def test_an_error_arrives_whole_and_never_as_fatal(write: Write) -> None:
+    module = write(
+        "raise ModelError('kind', 'What.', 'Next.', details='raw', evidence={'plugin': 'X'},"
+        " fatal=True)"
+    )
+    with pytest.raises(ModelError) as caught:
+        run_child(module, {}, nothing)
+    error = caught.value
+    assert (error.kind, error.message, error.hint) == ("kind", "What.", "Next.")
+    assert error.details == "raw"
+    assert dict(error.evidence) == {"plugin": "X"}
+    assert not error.fatal, "it was the child's context"
+
+
+def test_out_of_memory_in_the_child_is_an_error(write: Write) -> None:
+    with pytest.raises(ModelError) as caught:
+        run_child(write("raise MemoryError('40 GiB')"), {}, nothing)
+    assert caught.value.kind == "out-of-memory"
+
+
+def test_a_crash_tells_its_status_and_its_last_words(write: Write) -> None:
+    module = write("print('last words', flush=True)\nimport ctypes\nctypes.string_at(0)")
+    with pytest.raises(ChildDied) as caught:
+        run_child(module, {}, nothing)
+    assert caught.value.status != 0
+    assert "last words" in caught.value.output
+    assert "Fatal Python error" in caught.value.output, "faulthandler shows where it was"
+
+
+def test_a_child_that_hangs_is_killed_at_its_limit(write: Write) -> None:
+    begin = time.monotonic()
+    with pytest.raises(ChildTimeout) as caught:
+        run_child(write("doing('hanging')\ntime.sleep(600)"), {}, nothing, limit_s=2)
+    assert time.monotonic() - begin < 30
+    assert caught.value.doing == "hanging"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks for a process by signal 0")
+def test_a_tick_that_raises_kills_the_child(write: Write, tmp_path: Path) -> None:
+    module = write(
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\n"
+        "doing('working')\ntime.sleep(600)"
+    )
+
+    def tick(doing: str, _elapsed: float) -> None:
+        if doing == "working":
+            raise Cancelled
+
+    with pytest.raises(Cancelled):
+        run_child(module, {}, tick)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
+
+
+def test_an_unfinished_line_of_native_code_never_hides_the_answer(write: Write) -> None:
+    module = write("os.write(1, b'half a line')\nreturn {'real': 1}")
+    assert run_child(module, {}, nothing) == {"real": 1}
