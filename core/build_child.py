@@ -12,6 +12,7 @@ from typing import Any
 from core.build import write_engine
 from core.cuda import open_context
 from core.errors import EnginebayError, MachineError, ModelError
+from core.modelfile import check_external_data
 from core.tensorrt_library import load_library, refusal
 
 
@@ -53,6 +54,7 @@ def _build(order: dict[str, Any], doing: Any) -> None:
             "Install the full TensorRT: python3 -m uv sync --extra gpu.",
         )
     onnx = Path(order["onnx"])
+    check_external_data(onnx)  # TensorRT's parser would open whatever the file names
     with library.tape.capture() as lines:
         doing("loading the builder")
         builder = trt.Builder(library.trt_logger)
