@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
@@ -18,7 +19,8 @@ from hypothesis import strategies as st
 from onnx import TensorProto, helper
 
 from core.errors import EnginebayError, ModelFileError
-from core.modelfile import ModelFile, read_model_file
+from core.modelfile import ModelFile, check_external_data, read_model_file
+from core.modelfile.facts import all_facts, card_facts
 from tests.unit.plan_writer import Plan, with_prefix
 
 PLAN = Plan(layout="ftrt-8.6").to_bytes()
@@ -71,8 +73,8 @@ def counted_reads() -> Iterator[list[CountingFile]]:
     opened: list[CountingFile] = []
     real_open: Callable[..., Any] = Path.open
 
-    def counting_open(path: Path, mode: str = "r") -> CountingFile:
-        opened.append(CountingFile(real_open(path, mode)))
+    def counting_open(path: Path, mode: str, **options: Any) -> CountingFile:
+        opened.append(CountingFile(real_open(path, mode, **options)))
         return opened[-1]
 
     with pytest.MonkeyPatch.context() as patch:
@@ -233,7 +235,7 @@ def test_a_disk_that_fails_is_unreadable(tmp_path: Path, monkeypatch: pytest.Mon
 
     with monkeypatch.context() as patch:
         real_open: Callable[..., Any] = Path.open
-        patch.setattr(Path, "open", lambda self, mode: BrokenFile(real_open(self, mode)))
+        patch.setattr(Path, "open", lambda self, mode, **_: BrokenFile(real_open(self, mode)))
         error = refusal(path)
     assert error.kind == "unreadable"
     assert "Input/output error" in error.message
@@ -441,6 +443,13 @@ def test_no_bytes_raise_or_are_read_beyond_a_megabyte(folder: Path, data: bytes,
         json.dumps(file.plan.as_json(), allow_nan=False)
     if file.metadata is not None:
         json.dumps(dict(file.metadata.raw), allow_nan=False)
+    for text in (*card_facts(file), *(part for fact in all_facts(file) for part in fact)):
+        assert text.isprintable()
+        assert len(text) <= 1000
+    if file.onnx is not None:
+        json.dumps(file.onnx.graph.as_json(), allow_nan=False)
+        with contextlib.suppress(ModelFileError):
+            check_external_data(path)
 
 
 def test_the_models_made_here_are_what_the_onnx_package_accepts() -> None:
