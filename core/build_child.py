@@ -10,6 +10,7 @@ from core.build import write_engine
 from core.child_process import Say, answer
 from core.cuda import open_context
 from core.errors import EnginebayError, MachineError, ModelError
+from core.modelfile import check_external_data
 from core.tensorrt_library import load_library, refusal
 from core.translator import Circumstances, explain
 
@@ -26,6 +27,7 @@ def _build(order: dict[str, Any], doing: Say) -> dict[str, object]:
             "Install the full TensorRT: python3 -m uv sync --extra gpu.",
         )
     onnx = Path(order["onnx"])
+    check_external_data(onnx)  # TensorRT's parser would open whatever the file names
     seen = Circumstances(
         file=onnx.name,
         gpu=context.device.name(),

@@ -179,6 +179,7 @@ def card_json(
             "ir_version": file.onnx.ir_version,
             "producer": file.onnx.producer,
             "opsets": file.onnx.opsets,
+            **file.onnx.graph.as_json(),
         },
         "metadata": None if file.metadata is None else dict(file.metadata.raw),
         "verdict": verdict.as_json(),

@@ -7,7 +7,7 @@ from typing import Any
 
 from core.model import Model
 from core.modelfile import ModelFile
-from core.modelfile.facts import card_facts
+from core.modelfile.facts import all_facts
 from core.predictions import ClassScore, Detection, OutputImage, Prediction, TensorSummary
 from core.results import TestResult
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
@@ -18,14 +18,11 @@ def info_text(file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] |
     """What `enginebay info` prints."""
     mark = {True: "yes", False: "no", None: "perhaps"}[verdict.can_run]
     message = verdict.message.removeprefix("Runs here: ")
-    lines = [_plain(str(file.path)), "  " + _plain(" | ".join(card_facts(file)))]
-    lines.append(f"  runs here: {mark}. {_plain(message)}")
-    if verdict.hint:
-        lines.append(f"  {_plain(verdict.hint)}")
-    if file.metadata is not None:
-        for key, value in list(file.metadata.raw.items())[:40]:
-            text = _plain(f"{key}: {value}")
-            lines.append(f"  {text if len(text) <= 120 else text[:117] + '...'}")
+    facts = [*all_facts(file), ("runs here", f"{mark}. {message}")]
+    facts += [("", verdict.hint)] if verdict.hint else []
+    facts = [(label, _plain(text)) for label, text in facts]
+    width = max(len(label) for label, _ in facts)
+    lines = [f"{label:<{width}}  {text}" for label, text in facts]
     if tensors is not None:
         rows = [
             (spec.mode, spec.name, spec.dtype, shape_text(spec.shape), profiles_text(spec.profiles))
@@ -120,11 +117,6 @@ def doctor_text(machine: dict[str, Any]) -> str:
             for one in machine["consents"]
         ]
     return "\n".join(lines)
-
-
-def _plain(text: str) -> str:
-    """Without what a terminal would obey: a file's text must not move the cursor."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
 
 
 def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:

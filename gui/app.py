@@ -43,7 +43,7 @@ class App(QObject):
         self.furnished = False  # True once the whole window is there
         self.settings = Settings()
         self.thread_ = InferenceThread()
-        self.thumbnails: WorkThread | None = None
+        self.helpers: list[WorkThread] = []  # what the panels do in the background
         self._log: logging.Handler | None = None
         self._plots_timer = QTimer(self, interval=0)
         self._plots_timer.timeout.connect(self._prepare_plots)
@@ -72,12 +72,13 @@ class App(QObject):
     def _after_first_paint(self) -> None:
         from PySide6.QtCore import Qt
 
+        from gui.panels.file_facts import FingerprintThread
         from gui.panels.filmstrip import ThumbnailThread
         from gui.panels.log import LogHandler
 
         options, window = self._options, self.window
-        thumbnails = self.thumbnails = ThumbnailThread()
-        window.furnish(thumbnails)
+        self.helpers = [ThumbnailThread(), FingerprintThread()]
+        window.furnish(*self.helpers)
         if options.screenshot is None:
             # Sizes are scaled to what the window has, so its layout must be done by then.
             QTimer.singleShot(0, window.restore_docks)
@@ -136,8 +137,8 @@ class App(QObject):
         self._gc_timer.stop()
         self._plots_timer.stop()
         stopped = self.thread_.stop(QUIT_TIMEOUT_MS)
-        if self.thumbnails is not None:
-            stopped = self.thumbnails.stop(500) and stopped
+        for helper in self.helpers:
+            stopped = helper.stop(500) and stopped
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)
         gc.enable()

@@ -15,9 +15,12 @@ from gui.settings import Settings
 
 if TYPE_CHECKING:
     from PySide6.QtCore import Qt
-    from PySide6.QtWidgets import QDockWidget, QVBoxLayout
+    from PySide6.QtWidgets import QVBoxLayout
 
-    from gui.panels.filmstrip import ThumbnailThread
+    from gui.panels.dock import Dock
+    from gui.work_thread import WorkThread
+
+_LAYOUT = 1  # raised when docks are added: a layout saved before has no place for them
 
 
 class MainWindow(QMainWindow):
@@ -36,13 +39,14 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1280, 820)
 
-    def furnish(self, thumbnails: ThumbnailThread) -> None:
+    def furnish(self, thumbnails: WorkThread, fingerprints: WorkThread) -> None:
         """Add the card, the panels, the menus, and the banner and filmstrip, hidden at first."""
         from PySide6.QtCore import Qt
 
         from gui.menus import build_menus
         from gui.panels.banner import Banner
         from gui.panels.card import CardPanel
+        from gui.panels.file_facts import FileFactsPanel
         from gui.panels.filmstrip import Filmstrip
         from gui.panels.image_view import ImageView
         from gui.panels.log import LogPanel
@@ -57,6 +61,7 @@ class MainWindow(QMainWindow):
         self.filmstrip = Filmstrip(thumbnails)
         self.tensors = TensorsPanel()
         self.recipe = RecipePanel()
+        self.file_facts = FileFactsPanel(fingerprints)
         self.outputs = OutputsPanel()
         self.timings = TimingsPanel()
         self.log = LogPanel()
@@ -73,10 +78,12 @@ class MainWindow(QMainWindow):
             self._dock("Outputs", self.outputs, area.RightDockWidgetArea),
             self._dock("Timings", self.timings, area.BottomDockWidgetArea),
             self._dock("Log", self.log, area.BottomDockWidgetArea),
+            self._dock("File", self.file_facts, area.LeftDockWidgetArea),
         ]
         self.setDockNestingEnabled(True)
-        self.tabifyDockWidget(self.docks[3], self.docks[4])
-        self.docks[3].raise_()
+        for front, behind in ((1, 5), (3, 4)):
+            self.tabifyDockWidget(self.docks[front], self.docks[behind])
+            self.docks[front].raise_()
         # The card and the banner span the window, above the docks, with the menu bar.
         top = QWidget()
         rows = _rows(top)
@@ -104,7 +111,7 @@ class MainWindow(QMainWindow):
         self.resizeDocks(self.docks[:2], [200, 300], down)
         self._default_state = self.saveState()
 
-    def _dock(self, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> QDockWidget:
+    def _dock(self, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> Dock:
         from gui.panels.dock import Dock
 
         dock = Dock(title, panel, self)
@@ -136,6 +143,7 @@ class MainWindow(QMainWindow):
         document.problem_changed.connect(self.banner.show_problem)
         document.current_changed.connect(self.filmstrip.show_current)
         document.opened.connect(self.settings.add_recent_file)
+        self.card.facts_clicked.connect(self.docks[5].bring_up)
         self.banner.dismissed.connect(document.dismiss_problem)
         self.banner.action_requested.connect(self._on_action)
         self.filmstrip.chosen.connect(document.select)
@@ -150,6 +158,7 @@ class MainWindow(QMainWindow):
         document = self.document
         file, loaded = document.file, document.loaded
         self.card.show_model(file, document.verdict)
+        self.file_facts.show_file(file)
         self.setWindowTitle("Enginebay" if file is None else f"{file.path.name} - Enginebay")
         self.tensors.show_tensors(() if loaded is None else (*loaded.inputs, *loaded.outputs))
         reason = ""
@@ -278,14 +287,14 @@ class MainWindow(QMainWindow):
         """Put the docks where they were; once they are there."""
         saved = self.settings.layout()
         if saved is not None:
-            self.restoreState(saved[1])
+            self.restoreState(saved[1], _LAYOUT)
             for dock in self.docks:  # else Qt shows what it has just added, a moment later
                 if dock.isHidden():
                     dock.hide()
 
     def save_layout(self) -> None:
         """Remember where the window and the docks are."""
-        self.settings.set_layout(self.saveGeometry(), self.saveState())
+        self.settings.set_layout(self.saveGeometry(), self.saveState(_LAYOUT))
 
     def restore_default_layout(self) -> None:
         """Put the docks back where they are at first."""

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from core.modelfile.external_data import ExternalData, check_external_data
 from core.modelfile.fingerprint import fingerprint
 from core.modelfile.identify import Kind, ModelFile, read_model_file
 from core.modelfile.metadata import Metadata
+from core.modelfile.onnx_graph import OnnxGraph
 from core.modelfile.onnx_header import OnnxHeader
+from core.modelfile.onnx_values import GraphValue
 from core.modelfile.plan import BuildGpu, PlanHeader
 
 __all__ = [
     "BuildGpu",
+    "ExternalData",
+    "GraphValue",
     "Kind",
     "Metadata",
     "ModelFile",
+    "OnnxGraph",
     "OnnxHeader",
     "PlanHeader",
+    "check_external_data",
     "fingerprint",
     "read_model_file",
 ]

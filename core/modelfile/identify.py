@@ -8,12 +8,14 @@ import os
 import re
 import stat
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, cast
 
 from core.errors import ModelFileError
+from core.modelfile.external_data import ExternalData, damaged_onnx, find_external_data
 from core.modelfile.metadata import Metadata, parse_metadata
+from core.modelfile.onnx_graph import read_onnx_graph
 from core.modelfile.onnx_header import OnnxHeader, read_onnx_header
 from core.modelfile.plan import PlanHeader, read_plan_header
 
@@ -28,8 +30,9 @@ Kind = Literal[
 ]
 
 # Bytes; real Ultralytics prefixes are a few kilobytes. With onnx_header's limits it keeps
-# what is read of any file below a megabyte.
+# what is read before an ONNX file's graph below _MAX_READ.
 _MAX_PREFIX = 600_000
+_MAX_READ = 1_040_000  # bytes of any file, all in all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +47,9 @@ class ModelFile:
     plan: PlanHeader | None = None
     onnx: OnnxHeader | None = None
     metadata: Metadata | None = None
+    external: ExternalData = field(
+        default_factory=ExternalData
+    )  # an ONNX file's weights in other files
 
     @property
     def is_engine(self) -> bool:
@@ -78,6 +84,10 @@ class ModelFile:
                 f"{name} is an ONNX file that is cut off at {self.size_bytes:,} bytes.",
                 "Copy or export it again.",
             )
+        if self.onnx is not None and self.onnx.graph.damage:
+            return damaged_onnx(name, self.onnx.graph.damage)
+        if (problem := self.external.problem(name)) is not None:
+            return problem
         if self.kind == "unknown":
             return ModelFileError(
                 "unknown",
@@ -105,8 +115,9 @@ def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
             raise ModelFileError(
                 "not-a-file", f"{path} is not a regular file.", "Open a model file."
             )
-        with path.open("rb") as file:
-            return _identify(path, file, status.st_size)
+        with path.open("rb", buffering=0) as file:
+            metered = _Metered(file)
+            return _identify(path, metered, status.st_size)
     except FileNotFoundError:
         raise ModelFileError(
             "not-found", f"There is no file {path}.", "Check the path and its spelling."
@@ -121,7 +132,25 @@ def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
         ) from None
 
 
-def _identify(path: Path, file: BinaryIO, size: int) -> ModelFile:
+class _Metered:
+    """A file that counts what is read of it, and reads no more than is asked for."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.count = 0
+        self.seek = file.seek
+
+    def read(self, size: int) -> bytes:
+        """As a buffered file reads: fewer bytes only at the end."""
+        data = self._file.read(size)
+        while 0 < len(data) < size and (more := self._file.read(size - len(data))):
+            data += more
+        self.count += len(data)
+        return data
+
+
+def _identify(path: Path, metered: _Metered, size: int) -> ModelFile:
+    file = cast("BinaryIO", metered)
     if size == 0:
         return ModelFile(path=path, kind="empty", size_bytes=0)
     head = file.read(512)
@@ -138,8 +167,17 @@ def _identify(path: Path, file: BinaryIO, size: int) -> ModelFile:
         return prefixed
     onnx = read_onnx_header(file, size)
     if onnx is not None:
-        metadata = parse_metadata(onnx.metadata) if onnx.metadata else None
-        return ModelFile(path=path, kind="onnx", size_bytes=size, onnx=onnx, metadata=metadata)
+        if not onnx.is_truncated:
+            graph = read_onnx_graph(metered, size, _MAX_READ - metered.count)
+            onnx = replace(onnx, graph=graph)
+        return ModelFile(
+            path=path,
+            kind="onnx",
+            size_bytes=size,
+            onnx=onnx,
+            metadata=parse_metadata(onnx.metadata) if onnx.metadata else None,
+            external=find_external_data(path, onnx.graph.found_locations),
+        )
     return ModelFile(path=path, kind="unknown", size_bytes=size, looks_like=_resemblance(head))
 
 

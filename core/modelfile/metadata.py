@@ -25,6 +25,11 @@ class Metadata:
     image_size_hw: tuple[int, int] | None = None  # pixels
     stride: int | None = None
     channels: int | None = None
+    batch: int | None = None  # what the exporter was asked for
+    precision: str | None = None  # "FP16" or "INT8", where the exporter was asked for it
+    date: str | None = None  # of the export, as the exporter writes it
+    version: str | None = None  # the exporter's own
+    author: str | None = None
     end_to_end: bool = False  # boxes come out finished: no NMS to do
     pixel_format: str | None = None  # WinML: "Gray8", "Rgb8", "Bgr8"
     pixel_range: str | None = None  # WinML: "NominalRange_0_255", "Normalized_0_1", ...
@@ -39,20 +44,35 @@ def parse_metadata(raw: Mapping[str, object]) -> Metadata:
     """Read the understood keys; whatever is malformed reads as absent."""
     size = _ints(raw.get("imgsz"))
     names = _literal(raw.get("names"))
-    task = raw.get("task")
-    pixel_format = raw.get("Image.BitmapPixelFormat")
-    pixel_range = raw.get("Image.NominalPixelRange")
     return Metadata(
         raw=dict(raw),
-        task=task if isinstance(task, str) else None,
+        task=_text(raw.get("task")),
         names=_names(names),
         image_size_hw=(size[0], size[-1]) if len(size) in (1, 2) else None,
         stride=next(iter(_ints(raw.get("stride"))), None),
         channels=next(iter(_ints(raw.get("channels"))), None),
+        batch=next(iter(_ints(raw.get("batch"))), None),
+        precision=_precision(raw.get("args")),
+        date=_text(raw.get("date")),
+        version=_text(raw.get("version")),
+        author=_text(raw.get("author")),
         end_to_end=_literal(raw.get("end2end")) is True,
-        pixel_format=pixel_format if isinstance(pixel_format, str) else None,
-        pixel_range=pixel_range if isinstance(pixel_range, str) else None,
+        pixel_format=_text(raw.get("Image.BitmapPixelFormat")),
+        pixel_range=_text(raw.get("Image.NominalPixelRange")),
     )
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _precision(value: object) -> str | None:
+    """From the arguments of Ultralytics' export: INT8 goes before FP16, as in its exporter."""
+    arguments = _literal(value)
+    if not isinstance(arguments, dict):
+        return None
+    wishes = {"INT8": arguments.get("int8"), "FP16": arguments.get("half")}
+    return next((name for name, wish in wishes.items() if wish is True), None)
 
 
 def _literal(value: object) -> object:

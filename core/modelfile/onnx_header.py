@@ -6,8 +6,11 @@ read here: a few kilobytes, however large the graph is.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import BinaryIO
+
+from core.modelfile.onnx_graph import OnnxGraph
+from core.modelfile.protobuf import varint
 
 _VARINT, _LENGTH = 0, 2
 # ModelProto's fields and their wire types, onnx.proto3 of ONNX 1.0 to 1.20.
@@ -31,13 +34,14 @@ _MAX_TEXT = 300_000  # bytes of metadata and names together; more is not read
 
 @dataclass(frozen=True, slots=True)
 class OnnxHeader:
-    """What an ONNX file says of itself outside its graph."""
+    """What an ONNX file says of itself: the model's own fields, and its graph."""
 
     ir_version: int
     producer: str
     opsets: dict[str, int]  # version by domain; "" is ONNX's own
     metadata: dict[str, str]
     is_truncated: bool
+    graph: OnnxGraph = field(default_factory=OnnxGraph)  # nothing known until it is read
 
 
 def read_onnx_header(file: BinaryIO, file_size: int) -> OnnxHeader | None:
@@ -56,11 +60,11 @@ def read_onnx_header(file: BinaryIO, file_size: int) -> OnnxHeader | None:
             break
         file.seek(at)
         window = file.read(20)
-        key, used = _varint(window, 0)
+        key, used = varint(window, 0)
         number, wire = key >> 3, key & 7
         if used != 0 and _FIELDS.get(number) != wire:
             return None
-        value, size = _varint(window, used)
+        value, size = varint(window, used)
         if used == 0 or size == 0:
             if not graph_seen or at + len(window) < file_size:
                 return None
@@ -94,23 +98,13 @@ def read_onnx_header(file: BinaryIO, file_size: int) -> OnnxHeader | None:
     return OnnxHeader(ir_version, producer, opsets, metadata, truncated)
 
 
-def _varint(buffer: bytes, at: int) -> tuple[int, int]:
-    """A protobuf varint: its value and length in bytes; length 0 when there is none."""
-    value = 0
-    for index, byte in enumerate(buffer[at : at + 10]):
-        value |= (byte & 0x7F) << (7 * index)
-        if byte < 0x80:
-            return value, index + 1
-    return 0, 0
-
-
 def _message(body: bytes) -> dict[int, bytes | int]:
     """The fields of a small message with varint and length-delimited fields only."""
     fields: dict[int, bytes | int] = {}
     at = 0
     while at < len(body):
-        key, used = _varint(body, at)
-        value, size = _varint(body, at + used)
+        key, used = varint(body, at)
+        value, size = varint(body, at + used)
         if used == 0 or size == 0 or key & 7 not in (_VARINT, _LENGTH):
             break
         at += used + size

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from core.errors import MachineError, ModelError
+from core.modelfile import check_external_data
 from core.sessions.base import Arrays, Session, Timing
 from core.tensors import Shape, TensorSpec
 
@@ -37,10 +38,12 @@ class OnnxSession(Session):
             operator_libraries: libraries of custom operators to load before: native code.
 
         Raises:
+            ModelFileError: if it keeps weights where no file is, or outside its own folder.
             MachineError: if ONNX Runtime cannot be imported.
             ModelError: if it refuses the model.
         """
         super().__init__()
+        check_external_data(path)  # ONNX Runtime would open whatever the file names
         try:
             import onnxruntime
         except ImportError as error:

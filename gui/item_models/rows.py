@@ -43,6 +43,11 @@ class RowsModel(QAbstractTableModel):
         self._rows = tuple(rows)
         self.endResetModel()
 
+    def replace_row(self, index: int, row: Row) -> None:
+        """Replace one row; what is selected stays so."""
+        self._rows = (*self._rows[:index], row, *self._rows[index + 1 :])
+        self.dataChanged.emit(self.index(index, 0), self.index(index, len(self._titles) - 1))
+
     def rowCount(self, parent: Index = _NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self._rows)
 

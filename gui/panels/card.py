@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.theme import BAD, GOOD, UNSURE, ElidedLabel, pill_style
@@ -14,8 +14,25 @@ if TYPE_CHECKING:
     from core.verdict import Verdict
 
 
+class _FactsLabel(ElidedLabel):
+    """The line of facts, which is clicked to see all of them."""
+
+    clicked = Signal()
+
+    def mousePressEvent(self, event: Any) -> None:
+        event.accept()  # so that the release comes here too
+
+    def mouseReleaseEvent(self, event: Any) -> None:
+        if event.button() == Qt.MouseButton.LeftButton and self.rect().contains(
+            event.position().toPoint()
+        ):
+            self.clicked.emit()
+
+
 class CardPanel(QWidget):
     """One line of facts with the verdict at its right."""
+
+    facts_clicked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -24,7 +41,9 @@ class CardPanel(QWidget):
         font.setPointSizeF(font.pointSizeF() * 1.25)
         font.setBold(True)
         self._name.setFont(font)
-        self._facts = ElidedLabel()
+        self._facts = _FactsLabel()
+        self._facts.clicked.connect(self.facts_clicked)
+        self._facts.setCursor(Qt.CursorShape.PointingHandCursor)
         self._facts.setForegroundRole(self.palette().ColorRole.PlaceholderText)
         self._verdict = QLabel()
         self._verdict.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)

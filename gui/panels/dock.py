@@ -17,6 +17,11 @@ class Dock(QDockWidget):
         self.setAcceptDrops(True)
         self.setWidget(panel)
 
+    def bring_up(self) -> None:
+        """Show it, before those that it shares its place with."""
+        self.show()
+        self.raise_()
+
     def dragEnterEvent(self, event: Any) -> None:
         self._window.dragEnterEvent(event)
 

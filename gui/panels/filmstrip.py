@@ -70,7 +70,7 @@ def _make_thumbnail(request: object, _context: JobContext) -> object:
 class FilmModel(QAbstractListModel):
     """The images' names, and their thumbnails once they have been in view."""
 
-    def __init__(self, thread: ThumbnailThread, parent: QObject | None = None) -> None:
+    def __init__(self, thread: WorkThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._thread = thread
         self._paths: tuple[Path, ...] = ()
@@ -171,7 +171,7 @@ class Filmstrip(QListView):
 
     chosen = Signal(int)
 
-    def __init__(self, thread: ThumbnailThread, parent: QWidget | None = None) -> None:
+    def __init__(self, thread: WorkThread, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._film = FilmModel(thread, self)
         self.setModel(self._film)

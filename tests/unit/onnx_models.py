@@ -265,25 +265,35 @@ def sequence_output(folder: Path) -> Path:
     return path
 
 
-def external_data_missing(folder: Path) -> Path:
-    """Its weights are said to be in weights.bin, which is not there."""
-    weights: Any = numpy_helper.from_array(np.ones((1, 3, 8, 8), np.float32), "weights")
-    weights.ClearField("raw_data")
-    weights.data_location = TensorProto.EXTERNAL
-    for key, value in (("location", "weights.bin"), ("offset", "0"), ("length", "768")):
-        weights.external_data.add(key=key, value=value)
+def external_tensor(location: str, name: str = "weights") -> onnx.TensorProto:
+    """1 x 3 x 8 x 8 float32 whose values are said to be in another file."""
+    tensor: Any = numpy_helper.from_array(np.ones((1, 3, 8, 8), np.float32), name)
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    for key, value in (("location", location), ("offset", "0"), ("length", "768")):
+        tensor.external_data.add(key=key, value=value)
+    return tensor
+
+
+def external_data(folder: Path, location: str) -> Path:
+    """Adds weights that are said to be in another file."""
     graph = helper.make_graph(
         [helper.make_node("Add", ["images", "weights"], ["output"])],
         "graph",
         [_value(("images", "float32", (1, 3, 8, 8)))],
         [_value(("output", "float32", (1, 3, 8, 8)))],
-        [weights],
+        [external_tensor(location)],
     )
     opsets = [helper.make_opsetid("", _OPSET)]
     model = helper.make_model(graph, opset_imports=opsets, ir_version=_IR_VERSION)
     path = folder / "external.onnx"
     path.write_bytes(model.SerializeToString())
     return path
+
+
+def external_data_missing(folder: Path) -> Path:
+    """Its weights are said to be in weights.bin, which is not there."""
+    return external_data(folder, "weights.bin")
 
 
 def unknown_operator(folder: Path) -> Path:

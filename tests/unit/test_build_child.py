@@ -14,10 +14,10 @@ import pytest
 
 from core import build_child
 from core.build import BuildOptions
-from core.errors import CudaError, MachineError, ModelError
+from core.errors import CudaError, MachineError, ModelError, ModelFileError
 from core.modelfile import read_model_file
 from core.tensors import Profile
-from tests.unit import fake_cuda, fake_tensorrt
+from tests.unit import fake_cuda, fake_tensorrt, onnx_models
 from tests.unit.fake_tensorrt import FakeTensorRT, simple_plan
 
 PROFILE = Profile(min=(1, 3, 8, 8), opt=(2, 3, 8, 8), max=(4, 3, 8, 8))
@@ -150,11 +150,23 @@ def prepare(monkeypatch: pytest.MonkeyPatch) -> Prepare:
 
 def order(folder: Path, **options: Any) -> dict[str, Any]:
     chosen = json.loads(json.dumps(asdict(BuildOptions(**options))))
+    (folder / "model.onnx").write_bytes(b"\x08\x08\x3a\x00")  # IR version 8, an empty graph
     return {
         "onnx": str(folder / "model.onnx"),
         "part": str(folder / "out.part"),
         "options": chosen,
     }
+
+
+def test_weights_outside_the_folder_are_refused_before_tensorrt_looks(
+    prepare: Prepare, tmp_path: Path
+) -> None:
+    builder, wanted = prepare(), order(tmp_path)
+    wanted["onnx"] = str(onnx_models.external_data(tmp_path, "/etc/passwd"))
+    with pytest.raises(ModelFileError) as caught:
+        build_child._build(wanted, lambda _text: None)
+    assert caught.value.kind == "external-data-outside"
+    assert builder.parsed == ""
 
 
 def test_a_build_says_what_it_does_and_writes_the_engine(prepare: Prepare, tmp_path: Path) -> None:
@@ -343,6 +355,7 @@ def test_a_folder_that_is_not_there_is_an_error_with_a_hint(
     prepare: Prepare, tmp_path: Path
 ) -> None:
     prepare()
+    wanted = order(tmp_path) | {"part": str(tmp_path / "nowhere" / "out.part")}
     with pytest.raises(ModelError) as caught:
-        build_child._build(order(tmp_path / "nowhere"), lambda text: None)
+        build_child._build(wanted, lambda text: None)
     assert caught.value.kind == "cannot-save"

@@ -73,6 +73,15 @@ def test_info_of_an_onnx_file_has_the_card_and_the_tensor_table(tmp_path: Path, 
         "ir_version": 8,
         "producer": "enginebay-tests",
         "opsets": {"": 17},
+        "inputs": [{"name": "images", "dtype": "float32", "shape": [None, 3, 8, 8]}],
+        "outputs": [{"name": "output", "dtype": "float32", "shape": [None, 3, 8, 8]}],
+        "operators": 1,
+        "operator_types": {"Identity": 1},
+        "custom_domains": [],
+        "weights_bytes": 0,
+        "external_bytes": 0,
+        "precision": None,
+        "external_data": [],
     }
     assert answer["verdict"]["can_run"] is True
     assert "error" not in answer
@@ -437,7 +446,11 @@ def test_without_json_the_answer_is_text_and_the_error_goes_to_standard_error(
 ) -> None:
     model, image = onnx_models.classifier(tmp_path), picture(tmp_path / "red.png")
     assert main(["info", str(model)]) == 0
-    assert "ONNX model" in capsys.readouterr().out
+    card = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    assert f"path        {model}" in card
+    assert "kind        ONNX model" in card
+    assert "input       images  float32  1 x 3 x 8 x 8" in card
+    assert card[-1].startswith("runs here   yes. ONNX Runtime")
     assert main(["run", str(model), str(image), str(tmp_path / "none.png")]) == 1
     captured = capsys.readouterr()
     assert "1.000  0" in captured.out
@@ -503,7 +516,8 @@ def test_the_process_ends_with_0_1_and_2(tmp_path: Path) -> None:
 
 
 def test_metadata_that_the_terminal_cannot_show_is_escaped(tmp_path: Path) -> None:
-    text = b'{"task": "detect", "names": {"0": "\xc3\xa9\\ud800"}, "imgsz": [8, 8], "x": NaN}'
+    names = b'{"0": "\xc3\xa9\\ud800"}'
+    text = b'{"task": "detect", "names": ' + names + b', "x": NaN, "\\ud800": 1}'
     path = tmp_path / "model.engine"
     path.write_bytes(struct.pack("<i", len(text)) + text + simple_plan())
     for more in ([], ["--json"]):

@@ -6,6 +6,7 @@ new ones each time; what fails is printed in a form that Hypothesis can repeat.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import itertools
 import json
@@ -20,7 +21,8 @@ from hypothesis import strategies as st
 
 from core.errors import EnginebayError, ModelFileError
 from core.machine import Driver, Gpu, Machine, TensorRTModule
-from core.modelfile import Kind, ModelFile, read_model_file
+from core.modelfile import Kind, ModelFile, check_external_data, read_model_file
+from core.modelfile.facts import all_facts, card_facts
 from core.report import info_text
 from core.verdict import judge
 from tests.unit import onnx_models
@@ -199,6 +201,13 @@ def assert_told(file: ModelFile, machine: Machine) -> None:
         assert len(file.plan.sections or ()) <= 64
     if file.metadata is not None:
         json.dumps(dict(file.metadata.raw), allow_nan=False)
+    for line in (*card_facts(file), *(part for fact in all_facts(file) for part in fact)):
+        assert line.isprintable()
+        assert len(line) <= 1000
+    if file.onnx is not None:
+        json.dumps(file.onnx.graph.as_json(), allow_nan=False)
+        with contextlib.suppress(ModelFileError):
+            check_external_data(file.path)
 
 
 # Files are written and read, so a slow disk must not fail the test.

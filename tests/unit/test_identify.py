@@ -189,7 +189,7 @@ def test_a_disk_that_fails_is_unreadable(tmp_path: Path, monkeypatch: pytest.Mon
 
     with monkeypatch.context() as patch:
         real_open: Callable[..., Any] = Path.open
-        patch.setattr(Path, "open", lambda self, mode: BrokenFile(real_open(self, mode)))
+        patch.setattr(Path, "open", lambda self, mode, **_: BrokenFile(real_open(self, mode)))
         error = refusal(path)
     assert error.kind == "unreadable"
     assert "Input/output error" in error.message

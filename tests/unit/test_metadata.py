@@ -172,6 +172,49 @@ def test_only_true_is_end_to_end(value: object, expected: bool) -> None:
     assert parse_metadata({"end2end": value}).end_to_end is expected
 
 
+@pytest.mark.parametrize(
+    ("args", "precision"),
+    [
+        ({"half": True}, "FP16"),
+        ({"int8": True}, "INT8"),
+        ({"int8": True, "half": True}, "INT8"),
+        ({"int8": False, "half": True, "batch": 1}, "FP16"),
+        ("{'batch': 1, 'half': True, 'int8': False}", "FP16"),
+        ("{'int8': True}", "INT8"),
+        ({"half": False, "int8": False}, None),
+        ({"half": 1}, None),
+        ({"half": "True"}, None),
+        ({}, None),
+        ("", None),
+        ("{'half': True", None),
+        ("{'half': __import__('os')}", None),
+        ("half", None),
+        (["half"], None),
+        ("{{}: True}", None),
+        (True, None),
+        (None, None),
+    ],
+)
+def test_precision_is_what_the_export_was_asked_for(args: object, precision: str | None) -> None:
+    assert parse_metadata({"args": args}).precision == precision
+
+
+@pytest.mark.parametrize(
+    ("batch", "expected"), [(4, 4), ("4", 4), (0, None), (-1, None), ("many", None), (None, None)]
+)
+def test_batch_is_a_positive_whole_number(batch: object, expected: int | None) -> None:
+    assert parse_metadata({"batch": batch}).batch == expected
+
+
+def test_date_version_and_author_are_texts() -> None:
+    raw = {"date": "2024-05-01T12:00:00", "version": "8.2.0", "author": "Ultralytics"}
+    metadata = parse_metadata(raw)
+    assert (metadata.date, metadata.version, metadata.author) == tuple(raw.values())
+    for value in (8.2, None, ["8.2.0"], {"major": 8}):
+        metadata = parse_metadata(dict.fromkeys(raw, value))
+        assert (metadata.date, metadata.version, metadata.author) == (None, None, None)
+
+
 def test_texts_are_taken_as_they_are_and_nothing_else_is() -> None:
     raw = {
         "task": "segment",

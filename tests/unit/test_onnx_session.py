@@ -10,7 +10,7 @@ import onnxruntime
 import pytest
 from onnx import helper
 
-from core.errors import InputError, ModelError
+from core.errors import InputError, ModelError, ModelFileError
 from core.modelfile import read_model_file
 from core.opening import open_session
 from core.sessions.onnx import OnnxSession
@@ -172,12 +172,6 @@ def dangling_input_in_a_telling_folder(folder: Path) -> Path:
             "custom operator",
         ),
         (
-            onnx_models.external_data_missing,
-            "external-data",
-            "external.onnx keeps weights in another file weights.bin, which is not there",
-            "beside the ONNX",
-        ),
-        (
             onnx_models.from_the_future,
             "onnx-version",
             "future.onnx is newer than this ONNX Runtime: Opset 999 is under development",
@@ -209,6 +203,36 @@ def test_a_refused_model_says_why_and_what_to_do(
     assert "\n" not in error.message
     assert hint in error.hint
     assert error.details
+
+
+def test_weights_that_are_not_there_are_told_before_onnx_runtime_looks(tmp_path: Path) -> None:
+    with pytest.raises(ModelFileError) as caught:
+        OnnxSession(onnx_models.external_data_missing(tmp_path))
+    assert caught.value.kind == "external-data"
+    assert caught.value.message == (
+        "external.onnx keeps weights in another file weights.bin, which is not there."
+    )
+    assert "beside the ONNX" in caught.value.hint
+
+
+def test_weights_outside_the_folder_are_refused_before_onnx_runtime_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "weights.bin").write_bytes(bytes(768))
+    folder = tmp_path / "models"
+    folder.mkdir()
+    path = onnx_models.external_data(folder, "../weights.bin")
+    monkeypatch.setattr(onnxruntime, "InferenceSession", None)
+    with pytest.raises(ModelFileError) as caught:
+        OnnxSession(path)
+    assert caught.value.kind == "external-data-outside"
+
+
+def test_weights_beside_the_model_are_read(tmp_path: Path) -> None:
+    path = onnx_models.external_data(tmp_path, "weights.bin")
+    np.full((1, 3, 8, 8), 2, np.float32).tofile(tmp_path / "weights.bin")
+    with OnnxSession(path) as session:
+        assert session(np.ones((1, 3, 8, 8), np.float32))["output"].max() == 3
 
 
 def test_a_run_that_fails_is_a_model_error(tmp_path: Path) -> None:

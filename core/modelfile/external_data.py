@@ -1,0 +1,162 @@
+"""ONNX weights in other files: which, whether they are there, and that none lies elsewhere.
+
+A location is relative to the ONNX file's folder and may not leave it (ONNX, "External Data").
+Runtimes open what it names, so a file from a stranger could have any file of this machine read
+as weights. It is refused here, before a runtime sees it.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.errors import ModelFileError
+from core.modelfile.onnx_messages import MAX_PATH, external_location, messages
+from core.modelfile.protobuf import DamagedError, Window
+from core.modelfile.text import one_line
+
+_ROOTED = re.compile(r"[\\/]|[A-Za-z]:")  # an absolute path, a drive, a UNC path, on any system
+_MEMORY = "_MEM_ADDR_"  # ONNX Runtime's mark for an address in its own memory, not a file
+_UNREADABLE = ("\0", "\ufffd")  # the latter: no UTF-8, so that it is not known what is opened
+_PIECE = 8192
+_KNOWN = 1_000  # locations that are remembered
+
+
+@dataclass(frozen=True, slots=True)
+class ExternalData:
+    """The other files that an ONNX file names, each once, in the order of their first use."""
+
+    locations: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()  # those that are no regular file
+    outside: str | None = None  # the first that is not in the ONNX file's own folder
+
+    def problem(self, name: str) -> ModelFileError | None:
+        """Why the ONNX file called `name` cannot be opened; None when it can."""
+        if self.outside is not None:
+            return _outside(name, self.outside)
+        return _missing(name, self.missing[0], len(self.missing)) if self.missing else None
+
+
+def find_external_data(onnx: Path, locations: Iterable[str]) -> ExternalData:
+    """Look for the other files of an ONNX file, opening none."""
+    folder = _Folder(onnx)
+    known = tuple(dict.fromkeys(locations))
+    outside = next((one for one in known if folder.is_left_by(one)), None)
+    if outside is not None:
+        return ExternalData(known, outside=outside)
+    return ExternalData(known, tuple(one for one in known if not folder.holds(one)))
+
+
+def check_external_data(onnx: Path) -> None:
+    """Walk a whole ONNX file for external data; weights are passed over, memory stays small.
+
+    Everything that may hold a tensor is looked at: graphs, the bodies in their nodes,
+    constants, sparse tensors, functions.
+
+    Raises:
+        ModelFileError: kind "external-data-outside" if a location is not in the file's own
+            folder, "external-data" if a file is not there, "damaged-onnx" if the file is no
+            protobuf message to its end, "unreadable" if the system cannot read it.
+    """
+    folder = _Folder(onnx)
+    present: dict[str, bool] = {}
+    missing: dict[str, None] = {}
+
+    def look(location: str) -> None:
+        if location in present:
+            return
+        if folder.is_left_by(location):
+            raise _outside(onnx.name, location)
+        if len(present) == _KNOWN:
+            present.clear()
+        present[location] = folder.holds(location)
+
+    try:
+        with onnx.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            window = Window(file, size, piece=_PIECE)
+            for kind, start, stop in messages(window, "model", 0, size):
+                if kind == "tensor":
+                    location = external_location(window, start, stop, look)
+                    if location and not present[location] and len(missing) < _KNOWN:
+                        missing[location] = None
+    except DamagedError as error:
+        raise damaged_onnx(onnx.name, str(error)) from None
+    except OSError as error:
+        raise ModelFileError(
+            "unreadable", f"{onnx} cannot be read: {error}.", "Check the disk and the path."
+        ) from None
+    if missing:
+        raise _missing(onnx.name, next(iter(missing)), len(missing))
+
+
+def damaged_onnx(name: str, why: str) -> ModelFileError:
+    """The ONNX file called `name` is no protobuf message to its end."""
+    return ModelFileError(
+        "damaged-onnx",
+        f"{name} is a damaged ONNX file: {why}.",
+        "Copy or export it again.",
+    )
+
+
+class _Folder:
+    """An ONNX file's folder, and what may be found in it.
+
+    A file that is reached by a symbolic link has two folders, the link's and its own: so do
+    models in the Hugging Face cache, whose weights are links as well.
+    """
+
+    def __init__(self, onnx: Path) -> None:
+        self._path = onnx.parent
+        self._allowed = [Path(os.path.realpath(onnx.parent)), Path(os.path.realpath(onnx)).parent]
+
+    def is_left_by(self, location: str) -> bool:
+        """True where a location does not lie in the folder, or cannot be known to."""
+        if _ROOTED.match(location) or _MEMORY in location:
+            return True
+        if len(location.encode()) > MAX_PATH or any(one in location for one in _UNREADABLE):
+            return True
+        depth = 0
+        for part in re.split(r"[\\/]", location):
+            depth += 0 if part in ("", ".") else -1 if part == ".." else 1
+            if depth < 0:
+                return True
+        real = Path(os.path.realpath(self._path / location))
+        return not any(real.is_relative_to(folder) for folder in self._allowed)
+
+    def holds(self, location: str) -> bool:
+        """True where a regular file is."""
+        try:
+            return stat.S_ISREG((self._path / location).stat().st_mode)
+        except (OSError, ValueError):
+            return False
+
+
+def _outside(name: str, location: str) -> ModelFileError:
+    return ModelFileError(
+        "external-data-outside",
+        f"{name} asks for weights in {one_line(location, 80)}, which is not in its own folder. "
+        "That file was not opened.",
+        "An honest model keeps its weights beside it. Ask where this one comes from, or export "
+        "it again.",
+    )
+
+
+def _missing(name: str, first: str, count: int) -> ModelFileError:
+    more = f" and {count - 1:,} more" if count < _KNOWN else " and many more"
+    which = (
+        f"another file {one_line(first, 80)}, which is not there"
+        if count == 1
+        else f"other files, which are not there: {one_line(first, 80)}{more}"
+    )
+    return ModelFileError(
+        "external-data",
+        f"{name} keeps weights in {which}.",
+        "Put that file beside the ONNX, under its original name."
+        if count == 1
+        else "Put these files beside the ONNX, under their original names.",
+    )

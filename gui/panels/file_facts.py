@@ -1,0 +1,136 @@
+"""All that a model's file says of itself, and its fingerprint, made on a thread of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import QObject, QSize, Qt
+from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from core.jobs import Cancelled, Event, Failed, Finished, JobContext, Progress
+from gui.item_models.rows import Row, RowsModel, TableView
+from gui.work_thread import Handler, WorkThread
+
+if TYPE_CHECKING:
+    from core.modelfile import ModelFile
+
+_SLOT = "fingerprint"
+_LABEL = "SHA-256"
+
+
+class FingerprintThread(WorkThread):
+    """Makes fingerprints: a Path in, 64 hexadecimal digits out."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(_fingerprint_handler, parent)
+
+
+@contextmanager
+def _fingerprint_handler() -> Iterator[Handler]:
+    """Runs on the fingerprints' thread."""
+    yield _make_fingerprint
+
+
+def _make_fingerprint(request: object, context: JobContext) -> object:
+    from core.errors import ModelFileError
+    from core.modelfile import fingerprint
+
+    assert isinstance(request, Path)
+    try:
+        return fingerprint(request, context.progress)
+    except OSError as error:
+        raise ModelFileError(
+            "unreadable", f"{request} cannot be read: {error}.", "Check the disk and the path."
+        ) from None
+
+
+class _FactsTable(TableView):
+    """Facts at the left, at most two fifths of the width; long texts take several lines."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setWordWrap(True)
+        self.setMinimumHeight(40)  # a low window must not grow by it
+        self.horizontalHeader().setStretchLastSection(True)
+
+    def share_room(self) -> None:
+        """Give columns their width and rows their height."""
+        most = self.viewport().width() * 2 // 5
+        self.setColumnWidth(0, min(self.sizeHintForColumn(0) + 8, most))
+        self.resizeRowsToContents()
+
+    def sizeHintForRow(self, row: int) -> int:
+        return super().sizeHintForRow(row) + 6
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self.share_room()
+
+
+class FileFactsPanel(QWidget):
+    """A table of facts; the fingerprint stands last, once it is known."""
+
+    def __init__(self, thread: WorkThread, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._thread = thread
+        self._file: ModelFile | None = None
+        self._job = -1
+        self._model = RowsModel(("fact", "value"), parent=self)
+        self.table = _FactsTable()
+        self.table.setAccessibleName("facts of the file")
+        self.table.setModel(self._model)
+        self._empty = QLabel("Open a model to see what its file says.")
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._empty.setWordWrap(True)
+        self._empty.setForegroundRole(self.palette().ColorRole.PlaceholderText)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(6, 6, 6, 6)
+        column.addWidget(self.table)
+        column.addWidget(self._empty)
+        self.table.hide()
+        thread.happened.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
+
+    def sizeHint(self) -> QSize:
+        """As little as its neighbours: it stands behind another panel."""
+        return QSize(320, 100)
+
+    def show_file(self, file: ModelFile | None) -> None:
+        """Show a file's facts and begin its fingerprint; the same file again changes nothing."""
+        if file is self._file:
+            return
+        self._file = file
+        self.table.setVisible(file is not None)
+        self._empty.setVisible(file is None)
+        if file is None:
+            self._thread.cancel(_SLOT)
+            self._job = -1
+            self._model.show_rows(())
+            return
+        from core.modelfile.facts import all_facts
+
+        rows = [Row(fact) for fact in all_facts(file)]
+        self._model.show_rows([*rows, Row((_LABEL, "reading"))])
+        self.table.share_room()
+        self.table.scrollToTop()
+        self._job = self._thread.submit(_SLOT, file.path)
+
+    def _on_event(self, event: Event) -> None:
+        if event.job_id != self._job:
+            return  # of another file
+        match event:
+            case Progress(fraction=float(fraction)):
+                self._show_fingerprint(f"reading, {fraction:.0%}".replace("%", " %"))
+            case Finished(result=str(digits)):
+                self._show_fingerprint(digits)
+            case Failed(message=message, hint=hint):
+                self._show_fingerprint("not readable", f"{message}\n{hint}")
+            case Cancelled():
+                self._show_fingerprint("not read")
+
+    def _show_fingerprint(self, text: str, tooltip: str = "") -> None:
+        last = self._model.rowCount() - 1
+        self._model.replace_row(last, Row((_LABEL, text), tooltip))
+        self.table.resizeRowToContents(last)
