@@ -128,3 +128,8 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (titles, *rows)
     ]
+
+
+def _plain(text: str) -> str:
+    """Without what a terminal would obey: a file's text must not move the cursor."""
+    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

@@ -40,8 +40,8 @@ def counted_reads() -> Iterator[list[CountingFile]]:
     opened: list[CountingFile] = []
     real_open: Callable[..., Any] = Path.open
 
-    def counting_open(path: Path, mode: str = "r") -> CountingFile:
-        opened.append(CountingFile(real_open(path, mode)))
+    def counting_open(path: Path, mode: str = "r", **options: Any) -> CountingFile:
+        opened.append(CountingFile(real_open(path, mode, **options)))
         return opened[-1]
 
     with pytest.MonkeyPatch.context() as patch:

@@ -371,7 +371,9 @@ def read_while_it_changes(path: Path, sizes: list[int]) -> ModelFile:
         patch.setattr(
             Path,
             "open",
-            lambda self, mode="r": ChangingFile(real_open(self, mode, buffering=0), path, sizes),
+            lambda self, mode="r", **_: ChangingFile(
+                real_open(self, mode, buffering=0), path, sizes
+            ),
         )
         return read_model_file(path)
 
