@@ -785,7 +785,7 @@ def test_hidden_and_moved_docks_and_the_size_are_the_same_in_the_next_window(
 ) -> None:
     app = make_app()
     first = app.window
-    first.resize(790, 640)  # Qt's offscreen screen is small
+    first.resize(790, 700)  # Qt's offscreen screen is small
     menu_action(first, "View", "Recipe").trigger()
     first.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, docks(first)["Outputs"])
     docks(first)["Log"].setFloating(True)

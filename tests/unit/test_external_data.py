@@ -6,10 +6,14 @@ import os
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
 import pytest
+from google.protobuf.message import DecodeError
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from onnx import TensorProto, helper, numpy_helper
 
 from core.errors import ModelFileError
@@ -371,3 +375,53 @@ def test_a_long_file_is_walked_with_little_memory_and_its_weights_are_not_read(
         assert tracemalloc.get_traced_memory()[1] < 16_000_000
     finally:
         tracemalloc.stop()
+
+
+def places_in(message: Any) -> set[str]:
+    """Every external location in a message, as protobuf's own parser found it."""
+    found = set()
+    for _, value in message.ListFields():
+        for part in [value] if hasattr(value, "ListFields") else value if _is_list(value) else []:
+            if isinstance(part, TensorProto) and part.data_location == TensorProto.EXTERNAL:
+                found |= {str(one.value) for one in part.external_data if one.key == "location"}
+            elif hasattr(part, "ListFields"):
+                found |= places_in(part)
+    return found
+
+
+def _is_list(value: object) -> bool:
+    return not isinstance(value, (str, bytes)) and hasattr(value, "__iter__")
+
+
+MODELS = [
+    HIDING[place](external_tensor("/etc/passwd")).SerializeToString() for place in sorted(HIDING)
+]
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    data=st.sampled_from(MODELS),
+    changes=st.lists(st.tuples(st.integers(0, 10**4), st.binary(max_size=4)), max_size=3),
+)
+def test_what_protobuf_finds_after_damage_is_found_here(
+    mutants: Path, data: bytes, changes: list[tuple[int, bytes]]
+) -> None:
+    for where, new in changes:
+        at = where % len(data)
+        data = data[:at] + new + data[at + (len(new) + where) % 5 :]
+    path = mutants / "m.onnx"
+    path.write_bytes(data)
+    try:
+        check_external_data(path)
+    except ModelFileError:
+        return
+    try:
+        made = onnx.load_from_string(data)
+    except DecodeError:
+        return
+    assert places_in(made) <= {""}
+
+
+@pytest.fixture(scope="module")
+def mutants(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("mutants")
