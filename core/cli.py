@@ -150,9 +150,9 @@ def _info(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         try:
             with open_session(file, _opening(options)) as session:
                 tensors = (*session.inputs, *session.outputs)
-                verdict = Verdict(True, "ok", f"Runs here: {session.runtime}.")
+                verdict = verdict.after_opening(session.runtime)
         except EnginebayError as refusal:
-            verdict = Verdict.refused(refusal)
+            verdict = verdict.after_refusal(refusal)
             # A broken ONNX is the file's fault; an engine refused here may be fine elsewhere.
             error = refusal if file.kind == "onnx" else None
     answer = card_json(file, verdict, tensors)

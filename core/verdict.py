@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from core.compatibility import (
     OUTLOOKS,
@@ -15,7 +16,7 @@ from core.compatibility import (
     shown_version,
 )
 from core.driver import Gpu
-from core.errors import EnginebayError, MachineError
+from core.errors import MachineError
 from core.machine import MODULE_VARIABLE, Machine, TensorRTModule, find_package, read_machine
 from core.modelfile import ModelFile, PlanHeader
 
@@ -23,6 +24,22 @@ _REBUILD = "Build it again here from its ONNX"
 _REBUILD_COMPATIBLE = "Build it again version-compatible, with its lean runtime embedded"
 _LEVELS = {0: "none", 1: "Ampere and newer", 2: "same compute capability"}
 """tensorrt.HardwareCompatibilityLevel, whose numbers are the same in all versions."""
+
+
+class Reason(Protocol):
+    """What an error says, be it an exception or what of it crossed threads as text."""
+
+    @property
+    def kind(self) -> str:
+        """See core.errors.EnginebayError."""
+
+    @property
+    def message(self) -> str:
+        """See core.errors.EnginebayError."""
+
+    @property
+    def hint(self) -> str:
+        """See core.errors.EnginebayError."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +72,18 @@ class Verdict:
         }
 
     @classmethod
-    def refused(cls, error: EnginebayError) -> Verdict:
+    def refused(cls, error: Reason) -> Verdict:
         """A verdict from the error that opening the file gives; consent is still to be had."""
         can_run = None if error.kind == "needs-consent" else False
         return cls(can_run, error.kind, error.message, error.hint)
+
+    def after_opening(self, runtime: str) -> Verdict:
+        """The verdict once the file is open: that it runs, on the same evidence."""
+        return replace(self, can_run=True, reason="ok", message=f"Runs here: {runtime}.", hint="")
+
+    def after_refusal(self, error: Reason) -> Verdict:
+        """The verdict once opening has failed, with what was compared before."""
+        return replace(Verdict.refused(error), evidence=self.evidence)
 
 
 def judge(file: ModelFile, machine: Machine | None = None) -> Verdict:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
@@ -23,6 +23,7 @@ from gui.inference_thread import (
     RunImage,
     Tested,
 )
+from gui.opening_choices import OpeningChoices
 from gui.problem import OPENING_CANCELLED, Problem, no_plugin_library, of_failure, of_verdict
 from gui.requests import Requests
 
@@ -51,8 +52,7 @@ class Document(QObject):
         self._requests = Requests(thread, self)
         self._serial = 0
         self._wants_demo_picture = False
-        self._options: dict[str, Any] = {}  # of core.opening.OpenOptions
-        self._forced = False  # load it whatever the verdict
+        self.choices = OpeningChoices()
         self._interrupted = False  # a run was cancelled for a file that may turn out no model
         self._repair_id = -1  # the run that makes up for it
         self.trial = True  # a setting: unfamiliar engines are tried in a child process first
@@ -79,8 +79,7 @@ class Document(QObject):
         self, path: Path, *, allow_native_code: bool = False, plugins: tuple[Path, ...] = ()
     ) -> None:
         """Open a model file."""
-        self._options = {"allow_native_code": allow_native_code, "plugins": plugins}
-        self._forced = False
+        self.choices = OpeningChoices(allow_native_code=allow_native_code, plugins=plugins)
         self._open(path)
 
     def _open(self, path: Path) -> None:
@@ -163,32 +162,17 @@ class Document(QObject):
             self.open_again()
 
     def open_again(
-        self, *, plugin: Path | None = None, forced: bool = False, **options: Any
+        self, *, plugin: Path | None = None, trial: bool | None = None, forced: bool = False
     ) -> None:
-        """Open the current file again.
-
-        Args:
-            plugin: a further library to open it with; consent to it is asked for.
-            forced: True opens it whatever the verdict.
-            options: fields of core.opening.OpenOptions that change.
-        """
-        if self.file is None:
-            return
-        more = () if plugin is None else (plugin,)
-        self._options |= {"plugins": (*self.plugins, *more), **options}
-        self._forced |= forced
-        self._open(self.file.path)
+        """Open the current file again; see OpeningChoices.and_also."""
+        if self.file is not None:
+            self.choices = self.choices.and_also(plugin=plugin, trial=trial, forced=forced)
+            self._open(self.file.path)
 
     def find_plugin(self, folder: Path) -> None:
         """Look in a folder for the plugin that the current file lacks."""
         if self.problem is not None and "plugin" in self.problem.evidence:
             self._submit("plugin", FindPlugin(folder, self.problem.evidence["plugin"]))
-
-    @property
-    def plugins(self) -> tuple[Path, ...]:
-        """The plugin libraries that the current file was opened with."""
-        found: tuple[Path, ...] = self._options.get("plugins", ())
-        return found
 
     def dismiss_problem(self) -> None:
         """Close the banner."""
@@ -252,20 +236,17 @@ class Document(QObject):
         self._show_problem(None)
         self._show_result(None)
         self.model_changed.emit()
-        if verdict.can_run is False and not self._forced:
+        if verdict.can_run is False and not self.choices.forced:
             self._show_problem(of_verdict(verdict))
             return
-        from core.opening import OpenOptions
-
         self._serial += 1
-        options = OpenOptions(**{"trial": self.trial} | self._options)
+        options = self.choices.options(trial=self.trial)
         self._submit("load", LoadModel(file, options, self._serial))
 
     def _load_finished(self, loaded: Loaded) -> None:
-        from core.verdict import Verdict
-
         self.loaded = loaded
-        self.verdict = Verdict(True, "ok", f"Runs here: {loaded.runtime}.")
+        if self.verdict is not None:
+            self.verdict = self.verdict.after_opening(loaded.runtime)
         self.model_changed.emit()
         self.opened.emit(loaded.file.path)
         if loaded.recipe_problem is not None:
@@ -310,7 +291,7 @@ class Document(QObject):
 
     def _plugin_found(self, found: PluginFound) -> None:
         """Use the likeliest library that is not in use yet, or say that there is none."""
-        new = [path for path in found.libraries if path not in self.plugins]
+        new = [path for path in found.libraries if path not in self.choices.plugins]
         if new:
             self.open_again(plugin=new[0])
             return
@@ -323,11 +304,8 @@ class Document(QObject):
             self._show_problem(problem)
             return
         if failed.slot == "load" and self.file is not None:
-            from core.errors import EnginebayError
-            from core.verdict import Verdict
-
-            error = EnginebayError(failed.kind, failed.message, failed.hint)
-            self.verdict = Verdict.refused(error)
+            if self.verdict is not None:
+                self.verdict = self.verdict.after_refusal(failed)
             self.model_changed.emit()
         if failed.slot == "test":
             self._show_result(None)

@@ -21,7 +21,7 @@ def arguments(document: Document) -> list[str]:
     found: list[str] = []
     if document.file is not None:
         found.append(str(document.file.path.absolute()))
-        for library in document.plugins:
+        for library in document.choices.plugins:
             found += ["--plugin", str(library.absolute())]
     images = [str(path.absolute()) for path in document.images]
     if images:
