@@ -85,6 +85,20 @@ def figures() -> dict[str, Any]:
     return _figures
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The trials that passed, of this suite alone; also for the programs it runs."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
+@pytest.fixture(autouse=True)
+def own_decisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The consents and settings of this test alone; also for the programs it runs."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+
+
 @pytest.fixture(scope="session")
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where engines are built; ENGINEBAY_GPU_WORKSHOP keeps them for the next run."""

@@ -44,3 +44,52 @@ def unknown_operator_model(path: Path) -> Path:
     model.ir_version = 8
     onnx.save(model, str(path))
     return path
+
+
+def nms_model(path: Path) -> Path:
+    """boxes (1, 100, 4), scores (1, 100, 3) -> TensorRT's plugin EfficientNMS_TRT."""
+    kinds = {"num_detections": TensorProto.INT32, "detection_classes": TensorProto.INT32}
+    shapes = {
+        "num_detections": [1, 1],
+        "detection_boxes": [1, 10, 4],
+        "detection_scores": [1, 10],
+        "detection_classes": [1, 10],
+    }
+    boxes = helper.make_tensor_value_info("boxes", TensorProto.FLOAT, [1, 100, 4])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 100, 3])
+    outputs = [
+        helper.make_tensor_value_info(name, kinds.get(name, TensorProto.FLOAT), shape)
+        for name, shape in shapes.items()
+    ]
+    node = helper.make_node(
+        "EfficientNMS_TRT",
+        ["boxes", "scores"],
+        list(shapes),
+        plugin_version="1",
+        background_class=-1,
+        box_coding=0,
+        iou_threshold=0.45,
+        max_output_boxes=10,
+        score_activation=0,
+        score_threshold=0.25,
+    )
+    return _save(path, [node], [boxes, scores], outputs)
+
+
+def hungry_model(path: Path, layers: int = 40) -> Path:
+    """x (rows, 1024) -> y: every step's result is needed again at the end, in reverse order.
+
+    With 2 million rows, the largest profile that TensorRT 8.6 takes, each is 8 GB.
+    """
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1024])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 1024])
+    nodes = [
+        helper.make_node("Softmax", [f"s{i - 1}" if i else "x"], [f"s{i}"], axis=i % 2)
+        for i in range(layers)
+    ]
+    last = f"s{layers - 1}"
+    for i in reversed(range(layers - 1)):
+        name = f"p{i}" if i else "y"
+        nodes.append(helper.make_node("Mul", [last, f"s{i}"], [name]))
+        last = name
+    return _save(path, nodes, [x], [y])

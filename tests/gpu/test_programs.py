@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -17,21 +14,8 @@ from core.errors import Cancelled, ModelError
 from core.machine import find_package
 from core.paths import DEMO_MODEL, DEMO_PICTURE
 from tests.gpu.conftest import RESULTS
+from tests.gpu.programs import enginebay, in_window
 from tests.gpu.small_models import unknown_operator_model
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def enginebay(*arguments: object, **environment: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "gui", *map(str, arguments)],
-        cwd=ROOT,
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"} | environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-        check=False,
-    )
 
 
 def boxes(answer: str) -> list[dict[str, Any]]:
@@ -118,7 +102,7 @@ def test_the_demo_builds_an_engine_once_and_shows_it(tmp_path: Path) -> None:
     shot = RESULTS / "window-demo.png"
     RESULTS.mkdir(exist_ok=True)
     begin = time.monotonic()
-    cache = {"XDG_CACHE_HOME": str(tmp_path)}
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
     done = enginebay("--demo", "--screenshot", shot, **cache)
     first = time.monotonic() - begin
     assert done.returncode == 0, done.stderr
@@ -146,28 +130,6 @@ def test_the_window_shows_a_version_compatible_engine_on_lean(compatible_engine:
     assert done.returncode == 0, done.stderr
 
 
-_IN_WINDOW = """
-import json, sys
-from pathlib import Path
-from PySide6.QtCore import QSettings, QTimer
-from PySide6.QtWidgets import QApplication
-from gui.window_options import WindowOptions
-from gui.app import App
-app = QApplication([])
-parts = App(WindowOptions(file=Path(sys.argv[1]), drop=(Path(sys.argv[2]),), screenshot=Path("-"),
-                          allow_native_code=True))
-def tested(result):
-    if result is not None:
-        print(json.dumps([result.result.as_json()]))
-        app.quit()
-parts.document.tested.connect(tested)
-parts.document.problem_changed.connect(lambda p: p and (print(p.message), app.exit(3)))
-parts.start()
-app.exec()
-parts.stop()
-"""
-
-
 @pytest.mark.parametrize("module", ["tensorrt", "tensorrt_lean"])
 def test_the_real_window_finds_what_onnx_runtime_finds(
     demo_engine: Path, compatible_engine: Path, wanted: list[dict[str, Any]], module: str
@@ -175,17 +137,9 @@ def test_the_real_window_finds_what_onnx_runtime_finds(
     if find_package(module) is None:
         pytest.skip(f"{module} is not installed")
     engine = demo_engine if module == "tensorrt" else compatible_engine
-    done = subprocess.run(
-        [sys.executable, "-c", _IN_WINDOW, str(engine), str(DEMO_PICTURE)],
-        cwd=ROOT,
-        env=os.environ | {"QT_QPA_PLATFORM": "offscreen", "ENGINEBAY_TENSORRT": module},
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert_same(json.loads(done.stdout)[0]["predictions"], wanted)
+    (outcome,) = in_window([engine], DEMO_PICTURE, ENGINEBAY_TENSORRT=module)
+    assert outcome["problem"] is None, outcome
+    assert_same(outcome["predictions"], wanted)
 
 
 def test_an_unknown_operator_is_named(workshop: Path) -> None:
