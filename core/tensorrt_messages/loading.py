@@ -27,8 +27,9 @@ _DAMAGED_INSIDE = (
     "{engine} begins like an engine of TensorRT {plan_version}, but is damaged further on."
 )
 _PLUGIN_HINT = (
-    "Load the library that holds it: --plugin LIBRARY, or look for it in a folder from the window. "
-    "It comes from whoever exported the engine."
+    "Load the plugin library that the engine was built with: --plugin LIBRARY, or look for it in "
+    "a folder from the window. Whoever built the engine has it. TensorRT's own plugins come with "
+    "the full TensorRT, each version with its own."
 )
 
 LOADING = (
