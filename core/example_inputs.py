@@ -36,7 +36,7 @@ def random(specs: tuple[TensorSpec, ...]) -> Arrays:
 
 def _made(spec: TensorSpec, fill: Callable[[Shape, np.dtype], np.ndarray]) -> np.ndarray:
     optimum = spec.profiles[0].opt if spec.profiles else (1,) * len(spec.shape)
-    if spec.location == "host":  # a shape tensor: its values must lie in the profile
+    if spec.location == "host" and spec.profiles:  # a shape tensor: values within the profile
         return np.array(optimum, numpy_dtype(spec.dtype)).reshape([dim or 1 for dim in spec.shape])
     shape = tuple(
         other if dim is None else dim for dim, other in zip(spec.shape, optimum, strict=True)

@@ -41,6 +41,8 @@ def _try(order: dict[str, Any], doing: Say) -> dict[str, object]:
     with session:
         if session.unreadable is not None:  # it loads, and cannot be run here in any case
             return {}
+        if any(spec.location == "host" and not spec.profiles for spec in session.inputs):
+            return {}  # nobody can know which values its shape tensors take
         doing("running it once on zeros")
         session.run(zeros(session.inputs))
     return {}

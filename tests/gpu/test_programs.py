@@ -147,7 +147,7 @@ def test_an_unknown_operator_is_named(workshop: Path) -> None:
     target = workshop / "unknown.engine"
     with pytest.raises(ModelError) as caught:
         build_engine(onnx, target, BuildOptions(), lambda _fraction, _text: None)
-    assert caught.value.kind == "onnx-parser"
+    assert caught.value.kind == "unsupported-operator"
     assert "node 0" in caught.value.details
     assert not target.exists()
 
