@@ -240,8 +240,8 @@ class Document(QObject):
             self._show_problem(of_verdict(verdict))
             return
         self._serial += 1
-        options = self.choices.options(trial=self.trial)
-        self._submit("load", LoadModel(file, options, self._serial))
+        choices = self.choices.with_setting(self.trial)
+        self._submit("load", LoadModel(file, choices, self._serial))
 
     def _load_finished(self, loaded: Loaded) -> None:
         self.loaded = loaded

@@ -22,11 +22,11 @@ if TYPE_CHECKING:
     from core.errors import EnginebayError
     from core.model import Model
     from core.modelfile import ModelFile
-    from core.opening import OpenOptions
     from core.recipes import Recipe
     from core.results import TestResult
     from core.tensors import TensorSpec
     from core.verdict import Verdict
+    from gui.opening_choices import OpeningChoices
 
 
 class IdentifyFile(NamedTuple):
@@ -43,7 +43,7 @@ class LoadModel(NamedTuple):
     """Open an identified file for running. Closes the model before it."""
 
     file: ModelFile
-    options: OpenOptions
+    choices: OpeningChoices
     serial: int  # which model this is, for RunImage
 
 
@@ -173,7 +173,7 @@ class _Desk:
                 import onnxruntime  # noqa: F401
         self.close()
         context.progress(None, f"Opening {request.file.path.name}")
-        model = self._model = Model.of(request.file, request.options, context.progress)
+        model = self._model = Model.of(request.file, request.choices.options(), context.progress)
         self._serial = request.serial
         problem: EnginebayError | None = model.recipe_problem
         return Loaded(

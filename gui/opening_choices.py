@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpeningChoices:
-    """See core.opening.OpenOptions; made without importing it, while the window starts."""
+    """See core.opening.OpenOptions; frozen, and made without importing it."""
 
     allow_native_code: bool = False
     plugins: tuple[Path, ...] = ()
@@ -31,12 +31,16 @@ class OpeningChoices:
             forced=self.forced or forced,
         )
 
-    def options(self, *, trial: bool) -> OpenOptions:
-        """What core is told; `trial` is the setting."""
+    def with_setting(self, trial: bool) -> OpeningChoices:
+        """The same, with the setting where nothing else was said."""
+        return replace(self, trial=trial) if self.trial is None else self
+
+    def options(self) -> OpenOptions:
+        """What core is told. Runs on the inference thread, as its imports take long."""
         from core.opening import OpenOptions
 
         return OpenOptions(
             allow_native_code=self.allow_native_code,
             plugins=self.plugins,
-            trial=trial if self.trial is None else self.trial,
+            trial=self.trial is not False,
         )

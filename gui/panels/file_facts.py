@@ -48,22 +48,21 @@ def _make_fingerprint(request: object, context: JobContext) -> object:
 
 
 class _FactsTable(TableView):
-    """Facts at the left, at most two fifths of the width; long texts take several lines."""
+    """Facts at the left, at most two fifths of the width.
+
+    A line each: to lay long texts out in several would hold the window up whenever a file opens.
+    What is cut is whole in the tooltip, and when it is copied.
+    """
 
     def __init__(self) -> None:
         super().__init__()
-        self.setWordWrap(True)
         self.setMinimumHeight(40)  # a low window must not grow by it
         self.horizontalHeader().setStretchLastSection(True)
 
     def share_room(self) -> None:
-        """Give columns their width and rows their height."""
+        """Give the facts' names their width."""
         most = self.viewport().width() * 2 // 5
         self.setColumnWidth(0, min(self.sizeHintForColumn(0) + 8, most))
-        self.resizeRowsToContents()
-
-    def sizeHintForRow(self, row: int) -> int:
-        return super().sizeHintForRow(row) + 6
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
@@ -133,4 +132,3 @@ class FileFactsPanel(QWidget):
     def _show_fingerprint(self, text: str, tooltip: str = "") -> None:
         last = self._model.rowCount() - 1
         self._model.replace_row(last, Row((_LABEL, text), tooltip))
-        self.table.resizeRowToContents(last)

@@ -92,7 +92,7 @@ def test_opening_identifies_then_loads_then_runs(thread: FakeThread, document: D
     request = thread.take()
     assert isinstance(request, LoadModel)
     assert request.file.path == MODEL
-    assert request.options == OpenOptions(allow_native_code=False, trial=True)
+    assert request.choices.options() == OpenOptions(allow_native_code=False, trial=True)
     thread.finish(loaded(request))
     assert document.loaded is not None
     assert run_next(thread) == ONE
@@ -557,7 +557,7 @@ def test_consent_opens_the_same_file_again_with_native_code_allowed(
     thread.finish(identified(thread.take().path, can_run=None))
     request = thread.take()
     assert request.file.path == MODEL
-    assert request.options.allow_native_code is False, "a yes to these bytes, to nothing else"
+    assert request.choices.allow_native_code is False, "a yes to these bytes, to nothing else"
 
 
 def test_consent_to_a_plugin_is_asked_for_after_that_to_the_engine(
@@ -576,14 +576,14 @@ def test_consent_to_a_plugin_is_asked_for_after_that_to_the_engine(
     found = (Path("libraries/libmystery.so"), Path("libraries/other.so"))
     thread.finish(PluginFound(Path("libraries"), "Mystery_TRT", found))
     thread.finish(identified(thread.take().path))
-    assert thread.take().options.plugins == found[:1]
+    assert thread.take().choices.plugins == found[:1]
     asked = {"what": "plugin", "name": "libmystery.so", "sha256": "cd" * 32}
     thread.fail(ModelError("needs-consent", "It is native code.", "Allow it.", evidence=asked))
     document.allow_native_code()
     assert consent.is_given("plugin", "cd" * 32)
     assert not consent.is_given("engine", "cd" * 32)
     thread.finish(identified(thread.take().path))
-    assert thread.take().options.plugins == found[:1]
+    assert thread.take().choices.plugins == found[:1]
 
 
 def test_a_plugin_that_no_library_holds_can_be_looked_for_elsewhere(
@@ -634,20 +634,20 @@ def test_an_engine_that_hangs_in_its_trial_can_be_opened_without(
 ) -> None:
     document.open_path(MODEL)
     thread.finish(identified(thread.take().path))
-    assert thread.take().options.trial is True
+    assert thread.take().choices.trial is True
     thread.fail(ModelError("trial-hung", "It hung.", "Turn the trial off."))
     assert document.problem is not None
     assert document.problem.action == "skip-trial"
     document.open_again(trial=False)
     thread.finish(identified(thread.take().path))
-    assert thread.take().options.trial is False
+    assert thread.take().choices.trial is False
 
 
 def test_the_setting_turns_trials_off(thread: FakeThread, document: Document) -> None:
     document.trial = False
     document.open_path(MODEL)
     thread.finish(identified(thread.take().path))
-    assert thread.take().options.trial is False
+    assert thread.take().choices.trial is False
 
 
 def test_a_lost_gpu_keeps_everything_on_screen_and_offers_a_restart(
@@ -676,7 +676,7 @@ def test_consent_does_not_reach_the_next_file(thread: FakeThread, document: Docu
     document.open_path(MODEL, allow_native_code=True)
     document.open_path(OTHER_MODEL)
     thread.finish(identified(thread.take().path))
-    assert thread.take().options.allow_native_code is False
+    assert thread.take().choices.allow_native_code is False
 
 
 # -- busy, and how requests end ----------------------------------------------------------

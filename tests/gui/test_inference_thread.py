@@ -30,7 +30,6 @@ from core.jobs import (
     Started,
 )
 from core.modelfile import read_model_file
-from core.opening import OpenOptions
 from core.paths import DEMO_MODEL, DEMO_PICTURE
 from core.sessions.onnx import OnnxSession
 from gui.inference_thread import (
@@ -43,6 +42,7 @@ from gui.inference_thread import (
     RunImage,
     to_qimage,
 )
+from gui.opening_choices import OpeningChoices
 from gui.work_thread import Handler, WorkThread
 from tests.gui.limits import QUIT_S, WAIT_MS
 
@@ -109,7 +109,9 @@ def ask(qtbot: QtBot, thread: WorkThread, slot: str, request: object) -> Any:
 
 def load_demo(qtbot: QtBot, thread: InferenceThread, serial: int = 1) -> Loaded:
     identified: Identified = ask(qtbot, thread, "identify", IdentifyFile(DEMO_MODEL))
-    loaded: Loaded = ask(qtbot, thread, "load", LoadModel(identified.file, OpenOptions(), serial))
+    loaded: Loaded = ask(
+        qtbot, thread, "load", LoadModel(identified.file, OpeningChoices(), serial)
+    )
     return loaded
 
 
@@ -164,7 +166,7 @@ def test_a_model_is_opened_and_closed_on_the_thread_that_owns_it(
     [
         IdentifyFile(DEMO_MODEL),
         PrepareDemo(),
-        LoadModel(read_model_file(DEMO_MODEL), OpenOptions(trial=False), 7),
+        LoadModel(read_model_file(DEMO_MODEL), OpeningChoices(trial=False), 7),
         RunImage(DEMO_PICTURE, 7),
         RunImage(None, 7),
     ],
