@@ -11,6 +11,7 @@ from core.modelfile.facts import card_facts
 from core.predictions import ClassScore, Detection, OutputImage, Prediction, TensorSummary
 from core.results import TestResult
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
+from core.text import printable
 from core.verdict import Verdict
 
 
@@ -24,14 +25,14 @@ def info_text(file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] |
         lines.append(f"  {verdict.hint}")
     if file.metadata is not None:
         for key, value in list(file.metadata.raw.items())[:40]:
-            text = _plain(f"{key}: {value}")
+            text = printable(f"{key}: {value}")
             lines.append(f"  {text if len(text) <= 120 else text[:117] + '...'}")
     if tensors is not None:
         rows = [
             (spec.mode, spec.name, spec.dtype, shape_text(spec.shape), profiles_text(spec.profiles))
             for spec in tensors
         ]
-        lines += ["", *_table(("", "tensor", "dtype", "shape", "profiles"), rows)]
+        lines += ["", *table(("", "tensor", "dtype", "shape", "profiles"), rows)]
     return "\n".join(lines)
 
 
@@ -110,12 +111,8 @@ def doctor_text(machine: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _plain(text: str) -> str:
-    """Without what a terminal would obey: a file's text must not move the cursor."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)
-
-
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Aligned lines under titles; a last column in which nothing stands is left out."""
     if not any(row[-1] for row in rows):  # nothing to say there
         titles, rows = titles[:-1], [row[:-1] for row in rows]
     widths = [max(len(row[i]) for row in (titles, *rows)) for i in range(len(titles))]
