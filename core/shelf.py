@@ -14,9 +14,9 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from core import suffixes
-from core.errors import ModelFileError
+from core.errors import EnginebayError, ModelFileError
 from core.modelfile import Metadata, ModelFile, read_model_file
-from core.text import printable
+from core.text import counted, printable
 from core.verdict import Verdict, judge
 
 Progress = Callable[[float | None, str], None]
@@ -166,8 +166,7 @@ class FolderScan:
         return sorted(entries, key=lambda entry: entry.name)
 
     def _tell(self) -> None:
-        models = f"{self.model_count:,} model" + "s" * (self.model_count != 1)
-        files = f"{self.file_count:,} file" + "s" * (self.file_count != 1)
+        models, files = counted(self.model_count, "model"), counted(self.file_count, "file")
         self._progress(None, f"{models} in {files}, looking in {self._place}/")
 
     def _look(self, entry: os.DirEntry[str]) -> ShelfRow | None:
@@ -222,6 +221,16 @@ def scan(folder: Path, progress: Progress) -> Shelf:
     walk = FolderScan(folder, progress)
     rows = sorted(walk.rows(), key=lambda row: row.path)
     return Shelf(folder, tuple(rows), walk.file_count, tuple(walk.unreadable))
+
+
+def no_models(folder: Path, file_count: int) -> EnginebayError:
+    """The error for a folder that could be read and holds no model."""
+    return EnginebayError(
+        "no-models",
+        f"There are no models in {printable(str(folder))} ({counted(file_count, 'file')} "
+        "looked at).",
+        "Choose a folder that holds engines or ONNX files, itself or in folders below it.",
+    )
 
 
 def _is_folder(entry: os.DirEntry[str]) -> bool:

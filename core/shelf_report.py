@@ -10,14 +10,15 @@ import os
 import shutil
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from core.errors import EnginebayError
 from core.report import table
-from core.shelf import KIND_WORDS, Shelf, ShelfRow, scan
+from core.shelf import KIND_WORDS, Shelf, ShelfRow, no_models, scan
 from core.tensors import bytes_text
-from core.text import printable
+from core.text import counted, printable
 
 CSV_COLUMNS = (
     "path",
@@ -65,16 +66,6 @@ def folder_answer(folder: Path, *, as_csv: bool) -> tuple[dict[str, Any], str]:
     return answer, shelf_text(shelf) if shelf.rows else ""
 
 
-def no_models(folder: Path, file_count: int) -> EnginebayError:
-    """The error for a folder that could be read and holds no model."""
-    files = f"{file_count:,} file" + "s" * (file_count != 1)
-    return EnginebayError(
-        "no-models",
-        f"There are no models in {printable(str(folder))} ({files} looked at).",
-        "Choose a folder that holds engines or ONNX files, itself or in folders below it.",
-    )
-
-
 def shelf_text(shelf: Shelf) -> str:
     """An aligned table, with what was counted below it."""
     cells = [
@@ -90,33 +81,27 @@ def shelf_text(shelf: Shelf) -> str:
         )
         for row in shelf.rows
     ]
-    lines = [printable(str(shelf.folder)), *table(_TITLES, cells), "", count_text(shelf)]
+    count = f"{counted(len(cells), 'model')} in {counted(shelf.file_count, 'file')}"
+    if shelf.unreadable:
+        count += f"; {counted(len(shelf.unreadable), 'folder')} may not be read:"
+    lines = [printable(str(shelf.folder)), *table(_TITLES, cells), "", count]
     lines += [f"  {printable(str(folder))}" for folder in shelf.unreadable]
     return "\n".join(lines)
 
 
-def count_text(shelf: Shelf) -> str:
-    """How much was found, in a line: "12 models in 340 files; 2 folders may not be read"."""
-    models = f"{len(shelf.rows):,} model" + "s" * (len(shelf.rows) != 1)
-    files = f"{shelf.file_count:,} file" + "s" * (shelf.file_count != 1)
-    return f"{models} in {files}{unreadable_text(len(shelf.unreadable))}"
-
-
-def unreadable_text(count: int) -> str:
-    """The end of such a line: "; 2 folders may not be read", or ""."""
-    return "" if count == 0 else f"; {count:,} folder{'s' * (count != 1)} may not be read"
-
-
 def csv_text(shelf: Shelf) -> str:
     """All rows as CSV under CSV_COLUMNS, lines ended by a line feed."""
+    return "".join(f"{_csv_line(cells)}\n" for cells in (CSV_COLUMNS, *map(_cells, shelf.rows)))
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    """A line without its end. csv quotes a line break only where it ends lines with the same."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(CSV_COLUMNS)
-    writer.writerows(_csv_row(row) for row in shelf.rows)
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().removesuffix("\r\n")
 
 
-def _csv_row(row: ShelfRow) -> list[str]:
+def _cells(row: ShelfRow) -> list[str]:
     values = row.as_json()
     values |= row.verdict.as_json()
     values["can_run"] = RUNS[row.verdict.can_run]

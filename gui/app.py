@@ -88,7 +88,9 @@ class App(QObject):
         self.furnished = True
         if options.drop:
             self.document.drop(options.drop)
-        if options.file is not None:
+        if options.file is not None and options.file.is_dir():
+            window.shelf.open_folder(options.file)
+        elif options.file is not None:
             self.document.open_path(options.file, allow_native_code=options.allow_native_code)
         if options.demo:
             self.document.open_demo()
@@ -133,6 +135,8 @@ class App(QObject):
         stopped = self.thread_.stop(QUIT_TIMEOUT_MS)
         if self.thumbnails is not None:
             stopped = self.thumbnails.stop(500) and stopped
+        if self.furnished:
+            stopped = self.window.shelf.panel.stop(500) and stopped
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)
         gc.enable()

@@ -48,6 +48,7 @@ class MainWindow(QMainWindow):
         from gui.panels.log import LogPanel
         from gui.panels.outputs import OutputsPanel
         from gui.panels.recipe import RecipePanel
+        from gui.panels.shelf_dock import ShelfDock
         from gui.panels.tensors import TensorsPanel
         from gui.panels.timings import TimingsPanel
 
@@ -76,6 +77,9 @@ class MainWindow(QMainWindow):
         ]
         self.setDockNestingEnabled(True)
         self.tabifyDockWidget(self.docks[3], self.docks[4])
+        self.shelf = ShelfDock(self, self.document)
+        self.tabifyDockWidget(self.docks[4], self.shelf)
+        self.shelf.hide()
         self.docks[3].raise_()
         # The card and the banner span the window, above the docks, with the menu bar.
         top = QWidget()
@@ -93,6 +97,7 @@ class MainWindow(QMainWindow):
         self._on_images()
         self.banner.show_problem(self.document.problem)
         self._on_busy(self.document.is_busy)
+        self.shelf.look_in_dropped()
 
     def _share_room(self) -> None:
         """Give the docks their first sizes, which Qt heeds only once they are laid out."""
@@ -280,6 +285,8 @@ class MainWindow(QMainWindow):
         """Cancel what runs, else close the banner."""
         if self.document.is_busy:
             self.document.cancel()
+        elif self.shelf.panel.is_scanning:
+            self.shelf.panel.cancel()
         else:
             self.document.dismiss_problem()
 
@@ -299,6 +306,7 @@ class MainWindow(QMainWindow):
             for dock in self.docks:  # else Qt shows what it has just added, a moment later
                 if dock.isHidden():
                     dock.hide()
+            self.shelf.restore()
 
     def save_layout(self) -> None:
         """Remember where the window and the docks are."""
@@ -310,6 +318,7 @@ class MainWindow(QMainWindow):
         self.restoreState(state)
         for dock in self.docks:  # the state is from before they were first shown
             dock.show()
+        self.shelf.restore()
 
     # -- dropping ------------------------------------------------------------------------
 
