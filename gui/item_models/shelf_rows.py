@@ -6,21 +6,21 @@ seconds. Sorted here by keys made once, they take 20 ms, so that the window neve
 
 from __future__ import annotations
 
-import html
 import re
 from bisect import bisect
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPolygonF
 
-from core.shelf import KIND_WORDS, ShelfRow
-from core.tensors import bytes_text
 from core.text import printable
 from gui.item_models.rows import Index
 from gui.theme import BAD, GOOD, UNSURE
+
+if TYPE_CHECKING:
+    from core.shelf import ShelfRow
 
 TITLES = (
     "model",
@@ -134,7 +134,7 @@ class ShelfModel(QAbstractTableModel):
         self._keys = [self._key(entry) for entry in self._shown]
 
     def _key(self, entry: Entry) -> Key:
-        value = _SORT_VALUES[self._column](entry.row)
+        value = _SORT_VALUES[self._column](entry)
         is_missing = value is None
         # Nothing comes last in either order.
         return is_missing != self._descending, 0 if is_missing else value, entry.row.relative
@@ -175,15 +175,14 @@ class ShelfModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DecorationRole and column == VERDICT:
             return self._marks[entry.row.verdict.can_run]
         if role == Qt.ItemDataRole.ToolTipRole:
-            verdict = entry.row.verdict
-            lines = (str(entry.row.path), verdict.message, verdict.hint)
-            # As rich text it wraps; escaped, a name that looks like a tag does nothing.
-            texts = [html.escape(printable(line)) for line in lines if line]
-            return f"<qt>{'<br>'.join(texts)}</qt>"
+            return _tooltip(entry.row)
         return None
 
 
 def _entry_of(row: ShelfRow) -> Entry:
+    from core.shelf import KIND_WORDS
+    from core.tensors import bytes_text
+
     cells = (
         row.name,
         KIND_WORDS.get(row.kind, row.kind),
@@ -198,21 +197,29 @@ def _entry_of(row: ShelfRow) -> Entry:
     return Entry(row, cells, "\n".join(cells).casefold())
 
 
+def _tooltip(row: ShelfRow) -> str:
+    """The whole path and the verdict; as rich text it wraps, and no name is taken for a tag."""
+    import html
+
+    lines = (str(row.path), row.verdict.message, row.verdict.hint)
+    return f"<qt>{'<br>'.join(html.escape(printable(line)) for line in lines if line)}</qt>"
+
+
 def _version(text: str | None) -> tuple[int, ...] | None:
     """A version's or a compute capability's numbers: 10.3 comes after 8.6."""
     return tuple(int(part) for part in re.findall(r"\d+", text)) or None if text else None
 
 
-_SORT_VALUES: tuple[Callable[[ShelfRow], Any], ...] = (
-    lambda row: row.relative.casefold(),
-    lambda row: KIND_WORDS.get(row.kind, row.kind).casefold(),
-    lambda row: _version(row.version_words),  # "5 or older" counts as 5
-    lambda row: _version(row.compute_capability),
-    lambda row: row.precision,
-    lambda row: row.task,
-    lambda row: row.size_bytes,
-    lambda row: {True: 0, None: 1, False: 2}[row.verdict.can_run],
-    lambda row: row.modified,
+_SORT_VALUES: tuple[Callable[[Entry], Any], ...] = (
+    lambda entry: entry.row.relative.casefold(),
+    lambda entry: entry.cells[1].casefold(),
+    lambda entry: _version(entry.row.version_words),  # "5 or older" counts as 5
+    lambda entry: _version(entry.row.compute_capability),
+    lambda entry: entry.row.precision,
+    lambda entry: entry.row.task,
+    lambda entry: entry.row.size_bytes,
+    lambda entry: {True: 0, None: 1, False: 2}[entry.row.verdict.can_run],
+    lambda entry: entry.row.modified,
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtGui import QKeySequence, QShortcut
@@ -20,23 +20,19 @@ from PySide6.QtWidgets import (
 )
 
 from core.jobs import Event, Failed, Finished, Progress, Started
-from core.shelf import Shelf, ShelfRow
 from core.text import counted, printable
 from gui.document import Problem
-from gui.item_models.rows import TableView
 from gui.item_models.shelf_rows import ShelfModel
+from gui.panels.shelf_table import ShelfTable
 from gui.shelf_thread import Found, SaveShelf, ScanFolder, ShelfThread
 from gui.theme import ElidedLabel
+
+if TYPE_CHECKING:
+    from core.shelf import ShelfRow
 
 _AT_ONCE = 100  # rows added between two turns of the event loop: about 8 ms
 _NAMED = 20  # unreadable folders in a tooltip
 _FORMATS = {"CSV (*.csv)": ".csv", "JSON (*.json)": ".json"}
-# What a column has room for at first; the first takes what is left.
-_SAMPLES = (
-    *("", "Ultralytics engine", "10.13.3.9", "compute 12.0", "precision", "segment"),
-    *("XX 9.99 MB", "XX does not run here", "2026-12-30 20:00"),
-)
-_FIRST = 240  # pixels of the first column, at least
 
 
 class ShelfPanel(QWidget):
@@ -54,7 +50,7 @@ class ShelfPanel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._thread = ShelfThread(self)
+        self._thread = ShelfThread()
         self._thread.found.connect(self._on_found, Qt.ConnectionType.QueuedConnection)
         self._thread.happened.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
         self._pending: deque[ShelfRow] = deque()
@@ -97,7 +93,7 @@ class ShelfPanel(QWidget):
         for button in (self._cancel, self._again, self._save):
             row.addWidget(button)
         self.model = ShelfModel(self)
-        self.table = _ShelfTable(self.model)
+        self.table = ShelfTable(self.model)
         self.table.opened.connect(lambda line: self.chosen.emit(self.model.row_at(line).path))
         self._message = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
@@ -161,6 +157,8 @@ class ShelfPanel(QWidget):
             self.open_folder(self.folder)
 
     def _export(self) -> None:
+        from core.shelf import Shelf
+
         assert self.folder is not None
         path, chosen = QFileDialog.getSaveFileName(
             self, "Export the shelf", "shelf.csv", ";;".join(_FORMATS)
@@ -280,31 +278,3 @@ class ShelfPanel(QWidget):
 def _name(folder: Path) -> str:
     """A folder as it can be shown; the root of a disk has a path but no name."""
     return printable(f"{folder.name}/" if folder.name else str(folder))
-
-
-class _ShelfTable(TableView):
-    """The rows; a double click or Enter opens one."""
-
-    opened = Signal(int)  # the line
-
-    def __init__(self, model: ShelfModel) -> None:
-        super().__init__()
-        self.setAccessibleName("models")
-        self.setModel(model)
-        self.setSortingEnabled(True)
-        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
-        metrics = self.fontMetrics()
-        for column, sample in enumerate(_SAMPLES):
-            self.setColumnWidth(column, metrics.horizontalAdvance(sample) + 22)
-        self.doubleClicked.connect(lambda index: self.opened.emit(index.row()))
-
-    def keyPressEvent(self, event: Any) -> None:
-        if event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter) and self.currentIndex().isValid():
-            self.opened.emit(self.currentIndex().row())
-            return
-        super().keyPressEvent(event)
-
-    def resizeEvent(self, event: Any) -> None:
-        super().resizeEvent(event)
-        others = sum(self.columnWidth(column) for column in range(1, len(_SAMPLES)))
-        self.setColumnWidth(0, max(self.viewport().width() - others, _FIRST))

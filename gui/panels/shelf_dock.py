@@ -7,7 +7,6 @@ from pathlib import Path
 from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
-from core.shelf import no_models
 from core.text import printable
 from gui.document import Document, Problem
 from gui.panels.dock import Dock
@@ -79,6 +78,8 @@ class ShelfDock(Dock):
     def _on_scanned(self, folder: Path, models: int, files: int) -> None:
         if models or (folder == self._dropped and self._has_images):
             return
+        from core.shelf import no_models
+
         error = no_models(folder, files)
         problem = Problem(error.kind, error.message, error.hint)
         if folder == self._dropped:
