@@ -10,6 +10,7 @@ import argparse
 import io
 import json
 import logging
+import os
 import sys
 import zipfile
 from collections.abc import Sequence
@@ -25,6 +26,7 @@ from core.opening import OpenOptions, open_session
 from core.report import doctor_text, info_text, run_text
 from core.results import TestResult
 from core.sessions.base import Arrays
+from core.shelf_report import folder_answer
 from core.tensors import TensorSpec
 from core.verdict import Verdict, judge
 
@@ -95,8 +97,9 @@ def _parser() -> argparse.ArgumentParser:
     info = commands.add_parser(
         "info", parents=[common, opening], help="what a model file is, and whether it runs here"
     )
-    info.add_argument("file", metavar="FILE")
-    info.set_defaults(command=_info)
+    info.add_argument("file", metavar="FILE", help="a model, or a folder to list its models")
+    info.add_argument("--csv", action="store_true", help="print a folder's models as CSV")
+    info.set_defaults(command=_info, parser=info)
     run = commands.add_parser(
         "run", parents=[common, opening], help="run images through a model: predictions, timings"
     )
@@ -142,6 +145,13 @@ def _doctor(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 
 def _info(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    if options.csv and options.json:
+        options.parser.error("give --json or --csv, not both")
+    # Path.is_dir raises below a folder that may not be entered; what reads the file says it better.
+    if os.path.isdir(options.file):  # noqa: PTH112
+        return folder_answer(Path(options.file), as_csv=options.csv)
+    if options.csv:
+        options.parser.error("--csv is for a folder")
     file = read_model_file(options.file)
     verdict = judge(file)
     error: EnginebayError | None = file.problem()

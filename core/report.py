@@ -11,6 +11,7 @@ from core.modelfile.facts import all_facts
 from core.predictions import ClassScore, Detection, OutputImage, Prediction, TensorSummary
 from core.results import TestResult
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
+from core.text import printable
 from core.verdict import Verdict
 
 
@@ -20,7 +21,7 @@ def info_text(file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] |
     message = verdict.message.removeprefix("Runs here: ")
     facts = [*all_facts(file), ("runs here", f"{mark}. {message}")]
     facts += [("", verdict.hint)] if verdict.hint else []
-    facts = [(label, _plain(text)) for label, text in facts]
+    facts = [(label, printable(text)) for label, text in facts]
     width = max(len(label) for label, _ in facts)
     lines = [f"{label:<{width}}  {text}" for label, text in facts]
     if tensors is not None:
@@ -28,7 +29,7 @@ def info_text(file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] |
             (spec.mode, spec.name, spec.dtype, shape_text(spec.shape), profiles_text(spec.profiles))
             for spec in tensors
         ]
-        lines += ["", *_table(("", "tensor", "dtype", "shape", "profiles"), rows)]
+        lines += ["", *table(("", "tensor", "dtype", "shape", "profiles"), rows)]
     return "\n".join(lines)
 
 
@@ -113,13 +114,14 @@ def doctor_text(machine: dict[str, Any]) -> str:
     if machine.get("consents"):
         lines += ["", "Native code that may run (doctor --revoke SHA256 takes it back):"]
         lines += [
-            f"  {one['sha256']}  {one['what']}  {_plain(one['name'])}  {one['given']}"
+            f"  {one['sha256']}  {one['what']}  {printable(one['name'])}  {one['given']}"
             for one in machine["consents"]
         ]
     return "\n".join(lines)
 
 
-def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Aligned lines under titles; a last column in which nothing stands is left out."""
     if not any(row[-1] for row in rows):  # nothing to say there
         titles, rows = titles[:-1], [row[:-1] for row in rows]
     widths = [max(len(row[i]) for row in (titles, *rows)) for i in range(len(titles))]
@@ -128,8 +130,3 @@ def _table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
         + "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in (titles, *rows)
     ]
-
-
-def _plain(text: str) -> str:
-    """Without what a terminal would obey: a file's text must not move the cursor."""
-    return "".join(letter if letter.isprintable() else "\ufffd" for letter in text)

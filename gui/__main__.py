@@ -94,7 +94,7 @@ def _parse(arguments: Sequence[str]) -> WindowOptions:
         description="Open a TensorRT engine or an ONNX model and test it with images. "
         "Commands without a window: enginebay info FILE | run FILE IMAGE ... | doctor",
     )
-    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="a model to open")
+    parser.add_argument("file", metavar="FILE", nargs="?", type=Path, help="a model or a folder")
     parser.add_argument(
         "--drop", metavar="IMAGE", nargs="+", type=Path, default=[], help="images to run"
     )

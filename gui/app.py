@@ -90,7 +90,9 @@ class App(QObject):
         self.furnished = True
         if options.drop:
             self.document.drop(options.drop)
-        if options.file is not None:
+        if options.file is not None and options.file.is_dir():
+            window.shelf.open_folder(options.file)
+        elif options.file is not None:
             self.document.open_path(
                 options.file,
                 allow_native_code=options.allow_native_code,
@@ -139,6 +141,8 @@ class App(QObject):
         stopped = self.thread_.stop(QUIT_TIMEOUT_MS)
         for helper in self.helpers:
             stopped = helper.stop(500) and stopped
+        if self.furnished:
+            stopped = self.window.shelf.panel.stop(500) and stopped
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)
         gc.enable()

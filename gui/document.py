@@ -46,6 +46,7 @@ class Document(QObject):
     busy_changed = Signal(bool)
     progress = Signal(object, str)  # fraction or None, text
     opened = Signal(object)  # the Path of a model that opened, for the recent files
+    folders_dropped = Signal()  # into dropped_folders
 
     def __init__(self, thread: InferenceThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -61,6 +62,7 @@ class Document(QObject):
         self.verdict: Verdict | None = None
         self.loaded: Loaded | None = None
         self.images: list[Path] = []
+        self.dropped_folders: list[Path] = []  # the last time; the shelf looks for models there
         self.current = -1
         self.result: Tested | None = None
         self.problem: Problem | None = None
@@ -95,22 +97,24 @@ class Document(QObject):
         self._submit("demo", PrepareDemo())
 
     def drop(self, paths: Iterable[Path]) -> None:
-        """Open what is a model, run what is an image; a folder gives the images in it."""
+        """Open what is a model, run what is an image; a folder gives the images in it.
+
+        Who listens to folders_dropped looks for the models, and says so where nothing is.
+        """
         paths = list(paths)
         try:
             models, images = sort_dropped(paths)
+            folders = [path for path in paths if path.is_dir()]
         except OSError as error:
             self._show_problem(Problem("unreadable", f"{error}.", "Check its permissions."))
             return
-        if paths and not models and not images:
-            names = ", ".join(path.name for path in paths)
-            self._show_problem(
-                Problem("no-images", f"There are no images in {names}.", "Drop image files.")
-            )
         if images:
             self.add_images(images)
         if models:
             self.open_path(models[-1])
+        if folders:
+            self.dropped_folders = folders
+            self.folders_dropped.emit()
 
     def add_images(self, paths: Iterable[Path]) -> None:
         """Add images; the last one is shown and run. Without a model they wait for one."""
@@ -173,6 +177,10 @@ class Document(QObject):
         """Look in a folder for the plugin that the current file lacks."""
         if self.problem is not None and "plugin" in self.problem.evidence:
             self._submit("plugin", FindPlugin(folder, self.problem.evidence["plugin"]))
+
+    def show_problem(self, problem: Problem) -> None:
+        """Show a problem that a panel met."""
+        self._show_problem(problem)
 
     def dismiss_problem(self) -> None:
         """Close the banner."""

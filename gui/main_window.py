@@ -52,6 +52,7 @@ class MainWindow(QMainWindow):
         from gui.panels.log import LogPanel
         from gui.panels.outputs import OutputsPanel
         from gui.panels.recipe import RecipePanel
+        from gui.panels.shelf_dock import ShelfDock
         from gui.panels.tensors import TensorsPanel
         from gui.panels.timings import TimingsPanel
 
@@ -83,6 +84,10 @@ class MainWindow(QMainWindow):
         self.setDockNestingEnabled(True)
         for front, behind in ((1, 5), (3, 4)):
             self.tabifyDockWidget(self.docks[front], self.docks[behind])
+        self.shelf = ShelfDock(self, self.document)
+        self.tabifyDockWidget(self.docks[4], self.shelf)
+        self.shelf.hide()
+        for front in (1, 3):
             self.docks[front].raise_()
         # The card and the banner span the window, above the docks, with the menu bar.
         top = QWidget()
@@ -100,6 +105,7 @@ class MainWindow(QMainWindow):
         self._on_images()
         self.banner.show_problem(self.document.problem)
         self._on_busy(self.document.is_busy)
+        self.shelf.look_in_dropped()
 
     def _share_room(self) -> None:
         """Give the docks their first sizes, which Qt heeds only once they are laid out."""
@@ -272,6 +278,8 @@ class MainWindow(QMainWindow):
         """Cancel what runs, else close the banner."""
         if self.document.is_busy:
             self.document.cancel()
+        elif self.shelf.panel.is_scanning:
+            self.shelf.panel.cancel()
         else:
             self.document.dismiss_problem()
 
@@ -291,6 +299,7 @@ class MainWindow(QMainWindow):
             for dock in self.docks:  # else Qt shows what it has just added, a moment later
                 if dock.isHidden():
                     dock.hide()
+            self.shelf.restore()
 
     def save_layout(self) -> None:
         """Remember where the window and the docks are."""
@@ -302,6 +311,7 @@ class MainWindow(QMainWindow):
         self.restoreState(state)
         for dock in self.docks:  # the state is from before they were first shown
             dock.show()
+        self.shelf.restore()
 
     # -- dropping ------------------------------------------------------------------------
 

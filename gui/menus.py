@@ -25,6 +25,7 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     document, view, key = window.document, window.view, QKeySequence.StandardKey
     file = bar.addMenu("&File")
     _add(file, "&Open model...", "Ctrl+O", partial(dialogs.choose_model, window))
+    _add(file, "Open &folder...", "Ctrl+Shift+O", window.shelf.choose_folder)
     recent = file.addMenu("Open &recent")
     recent.aboutToShow.connect(lambda: _fill_recent(recent, window))
     _add(file, "Open the &demo", "Ctrl+D", document.open_demo)
@@ -54,7 +55,7 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     _add(shown, "Zoom &in", key.ZoomIn, lambda: view.zoom(1.25))
     _add(shown, "Zoom &out", key.ZoomOut, lambda: view.zoom(0.8))
     shown.addSeparator()
-    for dock in window.docks:
+    for dock in (*window.docks, window.shelf):
         shown.addAction(dock.toggleViewAction())
     _add(shown, "&Restore the layout", "", window.restore_default_layout)
     shown.addSeparator()

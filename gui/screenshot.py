@@ -36,7 +36,12 @@ class Screenshot(QObject):
 
     def _look(self) -> None:
         app = self._app
-        ready = app.furnished and not app.document.is_busy and app.window.timings.has_plot
+        ready = (
+            app.furnished
+            and not app.document.is_busy
+            and not app.window.shelf.panel.is_busy
+            and app.window.timings.has_plot
+        )
         self._calm = self._calm + 1 if ready else 0
         if self._calm < _CALM_POLLS:
             return

@@ -17,7 +17,7 @@ from pathlib import Path
 from core.errors import ModelFileError
 from core.modelfile.onnx_messages import MAX_PATH, external_location, messages
 from core.modelfile.protobuf import DamagedError, Window
-from core.modelfile.text import one_line
+from core.text import one_line
 
 _ROOTED = re.compile(r"[\\/]|[A-Za-z]:")  # an absolute path, a drive, a UNC path, on any system
 _MEMORY = "_MEM_ADDR_"  # ONNX Runtime's mark for an address in its own memory, not a file

@@ -9,8 +9,8 @@ from core.modelfile.metadata import Metadata
 from core.modelfile.onnx_header import OnnxHeader
 from core.modelfile.onnx_values import GraphValue
 from core.modelfile.plan import BuildGpu, PlanHeader
-from core.modelfile.text import one_line
 from core.tensors import bytes_text, shape_text
+from core.text import one_line
 
 Fact = tuple[str, str]
 """What it is, and what the file says of it."""

@@ -116,7 +116,12 @@ def luminance(color: QColor) -> float:
 
 def is_settled(app: App) -> bool:
     """True once a window is complete and nothing goes on."""
-    return app.furnished and app.window.timings.has_plot and not app.document.is_busy
+    return (
+        app.furnished
+        and app.window.timings.has_plot
+        and not app.document.is_busy
+        and not app.window.shelf.panel.is_busy
+    )
 
 
 def close_app(app: App) -> None:

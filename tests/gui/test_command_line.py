@@ -65,6 +65,27 @@ def test_a_screenshot_shows_the_file_with_the_picture_in_the_size_asked_for(
     assert len(colors(shown)) > 2 * len(colors(plain)), "the picture is on it"
 
 
+def test_a_screenshot_of_a_folder_waits_until_all_was_looked_at(tmp_path: Path) -> None:
+    folder = tmp_path / "weights"
+    folder.mkdir()
+    empty = enginebay(tmp_path, folder, "--screenshot", "empty.png")
+    assert empty.status == 1
+    assert "There are no models in" in empty.err
+    for number in range(50):
+        (folder / f"{number:02}.engine").write_bytes(b"no engine")
+    full = enginebay(tmp_path, folder, "--screenshot", "full.png")
+    assert full.status == 0, full.err
+    red, green, blue = 0xC9, 0x30, 0x2C  # gui.theme.BAD, of the marks
+    wanted = 0xFF000000 | red << 16 | green << 8 | blue
+    picture = QImage(str(tmp_path / "full.png"))
+    found = sum(
+        picture.pixel(x, y) == wanted
+        for x in range(picture.width())
+        for y in range(picture.height())
+    )
+    assert found > 5 * 50, "a mark in each row that has room"
+
+
 def test_a_bad_file_is_reported_and_still_pictured(tmp_path: Path) -> None:
     bad, picture = tmp_path / "bad.onnx", tmp_path / "bad.png"
     bad.write_bytes(b"this is text")

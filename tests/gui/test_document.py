@@ -812,12 +812,21 @@ def test_a_dropped_folder_gives_its_images_in_order(tmp_path: Path) -> None:
     assert images == [tmp_path / "a.jpg", tmp_path / "b.png"]
 
 
-def test_a_dropped_folder_without_images_says_so(
+def test_dropped_folders_are_told_of_after_their_images_were_taken(
     thread: FakeThread, document: Document, tmp_path: Path
 ) -> None:
-    document.drop([tmp_path])
-    assert document.problem is not None
-    assert tmp_path.name in document.problem.message
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    (tmp_path / "a" / "one.png").touch()
+    told: list[tuple[list[Path], list[Path]]] = []
+    document.folders_dropped.connect(
+        lambda: told.append((document.dropped_folders, list(document.images)))
+    )
+    document.drop([tmp_path / "a", ONE, tmp_path / "b"])
+    assert told == [([tmp_path / "a", tmp_path / "b"], [tmp_path / "a" / "one.png", ONE])]
+    document.drop([ONE])
+    assert len(told) == 1
+    assert document.problem is None, "whether anything is in it shows only when all was looked at"
 
 
 def test_a_dropped_folder_that_may_not_be_read_says_so(

@@ -814,7 +814,8 @@ def test_at_first_the_picture_has_the_most_room_and_restoring_gives_it_back(
     view = window.view.geometry()
     assert view.width() > window.width() * 0.4
     assert view.height() > window.height() * 0.5
-    assert all(dock.isVisible() for dock in docks(window).values())
+    hidden = [name for name, dock in docks(window).items() if not dock.isVisible()]
+    assert hidden == ["Shelf"], "until a folder is opened"
     docks(window)["Recipe"].hide()
     docks(window)["Outputs"].setFloating(True)
     window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, docks(window)["Timings"])
@@ -827,6 +828,7 @@ def test_at_first_the_picture_has_the_most_room_and_restoring_gives_it_back(
 
         qtbot.waitUntil(lambda distance=distance: distance() < 40, timeout=WAIT_MS)
         assert docks(window)[name].isVisible()
+    assert docks(window)["Shelf"].isHidden()
 
 
 def test_a_window_closed_before_it_is_complete_does_not_forget_the_layout(
@@ -914,6 +916,8 @@ def test_text_can_be_read_in_both_themes(
 
 def test_closing_a_dock_is_undone_by_the_view_menu(opened: MainWindow) -> None:
     for name, dock in docks(opened).items():
+        if name == "Shelf":
+            menu_action(opened, "View", name).trigger()
         dock.close()
         assert dock.isHidden()
         menu_action(opened, "View", name).trigger()

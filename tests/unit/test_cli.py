@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
 import struct
@@ -141,6 +143,121 @@ def test_info_of_an_engine_needs_no_gpu(
     assert answer["verdict"]["can_run"] is False
     assert answer["verdict"]["reason"] == "no-driver"
     assert answer["tensors"] is None
+
+
+# info of a folder
+
+
+@pytest.fixture
+def weights(tmp_path: Path) -> Path:
+    """A folder with three models, one of them cut off, and a text."""
+    folder = tmp_path / "weights"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "deep" / "b.engine").write_bytes(simple_plan())
+    (folder / "deep" / "a.engine").write_bytes(simple_plan()[:-3])
+    (folder / "notes.txt").write_text("no model")
+    onnx_models.identity(folder)
+    return folder
+
+
+def test_info_of_a_folder_lists_every_model_in_it(
+    weights: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pynvml.nvmlInit", _no_driver)
+    status, answer = ask("info", weights)
+    assert status == 0
+    assert answer.keys() == {"folder", "models", "unreadable"}
+    assert (answer["folder"], answer["unreadable"]) == (str(weights), [])
+    cut, engine, model = answer["models"]
+    assert [one["relative"] for one in answer["models"]] == [
+        "deep/a.engine",
+        "deep/b.engine",
+        "identity.onnx",
+    ]
+    assert engine["path"] == str(weights / "deep" / "b.engine")
+    assert (engine["kind"], engine["tensorrt_version"]) == ("tensorrt-plan", "10.3.0.26")
+    assert engine["verdict"]["reason"] == "no-driver"
+    assert (cut["kind"], cut["verdict"]["reason"]) == ("truncated-plan", "truncated-plan")
+    assert model["verdict"].keys() == {"can_run", "reason", "message", "hint", "evidence"}
+    assert model["verdict"]["can_run"] is True
+
+
+def test_info_of_a_folder_as_text_is_an_aligned_table(
+    weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["info", str(weights)]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == "", "progress is for terminals"
+    folder, titles, cut, engine, model, empty, count = captured.out.splitlines()
+    assert (folder, empty, count) == (str(weights), "", "3 models in 4 files")
+    at = titles.index("kind")
+    assert (cut[at:].split("  ")[0], engine[at:].split()[0], model[at:].split()[0]) == (
+        "engine, cut off",
+        "engine",
+        "ONNX",
+    )
+    assert cut.endswith("no: truncated-plan")
+    assert model.endswith("yes")
+
+
+def test_info_of_a_folder_as_csv(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", str(weights), "--csv"]) == 0
+    captured = capsys.readouterr()
+    assert captured.err == ""
+    lines = list(csv.DictReader(io.StringIO(captured.out)))
+    assert [line["relative"] for line in lines] == [
+        "deep/a.engine",
+        "deep/b.engine",
+        "identity.onnx",
+    ]
+    assert lines[0]["can_run"] == "no"
+    assert not captured.out.endswith("\n\n")
+
+
+def test_info_of_a_folder_without_models_is_an_error(tmp_path: Path, ask: Ask) -> None:
+    folder = tmp_path / "docs"
+    folder.mkdir()
+    (folder / "notes.txt").write_text("no model")
+    status, answer = ask("info", folder)
+    assert status == 1
+    assert answer["error"]["kind"] == "no-models"
+    assert str(folder) in answer["error"]["message"]
+    assert answer["error"]["hint"]
+    assert (answer["models"], answer["unreadable"]) == ([], [])
+
+
+def test_info_of_a_folder_that_may_not_be_listed_is_an_error(
+    tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(_folder: Path) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    status, answer = ask("info", tmp_path)
+    assert (status, answer["error"]["kind"]) == (1, "no-permission")
+    assert answer.keys() == {"error"}
+
+
+def test_progress_is_one_line_on_a_terminal_and_leaves_no_trace(
+    weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ticks = iter(range(1000))
+    monkeypatch.setattr("core.shelf_report.time.monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    monkeypatch.setattr(
+        "core.shelf_report.shutil.get_terminal_size", lambda: os.terminal_size((30, 24))
+    )
+    assert main(["info", str(weights)]) == 0
+    captured = capsys.readouterr()
+    assert captured.out.startswith(str(weights))
+    assert "\n" not in captured.err
+    shown = captured.err.split("\r")
+    assert "0 models in 0 files, looki..." in shown
+    assert max(map(len, shown)) < 30
+    assert shown[-2].strip() == shown[-1] == "", "wiped out, and the cursor at its begin"
+
+
+# info of an engine
 
 
 def _no_driver() -> None:
@@ -472,6 +589,8 @@ def test_without_json_the_answer_is_text_and_the_error_goes_to_standard_error(
         ["doctor", "now"],
         ["frobnicate"],
         ["info", "model.onnx", "--colour"],
+        ["info", "model.onnx", "--csv"],
+        ["info", ".", "--csv", "--json"],
     ],
 )
 def test_wrong_usage_is_exit_status_2_with_words_on_standard_error(

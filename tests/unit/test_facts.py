@@ -12,7 +12,7 @@ from onnx import helper
 
 from core.modelfile import read_model_file
 from core.modelfile.facts import all_facts, card_facts
-from core.modelfile.text import one_line
+from core.text import one_line
 from tests.unit import onnx_models
 from tests.unit.plan_writer import Plan, with_prefix
 from tests.unit.sample_files import sample

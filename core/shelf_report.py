@@ -1,0 +1,176 @@
+"""The shelf as text for people, as CSV, and as a file."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import io
+import json
+import os
+import shutil
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from core.errors import EnginebayError
+from core.report import table
+from core.shelf import KIND_WORDS, Shelf, ShelfRow, no_models, scan
+from core.tensors import bytes_text
+from core.text import counted, printable
+
+CSV_COLUMNS = (
+    "path",
+    "relative",
+    "kind",
+    "tensorrt_version",
+    "compute_capability",
+    "precision",
+    "task",
+    "size_bytes",
+    "modified",
+    "can_run",
+    "reason",
+    "message",
+    "hint",
+)
+"""Those of ShelfRow.as_json, with the verdict's own after them."""
+
+RUNS = {True: "yes", False: "no", None: "perhaps"}
+"""Verdict.can_run in words."""
+
+_TITLES = ("model", "kind", "TensorRT", "built on", "precision", "task", "size", "runs here")
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would compute
+_INTERVAL_S = 0.05
+
+
+def folder_answer(folder: Path, *, as_csv: bool) -> tuple[dict[str, Any], str]:
+    """What `enginebay info FOLDER` prints: the JSON object, and the text or CSV.
+
+    Tells its progress on standard error where that is a terminal.
+
+    Raises:
+        ModelFileError: if the folder cannot be listed.
+    """
+    line = _TerminalLine()
+    try:
+        shelf = scan(folder, line.show)
+    finally:
+        line.clear()
+    answer = shelf.as_json()
+    if not shelf.rows:
+        answer["error"] = no_models(folder, shelf.file_count).as_json()
+    if as_csv:
+        return answer, csv_text(shelf).rstrip("\n")
+    return answer, shelf_text(shelf) if shelf.rows else ""
+
+
+def shelf_text(shelf: Shelf) -> str:
+    """An aligned table, with what was counted below it."""
+    cells = [
+        (
+            row.name,
+            KIND_WORDS.get(row.kind, row.kind),
+            row.version_words,
+            row.gpu_words,
+            row.precision or "",
+            row.task or "",
+            bytes_text(row.size_bytes),
+            RUNS[row.verdict.can_run] + ("" if row.verdict.can_run else f": {row.verdict.reason}"),
+        )
+        for row in shelf.rows
+    ]
+    count = f"{counted(len(cells), 'model')} in {counted(shelf.file_count, 'file')}"
+    if shelf.unreadable:
+        count += f"; {counted(len(shelf.unreadable), 'folder')} may not be read:"
+    lines = [printable(str(shelf.folder)), *table(_TITLES, cells), "", count]
+    lines += [f"  {printable(str(folder))}" for folder in shelf.unreadable]
+    return "\n".join(lines)
+
+
+def csv_text(shelf: Shelf) -> str:
+    """All rows as CSV under CSV_COLUMNS, lines ended by a line feed."""
+    return "".join(f"{_csv_line(cells)}\n" for cells in (CSV_COLUMNS, *map(_cells, shelf.rows)))
+
+
+def _csv_line(cells: Sequence[str]) -> str:
+    """A line without its end. csv quotes a line break only where it ends lines with the same."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(cells)
+    return text.getvalue().removesuffix("\r\n")
+
+
+def _cells(row: ShelfRow) -> list[str]:
+    values = row.as_json()
+    values |= row.verdict.as_json()
+    values["can_run"] = RUNS[row.verdict.can_run]
+    return [_cell(values[column]) for column in CSV_COLUMNS]
+
+
+def _cell(value: object) -> str:
+    """A cell that no spreadsheet takes for a formula: a leading apostrophe makes it text."""
+    text = "" if value is None else str(value)
+    return f"'{text}" if text.startswith(_FORMULA) else text
+
+
+def save(shelf: Shelf, path: Path) -> None:
+    """Write a shelf as CSV or JSON, as the file's suffix says.
+
+    A file that is there already is replaced once the new one is whole.
+
+    Raises:
+        EnginebayError: "unknown-format" for another suffix, "cannot-save".
+    """
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".json"):
+        raise EnginebayError(
+            "unknown-format",
+            f"{printable(path.name)} is named neither .csv nor .json, so nothing was saved.",
+            "Choose a name that ends in .csv or .json.",
+        )
+    text = csv_text(shelf) if suffix == ".csv" else json.dumps(shelf.as_json(), indent=2) + "\n"
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    try:
+        # A file's name may hold bytes that are no UTF-8.
+        part.write_bytes(text.encode("utf-8", "backslashreplace"))
+        part.replace(path)
+    except OSError as error:
+        raise EnginebayError(
+            "cannot-save",
+            f"Nothing can be saved to {printable(str(path))}: {error.strerror or error}.",
+            "Choose another folder.",
+        ) from None
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+class _TerminalLine:
+    """Progress on one line of standard error, written over and over; nothing where that is a file.
+
+    A file's log would fill with it.
+    """
+
+    def __init__(self) -> None:
+        self._is_shown = sys.stderr.isatty()
+        self._next = time.monotonic() + _INTERVAL_S
+        self._width = 0
+
+    def show(self, _fraction: float | None, text: str) -> None:
+        """Replace the line, 20 times a second at most."""
+        now = time.monotonic()
+        if not self._is_shown or now < self._next:
+            return
+        self._next = now + _INTERVAL_S
+        room = shutil.get_terminal_size().columns - 1
+        text = text if len(text) <= room else f"{text[: room - 3]}..."
+        sys.stderr.write("\r" + text.ljust(self._width))
+        sys.stderr.flush()
+        self._width = len(text)
+
+    def clear(self) -> None:
+        """Leave no trace of it."""
+        if self._width:
+            sys.stderr.write("\r" + " " * self._width + "\r")
+            sys.stderr.flush()
