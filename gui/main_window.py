@@ -171,6 +171,9 @@ class MainWindow(QMainWindow):
         if loaded is not None and loaded.recipe_problem is not None:
             reason = loaded.recipe_problem[1]
         self.recipe.show_recipe(None if loaded is None else loaded.recipe, reason)
+        verdict = document.verdict
+        if file is not None and verdict is not None and verdict.can_run is False:
+            self.docks[5].raise_()  # its tensors and recipe stay unknown: show what is known
         self._show_empty_text()
 
     @Slot()
@@ -185,6 +188,10 @@ class MainWindow(QMainWindow):
         count = len(document.images)
         if document.result is not None and document.result.picture is None:
             self.view.show_empty_text("Random input", "The outputs are in the panel on the right.")
+        elif document.loaded is None and document.file is not None:
+            name, busy = document.file.path.name, document.is_busy
+            text = "" if busy else "The File panel has what it says of itself."
+            self.view.show_empty_text(f"Opening {name}" if busy else f"{name} is not loaded", text)
         elif document.loaded is None and count:
             noun = "image waits" if count == 1 else "images wait"
             self.view.show_empty_text(f"{count} {noun} for a model", "Drop one, or press Ctrl+O")

@@ -48,21 +48,35 @@ def _make_fingerprint(request: object, context: JobContext) -> object:
 
 
 class _FactsTable(TableView):
-    """Facts at the left, at most two fifths of the width.
-
-    A line each: to lay long texts out in several would hold the window up whenever a file opens.
-    What is cut is whole in the tooltip, and when it is copied.
-    """
+    """Facts at the left, at most two fifths of the width; long texts take several lines."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.setWordWrap(True)
         self.setMinimumHeight(40)  # a low window must not grow by it
         self.horizontalHeader().setStretchLastSection(True)
 
     def share_room(self) -> None:
-        """Give the facts' names their width."""
-        most = self.viewport().width() * 2 // 5
-        self.setColumnWidth(0, min(self.sizeHintForColumn(0) + 8, most))
+        """Give columns their width and rows their height.
+
+        Rows are measured by the font alone: Qt's own way asks the style for each cell, and would
+        hold the window up for 50 ms whenever a file opens.
+        """
+        width = self.viewport().width()
+        self.setColumnWidth(0, min(self.sizeHintForColumn(0) + 8, width * 2 // 5))
+        metrics, model = self.fontMetrics(), self.model()
+        widths = (self.columnWidth(0) - 8, width - self.columnWidth(0) - 8)
+        for row in range(model.rowCount()):
+            lines = max(
+                metrics.boundingRect(
+                    0, 0, max(room, 20), 10_000, Qt.TextFlag.TextWordWrap, text
+                ).height()
+                for room, text in zip(
+                    widths, (str(model.index(row, c).data()) for c in (0, 1)), strict=True
+                )
+            )
+            if self.rowHeight(row) != lines + 8:
+                self.setRowHeight(row, lines + 8)
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
