@@ -62,21 +62,28 @@ class _FactsTable(TableView):
         Rows are measured by the font alone: Qt's own way asks the style for each cell, and would
         hold the window up for 50 ms whenever a file opens.
         """
+        if not self.isVisible():  # showEvent makes up for it
+            return
         width = self.viewport().width()
         self.setColumnWidth(0, min(self.sizeHintForColumn(0) + 8, width * 2 // 5))
-        metrics, model = self.fontMetrics(), self.model()
-        widths = (self.columnWidth(0) - 8, width - self.columnWidth(0) - 8)
+        rooms = (self.columnWidth(0) - 8, width - self.columnWidth(0) - 8)
+        model = self.model()
         for row in range(model.rowCount()):
-            lines = max(
-                metrics.boundingRect(
-                    0, 0, max(room, 20), 10_000, Qt.TextFlag.TextWordWrap, text
-                ).height()
-                for room, text in zip(
-                    widths, (str(model.index(row, c).data()) for c in (0, 1)), strict=True
-                )
-            )
-            if self.rowHeight(row) != lines + 8:
-                self.setRowHeight(row, lines + 8)
+            texts = [str(model.index(row, column).data()) for column in (0, 1)]
+            height = 8 + max(map(self._height, texts, rooms))
+            if self.rowHeight(row) != height:
+                self.setRowHeight(row, height)
+
+    def _height(self, text: str, room: int) -> int:
+        metrics = self.fontMetrics()
+        if metrics.horizontalAdvance(text) <= room:
+            return metrics.height()
+        flags = Qt.TextFlag.TextWordWrap
+        return metrics.boundingRect(0, 0, max(room, 20), 10_000, flags, text).height()
+
+    def showEvent(self, event: Any) -> None:
+        super().showEvent(event)
+        self.share_room()
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
