@@ -53,7 +53,11 @@ def build_engine(
         ModelError: if TensorRT refuses the model, or the child dies.
     """
     part = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.part")
-    order = {"onnx": str(onnx), "part": str(part), "options": asdict(options)}
+    order = {
+        "onnx": str(onnx.absolute()),
+        "part": str(part.absolute()),
+        "options": asdict(options),
+    }
 
     def tick(doing: str, elapsed: float) -> None:
         progress(None, f"Building an engine from {onnx.name}: {doing} ({elapsed:.0f} s)")

@@ -70,7 +70,7 @@ def run_child(
 
     Args:
         module: the module to run; its main calls answer().
-        order: JSON-ready.
+        order: JSON-ready; paths in it are absolute, as the child works in another folder.
         tick: called about 20 times a second with what the child does and the seconds so far; may
             raise, which kills the child.
         limit_s: seconds after which the child is killed; None waits for as long as it takes.
@@ -91,6 +91,7 @@ def run_child(
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
+        cwd=_ROOT,  # -m looks there first: a user's own "core" must not be found
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | dict(environment or {}),
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows: no console flashes up
     )

@@ -46,5 +46,6 @@ def start_again(document: Document) -> bool:
     paths = [_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
     environment.insert("PYTHONPATH", os.pathsep.join(paths))
     process.setProcessEnvironment(environment)
-    done, _pid = process.startDetached()
-    return done
+    process.setWorkingDirectory(_ROOT)  # -m looks there first: another "gui" must not be found
+    done = process.startDetached()  # with the process id in some versions of PySide6
+    return bool(done[0] if isinstance(done, tuple) else done)

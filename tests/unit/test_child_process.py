@@ -106,3 +106,14 @@ def test_a_tick_that_raises_kills_the_child(write: Write, tmp_path: Path) -> Non
 def test_an_unfinished_line_of_native_code_never_hides_the_answer(write: Write) -> None:
     module = write("os.write(1, b'half a line')\nreturn {'real': 1}")
     assert run_child(module, {}, nothing) == {"real": 1}
+
+
+def test_a_users_own_core_in_the_working_folder_is_not_what_runs(
+    write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    module = write("return {}")
+    project = tmp_path / "project"
+    (project / "core").mkdir(parents=True)
+    (project / "core" / "__init__.py").write_text("raise RuntimeError('not this one')")
+    monkeypatch.chdir(project)
+    assert run_child(module, {}, nothing) == {}
