@@ -145,8 +145,6 @@ class _Desk:
         raise AssertionError(f"no such request: {request!r}")
 
     def _identify(self, path: Path) -> Identified:
-        # Small, but not while another thread loads a library: the import would wait for the
-        # system's loader with the GIL in its hands, and the window with it.
         with heavy_imports:
             import pynvml  # noqa: F401
 

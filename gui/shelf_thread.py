@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from PySide6.QtCore import QObject, Signal
 
 from core.jobs import JobContext
-from gui.work_thread import Handler, WorkThread
+from gui.work_thread import Handler, WorkThread, heavy_imports
 
 if TYPE_CHECKING:
     from core.shelf import Shelf, ShelfRow
@@ -76,7 +76,10 @@ def _handle(found: Callable[[Found], None], request: object, context: JobContext
 
 
 def _scan(found: Callable[[Found], None], request: ScanFolder, context: JobContext) -> None:
-    from core.shelf import FolderScan
+    with heavy_imports:
+        import pynvml  # noqa: F401 - which FolderScan asks of the driver
+
+        from core.shelf import FolderScan
 
     batch: list[ShelfRow] = []
     sent = rested = 0.0

@@ -18,7 +18,9 @@ Handler = Callable[[object, JobContext], object]
 
 heavy_imports = threading.Lock()
 """Held while a thread imports a large library. Each import holds the GIL for 20 ms and more at a
-time; two threads taking turns at that would leave the window none of it."""
+time; two threads taking turns at that would leave the window none of it. Small imports take it
+too: an extension module's waits for the system's loader with the GIL in its hands while another
+thread loads a library."""
 
 
 class WorkThread(QThread):

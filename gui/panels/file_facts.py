@@ -12,7 +12,7 @@ from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
 
 from core.jobs import Cancelled, Event, Failed, Finished, JobContext, Progress
 from gui.item_models.rows import Row, RowsModel, TableView
-from gui.work_thread import Handler, WorkThread
+from gui.work_thread import Handler, WorkThread, heavy_imports
 
 if TYPE_CHECKING:
     from core.modelfile import ModelFile
@@ -35,8 +35,9 @@ def _fingerprint_handler() -> Iterator[Handler]:
 
 
 def _make_fingerprint(request: object, context: JobContext) -> object:
-    from core.errors import ModelFileError
-    from core.modelfile import fingerprint
+    with heavy_imports:
+        from core.errors import ModelFileError
+        from core.modelfile import fingerprint
 
     assert isinstance(request, Path)
     try:
