@@ -17,7 +17,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from core import consent
 from core.errors import EnginebayError, out_of_memory
 from core.machine import describe
 from core.model import Model
@@ -28,6 +27,7 @@ from core.results import TestResult
 from core.sessions.base import Arrays
 from core.shelf_report import folder_answer
 from core.tensors import TensorSpec
+from core.trust import consent
 from core.verdict import Verdict, judge
 
 COMMANDS = ("info", "run", "doctor")

@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from core.driver import Gpu
+from core.machine.driver import Gpu
+from core.machine.tensorrt_modules import TensorRTModule
 from core.modelfile import PlanHeader
-from core.tensorrt_modules import TensorRTModule
 
 Numbers = tuple[int, ...]
 """The leading numbers of a version, four at most: (8, 6, 1)."""

@@ -7,13 +7,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from core import consent
 from core.errors import ModelError, ModelFileError
 from core.machine import Machine, read_machine, require_gpu_stack
 from core.modelfile import ModelFile, fingerprint
 from core.sessions import Session
 from core.tensorrt_library import module_in_use
-from core.trial import TrialOrder, ensure_tried
+from core.trust import consent
+from core.trust.trial import TrialOrder, ensure_tried
 
 Progress = Callable[[float | None, str], None]
 """Told how far it is (0 to 1, or None where nobody can know) and what goes on; may raise
@@ -49,8 +49,8 @@ def open_session(
     Raises:
         ModelFileError: if the file is no usable model.
         MachineError: if this machine lacks what the model needs.
-        ModelError: if the runtime refuses it, it fails its trial (core.trial), or consent is
-            needed (kind "needs-consent", core.consent).
+        ModelError: if the runtime refuses it, it fails its trial (core.trust.trial), or consent is
+            needed (kind "needs-consent", core.trust.consent).
     """
     options = options or OpenOptions()
     problem = file.problem()

@@ -1,4 +1,4 @@
-"""Load libraries of TensorRT plugins. They are native code: core.consent comes before."""
+"""Load libraries of TensorRT plugins. They are native code: core.trust.consent comes before."""
 
 from __future__ import annotations
 

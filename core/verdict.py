@@ -15,9 +15,9 @@ from core.compatibility import (
     pip_requirement,
     shown_version,
 )
-from core.driver import Gpu
 from core.errors import MachineError
 from core.machine import MODULE_VARIABLE, Machine, TensorRTModule, find_package, read_machine
+from core.machine.driver import Gpu
 from core.modelfile import ModelFile, PlanHeader
 
 _REBUILD = "Build it again here from its ONNX"

@@ -159,7 +159,7 @@ class Document(QObject):
 
     def allow_native_code(self) -> None:
         """Say yes to the native code that the banner names, and open the file again."""
-        from core import consent
+        from core.trust import consent
 
         if self.problem is not None and self.problem.kind == "needs-consent":
             consent.grant(**self.problem.evidence)

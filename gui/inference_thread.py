@@ -138,7 +138,7 @@ class _Desk:
             case RunImage(path, serial):
                 return self._test(path, serial, context)
             case FindPlugin(folder, plugin):
-                from core.plugin_search import find_plugin_libraries
+                from core.trust.plugin_search import find_plugin_libraries
 
                 found = find_plugin_libraries(folder, plugin, context.progress)
                 return PluginFound(folder, plugin, tuple(found))

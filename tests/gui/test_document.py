@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from core import consent
 from core.errors import CudaError, EnginebayError, ImageError, ModelError, ModelFileError
 from core.jobs import Finished
 from core.opening import OpenOptions
 from core.paths import DEMO_PICTURE
+from core.trust import consent
 from core.verdict import Verdict
 from gui.document import Document
 from gui.dropping import sort_dropped

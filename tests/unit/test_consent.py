@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from core import consent
 from core.cli import main
 from core.errors import ModelError
 from core.paths import config_folder
-from core.remembered import Remembered
+from core.trust import consent
+from core.trust.remembered import Remembered
 
 ONE, OTHER = "1a" * 32, "2b" * 32
 

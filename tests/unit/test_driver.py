@@ -10,7 +10,7 @@ from typing import Any
 import pynvml
 import pytest
 
-from core.driver import Driver, Gpu, as_cuda_sees, read_driver
+from core.machine.driver import Driver, Gpu, as_cuda_sees, read_driver
 
 H100 = Gpu("NVIDIA H100", "9.0", 85_520_809_984, 132, "GPU-1111aaaa-0000")
 A2 = Gpu("NVIDIA A2", "8.6", 16 * 10**9, 10, "GPU-2222bbbb-0000")

@@ -11,7 +11,7 @@ import onnxruntime
 import PIL
 import pytest
 
-from core.packages import Package, find_package, installed_version
+from core.machine.packages import Package, find_package, installed_version
 from tests.unit.site_folder import install
 
 

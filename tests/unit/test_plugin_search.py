@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Cancelled
-from core.plugin_search import find_plugin_libraries
+from core.trust.plugin_search import find_plugin_libraries
 
 
 def find(folder: Path, plugin: str = "EfficientNMS_TRT") -> list[str]:

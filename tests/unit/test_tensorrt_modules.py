@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from core import tensorrt_modules
-from core.tensorrt_modules import (
+from core.machine import tensorrt_modules
+from core.machine.tensorrt_modules import (
     TENSORRT_MODULES,
     TensorRTModule,
     find_tensorrt,

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
-import core.trial
-from core import trial_child
+import core.trust.trial
 from core.child_process import ChildDied, ChildTimeout
 from core.errors import Cancelled, ModelError
-from core.trial import TrialOrder, ensure_tried
+from core.trust import trial_child
+from core.trust.trial import TrialOrder, ensure_tried
 from tests.unit import fake_cuda, fake_tensorrt
 from tests.unit.fake_tensorrt import FakeTensorRT, simple_plan
 
@@ -25,10 +25,10 @@ class Child:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.orders: list[dict[str, Any]] = []
         self.outcome: Exception | None = None
-        monkeypatch.setattr(core.trial, "run_child", self)
+        monkeypatch.setattr(core.trust.trial, "run_child", self)
 
     def __call__(self, module: str, order: dict[str, Any], tick: Any, *, limit_s: float) -> Any:
-        assert module == "core.trial_child"
+        assert module == "core.trust.trial_child"
         tick("starting TensorRT", 0.0)
         self.orders.append(order)
         if self.outcome is not None:

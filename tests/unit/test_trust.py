@@ -12,7 +12,6 @@ import pytest
 
 import core.opening
 import core.sessions.tensorrt
-from core import consent
 from core.cuda import open_context
 from core.errors import Cancelled, ModelError, ModelFileError
 from core.model import Model
@@ -22,7 +21,8 @@ from core.sessions.onnx import OnnxSession
 from core.tensorrt_library import load_library, module_in_use
 from core.tensorrt_plugins import load_plugin
 from core.translator import Circumstances
-from core.trial import TrialOrder
+from core.trust import consent
+from core.trust.trial import TrialOrder
 from tests.unit import fake_cuda, fake_tensorrt, onnx_models
 from tests.unit.fake_tensorrt import FakeTensorRT, simple_plan
 

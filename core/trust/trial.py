@@ -16,7 +16,7 @@ from pathlib import Path
 from core.child_process import ChildDied, ChildTimeout, run_child
 from core.errors import ModelError
 from core.paths import cache_folder
-from core.remembered import Remembered
+from core.trust.remembered import Remembered
 
 TIME_LIMIT_S = 30.0
 """How long a load and one run may take. Starting CUDA and TensorRT takes 1 to 3 s of it."""
@@ -68,7 +68,7 @@ def ensure_tried(
         progress(None, f"Trying {name} in a process of its own: {doing} ({elapsed:.0f} s)")
 
     try:
-        run_child("core.trial_child", asdict(order), tick, limit_s=limit_s)
+        run_child("core.trust.trial_child", asdict(order), tick, limit_s=limit_s)
     except ChildDied as death:
         raise ModelError(
             "trial-crashed",

@@ -12,7 +12,7 @@ from typing import Literal
 
 from core.errors import ModelError
 from core.paths import config_folder
-from core.remembered import Remembered
+from core.trust.remembered import Remembered
 
 What = Literal["engine", "plugin", "custom-operators"]
 

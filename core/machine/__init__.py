@@ -12,10 +12,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from core.driver import Driver, Gpu, as_cuda_sees, read_driver
 from core.errors import MachineError
-from core.packages import Package, find_package
-from core.tensorrt_modules import (
+from core.machine.driver import Driver, Gpu, as_cuda_sees, read_driver
+from core.machine.packages import Package, find_package
+from core.machine.tensorrt_modules import (
     MODULE_VARIABLE,
     TENSORRT_MODULES,
     TensorRTModule,

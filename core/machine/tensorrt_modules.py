@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.packages import CUDA_VARIANTS, find_package, installed_version
+from core.machine.packages import CUDA_VARIANTS, find_package, installed_version
 
 TENSORRT_MODULES = ("tensorrt", "tensorrt_lean", "tensorrt_dispatch")
 """Python modules that can run engines, best first: full, lean (version-compatible engines

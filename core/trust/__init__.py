@@ -1,0 +1,1 @@
+"""What stands between a file and its running here: consent to native code, and a trial."""
