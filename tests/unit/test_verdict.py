@@ -565,7 +565,7 @@ def test_a_verdict_from_an_error_and_its_json() -> None:
 def test_the_table_has_every_reason_that_the_code_knows() -> None:
     known = set()
     for name in ("verdict.py", "compatibility.py", "machine/__init__.py"):
-        text = Path(verdict_room.__file__).with_name(name).read_text(encoding="utf-8")
+        text = (Path(verdict_room.__file__).parent / name).read_text(encoding="utf-8")
         known |= set(
             re.findall(r'(?:Finding|Verdict|MachineError)\(\s*(?:\w+,\s*)?"([a-z-]+)"', text)
         )
