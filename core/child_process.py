@@ -8,9 +8,12 @@ and kept for the details of an error.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import json
 import os
 import queue
+import secrets
+import signal
 import subprocess
 import sys
 import threading
@@ -23,6 +26,8 @@ from typing import IO, Any
 from core.errors import EnginebayError, ModelError, out_of_memory
 
 _POLL_S = 0.05
+_JOIN_S = 2.0
+_PR_SET_PDEATHSIG = 1  # linux/prctl.h; the signal comes when the thread that waits here ends
 _KEPT_LINES = 60
 _ROOT = str(Path(__file__).resolve().parent.parent)
 
@@ -83,6 +88,9 @@ def run_child(
         ModelError: as the child's work raised it; never fatal, as it was the child's context.
         ChildDied, ChildTimeout: if it gave no answer.
     """
+    # Native output shares the pipe, and may hold text that a file chose: only lines with this
+    # word are the child's own.
+    word = secrets.token_hex(16)
     paths = [_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
     child = subprocess.Popen(
         [sys.executable, "-X", "faulthandler", "-m", module],
@@ -93,6 +101,7 @@ def run_child(
         errors="replace",
         cwd=_ROOT,  # -m looks there first: a user's own "core" must not be found
         env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | dict(environment or {}),
+        start_new_session=True,  # so that all of it can be ended together
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows: no console flashes up
     )
     assert child.stdin is not None
@@ -101,17 +110,27 @@ def run_child(
     reader = threading.Thread(target=_read_lines, args=(child.stdout, lines), daemon=True)
     reader.start()
     try:
-        with contextlib.suppress(BrokenPipeError):  # a child that died says so in its output
-            child.stdin.write(json.dumps(order) + "\n")
+        with contextlib.suppress(OSError):  # a child that died says so in its output
+            child.stdin.write(json.dumps({"word": word, "order": order}) + "\n")
             child.stdin.flush()
-        return _follow(child, lines, tick, limit_s)
+        return _follow(child, lines, word, tick, limit_s)
     finally:
-        child.kill()
-        child.wait()
-        reader.join()
-        with contextlib.suppress(BrokenPipeError):
+        _kill(child)
+        # What the child started itself may hold the pipe still open; it is not waited for.
+        reader.join(timeout=_JOIN_S)
+        with contextlib.suppress(OSError):
             child.stdin.close()
-        child.stdout.close()
+        if not reader.is_alive():
+            child.stdout.close()
+
+
+def _kill(child: subprocess.Popen[str]) -> None:
+    """End the child, and on POSIX what it started."""
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+    child.kill()
+    child.wait()
 
 
 def _read_lines(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:
@@ -124,6 +143,7 @@ def _read_lines(stream: IO[str], lines: queue.SimpleQueue[str | None]) -> None:
 def _follow(
     child: subprocess.Popen[str],
     lines: queue.SimpleQueue[str | None],
+    word: str,
     tick: Callable[[str, float], None],
     limit_s: float | None,
 ) -> dict[str, Any]:
@@ -141,8 +161,12 @@ def _follow(
         except queue.Empty:
             continue
         if line is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                child.wait(_JOIN_S)
+            if child.poll() is None:  # it closed its output and lives on
+                _kill(child)
             raise ChildDied(child.wait(), "".join(last))
-        message = _message(line)
+        message = _message(line, word)
         if message is None:
             last.append(line)
         elif "doing" in message:
@@ -161,15 +185,15 @@ def _follow(
             return done
 
 
-def _message(line: str) -> dict[str, Any] | None:
-    """The child's own lines are JSON objects with one known key; all else is native output."""
+def _message(line: str, word: str) -> dict[str, Any] | None:
+    """The child's own lines are JSON objects with the word; all else is native output."""
+    if word not in line:
+        return None
     try:
         message = json.loads(line)
     except ValueError:
         return None
-    if isinstance(message, dict) and message.keys() & {"doing", "error", "done"}:
-        return message
-    return None
+    return message if isinstance(message, dict) and message.get("word") == word else None
 
 
 def answer(work: Callable[[dict[str, Any], Say], Mapping[str, object]]) -> None:
@@ -183,14 +207,16 @@ def answer(work: Callable[[dict[str, Any], Say], Mapping[str, object]]) -> None:
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
 
+    given = json.loads(sys.stdin.readline())
+    word = given["word"]
+
     def send(message: dict[str, object]) -> None:
         # Native output shares the pipe, and may have left a line unfinished.
-        answers.write("\n" + json.dumps(message) + "\n")
+        answers.write("\n" + json.dumps({"word": word, **message}) + "\n")
 
-    order = json.loads(sys.stdin.readline())
-    threading.Thread(target=_die_with_parent, daemon=True).start()
+    _die_with_parent()
     try:
-        done = work(order, lambda text: send({"doing": text}))
+        done = work(given["order"], lambda text: send({"doing": text}))
     except EnginebayError as error:
         send({"error": error.as_json()})
     except MemoryError as error:
@@ -200,6 +226,16 @@ def answer(work: Callable[[dict[str, Any], Say], Mapping[str, object]]) -> None:
 
 
 def _die_with_parent() -> None:
-    """Our standard input ends when the parent does, on every system."""
-    sys.stdin.read()
-    os._exit(1)
+    """End when the parent does, however it ends.
+
+    Our standard input ends with it, on every system; but native code that holds the GIL keeps
+    Python from seeing that, so Linux is asked to see to it, too.
+    """
+
+    def watch() -> None:
+        sys.stdin.read()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -22,6 +22,7 @@ from core.machine import describe
 from core.model import Model
 from core.modelfile import ModelFile, fingerprint, read_model_file
 from core.opening import OpenOptions, open_session
+from core.progress_line import ProgressLine
 from core.report import doctor_text, info_text, run_text
 from core.results import TestResult
 from core.sessions.base import Arrays
@@ -156,23 +157,26 @@ def _info(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     verdict = judge(file)
     error: EnginebayError | None = file.problem()
     tensors: tuple[TensorSpec, ...] | None = None
+    line = ProgressLine()
     if verdict.can_run is not False:
         try:
-            with open_session(file, _opening(options)) as session:
+            with open_session(file, _opening(options), line.show) as session:
                 tensors = (*session.inputs, *session.outputs)
                 verdict = verdict.after_opening(session.runtime)
         except EnginebayError as refusal:
             verdict = verdict.after_refusal(refusal)
             # A broken ONNX is the file's fault; an engine refused here may be fine elsewhere.
             error = refusal if file.kind == "onnx" else None
-    answer = card_json(file, verdict, tensors)
+    sha256 = fingerprint(file.path, line.show)
+    line.clear()
+    answer = card_json(file, verdict, tensors, sha256)
     if error is not None:
         answer["error"] = error.as_json()
-    return answer, info_text(file, verdict, tensors)
+    return answer, info_text(file, verdict, tensors, sha256)
 
 
 def card_json(
-    file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] | None
+    file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] | None, sha256: str
 ) -> dict[str, Any]:
     """The object that `enginebay info --json` prints."""
     return {
@@ -180,7 +184,7 @@ def card_json(
             "path": str(file.path),
             "kind": file.kind,
             "size_bytes": file.size_bytes,
-            "sha256": fingerprint(file.path),
+            "sha256": sha256,
         },
         "plan": None if file.plan is None else file.plan.as_json(),
         "onnx": None
@@ -200,7 +204,12 @@ def card_json(
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if bool(options.images) == options.random:
         options.parser.error("give at least one IMAGE, or --random instead")
-    with Model.of(read_model_file(options.file), _opening(options)) as model:
+    line = ProgressLine()
+    try:
+        opened = Model.of(read_model_file(options.file), _opening(options), line.show)
+    finally:
+        line.clear()
+    with opened as model:
         entries: list[dict[str, object]] = []
         results: list[TestResult] = []
         errors: list[EnginebayError] = []

@@ -6,16 +6,13 @@ From NVIDIA's support matrix and engine compatibility pages (TensorRT 10 to 11.4
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from typing import Literal
 
 from core.machine.driver import Gpu
+from core.machine.requirement import Numbers, version_numbers
 from core.machine.tensorrt_modules import TensorRTModule
 from core.modelfile import PlanHeader
-
-Numbers = tuple[int, ...]
-"""The leading numbers of a version, four at most: (8, 6, 1)."""
 
 WILL_REFUSE = "it will be refused"
 LIKELY_REFUSES = "it will most likely be refused"
@@ -59,12 +56,6 @@ class Finding:
     outlook: str = ""
     rule: str = ""
     note: str = ""
-
-
-def version_numbers(version: str | None) -> Numbers:
-    """(8, 6, 1) from "8.6.1.post1"; () from None or what begins with no number."""
-    match = re.match(r"\d+(?:\.\d+){0,3}", version or "")
-    return tuple(int(part) for part in match[0].split(".")) if match else ()
 
 
 def judge_version(plan: PlanHeader, module: TensorRTModule) -> Finding:
@@ -133,23 +124,6 @@ def judge_gpu(plan: PlanHeader, gpu: Gpu | None, module: TensorRTModule) -> Find
         rule = "an engine runs only on the compute capability that it was built on"
         return Finding(False, "other-gpu", built_for, here, WILL_REFUSE, rule)
     return Finding(None, "other-gpu", built_for, here, LIKELY_REFUSES)
-
-
-def pip_requirement(version: str | None, system: str) -> str:
-    """What to install to get the TensorRT of a plan: "tensorrt==10.3.0"; "" if pip has none.
-
-    By PyPI's index: 8.5 and from 10.8 on the releases have four numbers, in between three;
-    10.0.1 and 10.1.0 of the front package would bring the newest of tensorrt-cu12; before 10.0
-    there is nothing for Windows, 8.6.2 is Jetson's only, and Enginebay needs 8.5 or newer.
-    """
-    numbers = version_numbers(version)
-    if len(numbers) < 3 or numbers < (8, 5) or numbers[0] == 9 or (8, 6, 2) <= numbers < (9,):
-        return ""
-    if numbers < (10,) and system == "Windows":
-        return ""
-    front = "tensorrt-cu12" if (10, 0) <= numbers < (10, 2) else "tensorrt"
-    parts = 4 if numbers[:2] == (8, 5) or numbers >= (10, 8) else 3
-    return f"{front}=={'.'.join(str(number) for number in numbers[:parts])}"
 
 
 def last_tensorrt_for(gpu: Gpu) -> str | None:
@@ -258,7 +232,7 @@ def _model(plan: PlanHeader, gpu: Gpu) -> str:
         what = f"{build.memory_bytes / 1e9:.0f} GB, here {gpu.memory_bytes / 1e9:.0f}"
     else:
         return ""
-    return f"Built on another model of GPU ({what}): it may be slower or refused."
+    return f"Built on another model of GPU ({what}): it may be slower."
 
 
 def _alike(memory_bytes: int, gpu: Gpu) -> bool:

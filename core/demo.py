@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.build import BuildOptions, build_engine
+from core.errors import ModelError
 from core.machine import find_package, read_driver
 from core.modelfile import fingerprint, read_model_file
 from core.paths import DEMO_MODEL, cache_folder
@@ -37,6 +38,14 @@ def demo_model(progress: Callable[[float | None, str], None]) -> Path:
     name = re.sub(r"[^\w.]+", "-", "-".join(parts))
     target = cache_folder(f"demo/{name}") / "shapes.engine"
     if not target.exists():
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ModelError(
+                "cannot-save",
+                f"The demo's engine cannot be kept in {target.parent}: {error.strerror or error}.",
+                "Make that folder writable, or set XDG_CACHE_HOME to one that is.",
+            ) from None
         metadata = read_model_file(DEMO_MODEL).metadata
         raw = {} if metadata is None else {key: str(value) for key, value in metadata.raw.items()}
         # Level 1 of 5 tries fewer kernels: a demo should start soon rather than run fastest.

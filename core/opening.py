@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import stat
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import ModelError, ModelFileError
-from core.machine import Machine, read_machine, require_gpu_stack
+from core.machine import Machine, read_machine
 from core.modelfile import ModelFile, fingerprint
 from core.sessions import Session
 from core.tensorrt_library import module_in_use
 from core.trust import consent
 from core.trust.trial import TrialOrder, ensure_tried
+
+if TYPE_CHECKING:
+    import numpy as np
+
+Library = tuple[Path, str]
+"""A library of native code, and the SHA-256 that was consented to."""
 
 Progress = Callable[[float | None, str], None]
 """Told how far it is (0 to 1, or None where nobody can know) and what goes on; may raise
@@ -59,14 +67,17 @@ def open_session(
     if file.kind == "onnx":
         from core.sessions.onnx import OnnxSession
 
-        _require_consent_to_plugins(options, "custom-operators", progress)
-        return OnnxSession(file.path, operator_libraries=options.plugins)
+        libraries = _approved_libraries(options, "custom-operators", progress)
+        return OnnxSession(file.path, operator_libraries=libraries, progress=progress)
     return _open_engine(file, options, progress)
 
 
 def _open_engine(file: ModelFile, options: OpenOptions, progress: Progress) -> Session:
     machine = read_machine()
-    require_gpu_stack(machine.driver)
+    # Which module is used is the loading's to decide: a caller may name another.
+    missing = replace(machine, wanted_module=None).problem()
+    if missing is not None:
+        raise missing
     plan = file.plan
     assert plan is not None  # every engine has a header
     # The very bytes that are hashed here are those that run: the file may change, they do not.
@@ -78,61 +89,70 @@ def _open_engine(file: ModelFile, options: OpenOptions, progress: Progress) -> S
 
     if plan.embeds_native_code:
         ask()
-    _require_consent_to_plugins(options, "plugin", progress)
+    plugins = _approved_libraries(options, "plugin", progress)
     has_consent = consent.is_given("engine", sha256)
     try:
-        return _load(file, content, sha256, machine, options, has_consent, progress)
+        return _load(file, content, sha256, machine, options, plugins, has_consent, progress)
     except ModelError as error:
         # Plugins can be embedded too, which the header does not tell; TensorRT does.
         if has_consent or error.kind != "native-code-not-allowed":
             raise
     ask()
-    return _load(file, content, sha256, machine, options, True, progress)
+    return _load(file, content, sha256, machine, options, plugins, True, progress)
 
 
 def _load(
     file: ModelFile,
-    content: bytearray,
+    content: np.ndarray,
     sha256: str,
     machine: Machine,
     options: OpenOptions,
+    plugins: tuple[Library, ...],
     has_consent: bool,
     progress: Progress,
 ) -> Session:
     plan = file.plan
     assert plan is not None
     if options.trial:
-        module = module_in_use(options.tensorrt_module)
         order = TrialOrder(
             path=str(file.path.absolute()),
             sha256=sha256,
             allow_native_code=has_consent,
-            plugins=tuple(str(path.absolute()) for path in options.plugins),
-            module=module,
+            plugins=tuple((str(path), digits) for path, digits in plugins),
+            module=options.tensorrt_module,
         )
+        versions = [
+            f"{one.module} {one.library_version or one.version or '?'}" for one in machine.modules
+        ]
         gpus = [gpu.name for gpu in machine.driver.gpus[:1]]
-        versions = [one.version or "?" for one in machine.modules if one.module == module]
-        ensure_tried(order, (*versions, *gpus, machine.driver.version or "?"), progress)
+        used = module_in_use(options.tensorrt_module)
+        ensure_tried(order, (used, *versions, *gpus, machine.driver.version or "?"), progress)
     from core.sessions.tensorrt import TensorRTSession
 
     progress(None, f"Loading {file.path.name}")
     built_on = plan.build_gpu
     return TensorRTSession(
-        memoryview(content)[file.plan_offset :],
+        content.data[file.plan_offset :],
         file.path.name,
         allow_native_code=has_consent,
-        plugins=options.plugins,
+        plugins=plugins,
         module=options.tensorrt_module,
         plan_version=plan.tensorrt_version,
         plan_compute_capability=None if built_on is None else built_on.compute_capability,
     )
 
 
-def _require_consent_to_plugins(
+def _approved_libraries(
     options: OpenOptions, what: consent.What, progress: Progress
-) -> None:
+) -> tuple[Library, ...]:
+    """The libraries with the SHA-256 that consent was given to; whoever loads them looks again."""
+    approved = []
     for path in options.plugins:
         try:
+            if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device would never end
+                raise ModelError(
+                    "plugin-library", f"The library {path} is not a file.", "Check its path."
+                )
             sha256 = fingerprint(path, progress)
         except OSError as error:
             raise ModelError(
@@ -141,15 +161,19 @@ def _require_consent_to_plugins(
                 "Check its path.",
             ) from None
         consent.require(what, path.name, sha256, allowed=options.allow_native_code)
+        approved.append((path.resolve(), sha256))
+    return tuple(approved)
 
 
-def _read(path: Path, progress: Progress) -> tuple[bytearray, str]:
-    """A file's bytes and their SHA-256, in one pass."""
+def _read(path: Path, progress: Progress) -> tuple[np.ndarray, str]:
+    """A file's bytes, (size,) uint8, and their SHA-256, in one pass."""
+    import numpy as np
+
     digest = hashlib.sha256()
     try:
         size = path.stat().st_size
-        content = bytearray(size)
-        view, done = memoryview(content), 0
+        content = np.empty(size, np.uint8)  # a bytearray's zeros would hold the GIL
+        view, done = content.data, 0
         with path.open("rb", buffering=0) as file:
             while done < size and (count := file.readinto(view[done : done + _CHUNK])):
                 digest.update(view[done : done + count])

@@ -14,14 +14,10 @@ DEMO_PICTURE = RESOURCES / "demo" / "picture-1.jpg"
 
 
 def cache_folder(name: str) -> Path:
-    """A folder for what can be made again, created if need be."""
-    folder = Path(platformdirs.user_cache_dir("enginebay", appauthor=False)) / name
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """A folder for what can be made again; it may not be there yet."""
+    return Path(platformdirs.user_cache_dir("enginebay", appauthor=False)) / name
 
 
 def config_folder() -> Path:
-    """The folder for what the user decided, created if need be."""
-    folder = Path(platformdirs.user_config_dir("enginebay", appauthor=False))
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
+    """The folder for what the user decided; it may not be there yet."""
+    return Path(platformdirs.user_config_dir("enginebay", appauthor=False))

@@ -12,15 +12,23 @@ from core.predictions import ClassScore, Detection, OutputImage, Prediction, Ten
 from core.results import TestResult
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.text import printable
-from core.verdict import Verdict
+from core.verdict import RUNS, Verdict
 
 
-def info_text(file: ModelFile, verdict: Verdict, tensors: Sequence[TensorSpec] | None) -> str:
+def info_text(
+    file: ModelFile,
+    verdict: Verdict,
+    tensors: Sequence[TensorSpec] | None,
+    sha256: str | None = None,
+) -> str:
     """What `enginebay info` prints."""
-    mark = {True: "yes", False: "no", None: "perhaps"}[verdict.can_run]
     message = verdict.message.removeprefix("Runs here: ")
-    facts = [*all_facts(file), ("runs here", f"{mark}. {message}")]
+    facts = all_facts(file)
+    facts += [("SHA-256", sha256)] if sha256 else []
+    facts += [("runs here", f"{RUNS[verdict.can_run]}. {message}")]
     facts += [("", verdict.hint)] if verdict.hint else []
+    labels = ("compared", *[""] * len(verdict.evidence))
+    facts += list(zip(labels, verdict.evidence, strict=False))
     facts = [(label, printable(text)) for label, text in facts]
     width = max(len(label) for label, _ in facts)
     lines = [f"{label:<{width}}  {text}" for label, text in facts]

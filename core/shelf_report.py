@@ -7,18 +7,17 @@ import csv
 import io
 import json
 import os
-import shutil
-import sys
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from core.errors import EnginebayError
+from core.progress_line import ProgressLine
 from core.report import table
 from core.shelf import KIND_WORDS, Shelf, ShelfRow, no_models, scan
 from core.tensors import bytes_text
 from core.text import counted, printable
+from core.verdict import RUNS
 
 CSV_COLUMNS = (
     "path",
@@ -37,12 +36,18 @@ CSV_COLUMNS = (
 )
 """Those of ShelfRow.as_json, with the verdict's own after them."""
 
-RUNS = {True: "yes", False: "no", None: "perhaps"}
-"""Verdict.can_run in words."""
-
-_TITLES = ("model", "kind", "TensorRT", "built on", "precision", "task", "size", "runs here")
+_TITLES = (
+    "model",
+    "kind",
+    "TensorRT",
+    "built on",
+    "precision",
+    "task",
+    "size",
+    "changed",
+    "runs here",
+)
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would compute
-_INTERVAL_S = 0.05
 
 
 def folder_answer(folder: Path, *, as_csv: bool) -> tuple[dict[str, Any], str]:
@@ -53,7 +58,7 @@ def folder_answer(folder: Path, *, as_csv: bool) -> tuple[dict[str, Any], str]:
     Raises:
         ModelFileError: if the folder cannot be listed.
     """
-    line = _TerminalLine()
+    line = ProgressLine()
     try:
         shelf = scan(folder, line.show)
     finally:
@@ -77,6 +82,7 @@ def shelf_text(shelf: Shelf) -> str:
             row.precision or "",
             row.task or "",
             bytes_text(row.size_bytes),
+            "" if row.modified is None else row.modified.astimezone().strftime("%Y-%m-%d"),
             RUNS[row.verdict.can_run] + ("" if row.verdict.can_run else f": {row.verdict.reason}"),
         )
         for row in shelf.rows
@@ -144,33 +150,3 @@ def save(shelf: Shelf, path: Path) -> None:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
-
-
-class _TerminalLine:
-    """Progress on one line of standard error, written over and over; nothing where that is a file.
-
-    A file's log would fill with it.
-    """
-
-    def __init__(self) -> None:
-        self._is_shown = sys.stderr.isatty()
-        self._next = time.monotonic() + _INTERVAL_S
-        self._width = 0
-
-    def show(self, _fraction: float | None, text: str) -> None:
-        """Replace the line, 20 times a second at most."""
-        now = time.monotonic()
-        if not self._is_shown or now < self._next:
-            return
-        self._next = now + _INTERVAL_S
-        room = shutil.get_terminal_size().columns - 1
-        text = text if len(text) <= room else f"{text[: room - 3]}..."
-        sys.stderr.write("\r" + text.ljust(self._width))
-        sys.stderr.flush()
-        self._width = len(text)
-
-    def clear(self) -> None:
-        """Leave no trace of it."""
-        if self._width:
-            sys.stderr.write("\r" + " " * self._width + "\r")
-            sys.stderr.flush()

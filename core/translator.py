@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import platform
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from string import Formatter
 
 from core.errors import EnginebayError, ModelError, context_lost, is_context_lost
+from core.machine import is_jetson
+from core.machine.requirement import pip_requirement
 from core.tensors import bytes_text, shape_text
 
 _LONGEST_LINE = 4000  # characters looked at; the words that tell stand at the start of a line
@@ -28,7 +31,7 @@ _TRAILER = re.compile(
 _LOST = re.compile(r"\b(?:cuda ?)?error:? (?:70[02]|71[04-9])\b", re.IGNORECASE)
 _EVIDENCE = {  # facts of the circumstances, by the names that templates call them
     "plan_version": "plan_version",
-    "pip_version": "plan_version",
+    "requirement": "plan_version",
     "tensorrt_version": "tensorrt_version",
     "plan_compute_capability": "plan_compute_capability",
     "compute_capability": "compute_capability",
@@ -171,7 +174,7 @@ def _facts(found: Mapping[str, str], seen: Circumstances) -> dict[str, str]:
         **found,
     }
     plan_version = facts["plan_version"] or ""
-    facts["pip_version"] = _pip_version(plan_version)
+    facts["requirement"] = "" if is_jetson() else pip_requirement(plan_version, platform.system())
     # The format changes with the second number; bindings and library may differ in the third.
     if _numbers(plan_version)[:2] != _numbers(facts["tensorrt_version"] or "")[:2]:
         facts["other_version"] = plan_version
@@ -180,18 +183,6 @@ def _facts(found: Mapping[str, str], seen: Circumstances) -> dict[str, str]:
 
 def _numbers(version: str) -> list[int]:
     return [int(part) for part in re.findall(r"\d+", version[:50])]
-
-
-def _pip_version(version: str) -> str:
-    """How pip finds a version of TensorRT; "" where PyPI has none.
-
-    There are 8.5, 8.6 and 10.0 on; 8.5 and those from 10.8 on have a fourth number there.
-    """
-    numbers = _numbers(version)
-    if len(numbers) < 3 or numbers[:2] < [8, 5] or numbers[0] == 9:
-        return ""
-    three = ".".join(map(str, numbers[:3]))
-    return f"{three}.*" if numbers[:2] == [8, 5] or numbers[:2] >= [10, 8] else three
 
 
 def _chosen(template: str, facts: Mapping[str, str]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -12,18 +13,28 @@ from core.compatibility import (
     judge_gpu,
     judge_version,
     last_tensorrt_for,
-    pip_requirement,
     shown_version,
 )
 from core.errors import MachineError
+from core.evidence import gpu_words, machine_evidence, plan_evidence
 from core.machine import MODULE_VARIABLE, Machine, TensorRTModule, find_package, read_machine
-from core.machine.driver import Gpu
+from core.machine.requirement import pip_requirement
 from core.modelfile import ModelFile, PlanHeader
 
 _REBUILD = "Build it again here from its ONNX"
 _REBUILD_COMPATIBLE = "Build it again version-compatible, with its lean runtime embedded"
-_LEVELS = {0: "none", 1: "Ampere and newer", 2: "same compute capability"}
-"""tensorrt.HardwareCompatibilityLevel, whose numbers are the same in all versions."""
+
+
+RUNS = {True: "yes", False: "no", None: "perhaps"}
+"""Verdict.can_run in words."""
+
+_SAYS_NOTHING_OF_THE_FILE = (
+    "needs-consent",
+    "plugin-library",
+    "out-of-memory",
+    "file-changed",
+    "trial-killed",
+)
 
 
 class Reason(Protocol):
@@ -41,6 +52,14 @@ class Reason(Protocol):
     def hint(self) -> str:
         """See core.errors.EnginebayError."""
 
+    @property
+    def details(self) -> str:
+        """See core.errors.EnginebayError."""
+
+    @property
+    def evidence(self) -> Mapping[str, str] | tuple[tuple[str, str], ...]:
+        """See core.errors.EnginebayError; as pairs where it crossed threads."""
+
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
@@ -53,6 +72,7 @@ class Verdict:
         message: the answer in words.
         hint: what to do next, or "".
         evidence: what was compared, the file's side first, a short sentence each.
+        details: the raw text behind a refusal (TensorRT's log), or "".
     """
 
     can_run: bool | None
@@ -60,21 +80,23 @@ class Verdict:
     message: str
     hint: str = ""
     evidence: tuple[str, ...] = ()
+    details: str = ""
 
     def as_json(self) -> dict[str, object]:
         """The `verdict` object of `enginebay info --json`."""
-        return {
+        found: dict[str, object] = {
             "can_run": self.can_run,
             "reason": self.reason,
             "message": self.message,
             "hint": self.hint,
             "evidence": list(self.evidence),
         }
+        return found | ({"details": self.details} if self.details else {})
 
     @classmethod
     def refused(cls, error: Reason) -> Verdict:
         """A verdict from the error that opening the file gives; consent is still to be had."""
-        can_run = None if error.kind == "needs-consent" else False
+        can_run = None if error.kind in _SAYS_NOTHING_OF_THE_FILE else False
         return cls(can_run, error.kind, error.message, error.hint)
 
     def after_opening(self, runtime: str) -> Verdict:
@@ -82,8 +104,12 @@ class Verdict:
         return replace(self, can_run=True, reason="ok", message=f"Runs here: {runtime}.", hint="")
 
     def after_refusal(self, error: Reason) -> Verdict:
-        """The verdict once opening has failed, with what was compared before."""
-        return replace(Verdict.refused(error), evidence=self.evidence)
+        """The verdict once opening has failed: what was compared before, and what is new."""
+        new = tuple(
+            f"{name.replace('_', ' ')}: {text}" for name, text in dict(error.evidence).items()
+        )
+        refused = Verdict.refused(error)
+        return replace(refused, evidence=self.evidence + new, details=error.details)
 
 
 def judge(file: ModelFile, machine: Machine | None = None) -> Verdict:
@@ -101,7 +127,7 @@ def judge(file: ModelFile, machine: Machine | None = None) -> Verdict:
     plan = file.plan
     assert plan is not None  # every engine has a header
     machine = read_machine() if machine is None else machine
-    evidence = (*_plan_evidence(plan), *_machine_evidence(machine))
+    evidence = (*plan_evidence(plan), *machine_evidence(machine))
     module = machine.tensorrt
     missing = machine.problem()
     if module is None or (missing is not None and missing.kind != "no-pycuda"):
@@ -280,47 +306,5 @@ def _other_gpu(plan: PlanHeader, machine: Machine, module: TensorRTModule) -> li
     for index, gpu in enumerate(machine.driver.gpus):
         if judge_gpu(plan, gpu, module).can_run:
             name = gpu.uuid[:12] or str(index)  # an unambiguous beginning of a UUID will do
-            return [
-                f"GPU {index} ({_gpu_words(gpu)}) fits: start with CUDA_VISIBLE_DEVICES={name}."
-            ]
+            return [f"GPU {index} ({gpu_words(gpu)}) fits: start with CUDA_VISIBLE_DEVICES={name}."]
     return []
-
-
-def _plan_evidence(plan: PlanHeader) -> list[str]:
-    version, gpu, level = plan.tensorrt_version, plan.build_gpu, plan.hardware_compatibility
-    evidence = [f"built by TensorRT {version}" if version else "TensorRT version not readable"]
-    if gpu is None:
-        evidence.append("build GPU not readable")
-    else:
-        memory = "" if gpu.memory_bytes is None else f", {gpu.memory_bytes / 1e9:.0f} GB"
-        evidence.append(
-            f"built for compute capability {gpu.compute_capability} ({gpu.sm_count} SMs{memory})"
-        )
-    if level is not None:
-        evidence.append(f"hardware-compatibility level {level}: {_LEVELS.get(level, 'not known')}")
-    if plan.embeds_native_code:
-        evidence.append("version-compatible: embeds a lean runtime")
-    return evidence
-
-
-def _machine_evidence(machine: Machine) -> list[str]:
-    evidence = []
-    for module in machine.modules:
-        library = module.library_path or "library not found"
-        if module.library_version:
-            library += f", {module.library_version}"
-        text = f"{module.module} {module.version or 'of unknown version'} ({library})"
-        use = "here" if module is machine.tensorrt else "here, not used"
-        evidence.append(f"{use}: {text}")
-    if not machine.modules:
-        evidence.append("here: no TensorRT")
-    for index, gpu in enumerate(machine.driver.gpus):
-        use = "here" if index == 0 else "here, not used"
-        evidence.append(f"{use}: GPU {_gpu_words(gpu)}")
-    if not machine.driver.gpus:
-        evidence.append("here: no GPU that the driver shows")
-    return evidence
-
-
-def _gpu_words(gpu: Gpu) -> str:
-    return f"{gpu.name}, compute {gpu.compute_capability}"

@@ -53,7 +53,7 @@ class Document(QObject):
         self._requests = Requests(thread, self)
         self._serial = 0
         self._wants_demo_picture = False
-        self.choices = OpeningChoices()
+        self.choices = self._wanted = OpeningChoices()  # of the file; of the one asked for
         self._interrupted = False  # a run was cancelled for a file that may turn out no model
         self._repair_id = -1  # the run that makes up for it
         self.trial = True  # a setting: unfamiliar engines are tried in a child process first
@@ -81,14 +81,15 @@ class Document(QObject):
         self, path: Path, *, allow_native_code: bool = False, plugins: tuple[Path, ...] = ()
     ) -> None:
         """Open a model file."""
-        self.choices = OpeningChoices(allow_native_code=allow_native_code, plugins=plugins)
-        self._open(path)
+        choices = OpeningChoices(allow_native_code=allow_native_code, plugins=plugins)
+        self._open(path, choices)
 
-    def _open(self, path: Path) -> None:
+    def _open(self, path: Path, choices: OpeningChoices) -> None:
+        self._wanted = choices
         self._wants_demo_picture = False
         self._show_problem(None)
         self._interrupted |= self._requests.is_outstanding("test")
-        self._requests.cancel("demo", "test")
+        self._requests.cancel("demo", "test", "plugin")
         self._submit("identify", IdentifyFile(path))
 
     def open_demo(self) -> None:
@@ -170,8 +171,8 @@ class Document(QObject):
     ) -> None:
         """Open the current file again; see OpeningChoices.and_also."""
         if self.file is not None:
-            self.choices = self.choices.and_also(plugin=plugin, trial=trial, forced=forced)
-            self._open(self.file.path)
+            choices = self.choices.and_also(plugin=plugin, trial=trial, forced=forced)
+            self._open(self.file.path, choices)
 
     def find_plugin(self, folder: Path) -> None:
         """Look in a folder for the plugin that the current file lacks."""
@@ -238,6 +239,7 @@ class Document(QObject):
 
     def _identified(self, file: ModelFile, verdict: Verdict) -> None:
         self.file, self.verdict, self.loaded = file, verdict, None
+        self.choices = self._wanted
         self.history.clear()
         self.first_run = None
         self._interrupted = False
@@ -307,14 +309,13 @@ class Document(QObject):
 
     def _fail(self, failed: Failed) -> None:
         problem = of_failure(failed)
-        if failed.fatal:  # all that is on screen stays there
+        if failed.slot == "load" and self.verdict is not None:
+            self.verdict = self.verdict.after_refusal(failed)
+            self.model_changed.emit()
+        if failed.fatal:  # all else that is on screen stays there
             self.lost = problem
             self._show_problem(problem)
             return
-        if failed.slot == "load" and self.file is not None:
-            if self.verdict is not None:
-                self.verdict = self.verdict.after_refusal(failed)
-            self.model_changed.emit()
         if failed.slot == "test":
             self._show_result(None)
         self._show_problem(problem)

@@ -153,8 +153,8 @@ class _Desk:
 
         file = read_model_file(path)
         problem = file.problem()
-        if problem is not None:  # no model on any machine: what is open stays open
-            raise problem
+        if problem is not None and self._model is not None:
+            raise problem  # no model on any machine: what is open stays open
         return Identified(file, judge(file))
 
     def _load(self, request: LoadModel, context: JobContext) -> Loaded:

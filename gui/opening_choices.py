@@ -22,10 +22,14 @@ class OpeningChoices:
     def and_also(
         self, *, plugin: Path | None = None, trial: bool | None = None, forced: bool = False
     ) -> OpeningChoices:
-        """The same, with a further plugin library, without a trial, or whatever the verdict."""
+        """The same, with a further plugin library, without a trial, or whatever the verdict.
+
+        A yes of the command line does not reach a library that is added later: it is asked for.
+        """
         more = () if plugin is None else (plugin,)
         return replace(
             self,
+            allow_native_code=self.allow_native_code and not more,
             plugins=(*self.plugins, *more),
             trial=self.trial if trial is None else trial,
             forced=self.forced or forced,

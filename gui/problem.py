@@ -18,6 +18,17 @@ _ACTIONS = {
 }
 # Verdicts on the machine: there is nothing to try.
 _MACHINE_REASONS = ("no-driver", "no-gpu", "no-tensorrt", "no-pycuda", "no-onnxruntime")
+# Verdicts on what is no model at all: likewise.
+_FILE_REASONS = (
+    "empty",
+    "git-lfs-pointer",
+    "truncated-plan",
+    "truncated-onnx",
+    "damaged-onnx",
+    "external-data",
+    "external-data-outside",
+    "unknown",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,20 +55,24 @@ OPENING_CANCELLED = Problem(
 def of_failure(failed: Failed) -> Problem:
     """An error of a request."""
     action = "restart" if failed.fatal else _ACTIONS.get(failed.kind, "")
+    evidence = dict(failed.evidence)
+    if action == "find-plugin" and "plugin" not in evidence:  # not even its name is known
+        action = ""
     return Problem(
         failed.kind,
         failed.message,
         failed.hint,
         failed.details,
         action,
-        evidence=dict(failed.evidence),
+        evidence=evidence,
     )
 
 
 def of_verdict(verdict: Verdict) -> Problem:
     """A file that cannot run here, by what it says of itself."""
-    action = "" if verdict.reason in _MACHINE_REASONS else "try-anyway"
-    return Problem(verdict.reason, verdict.message, verdict.hint, action=action)
+    action = "" if verdict.reason in (*_MACHINE_REASONS, *_FILE_REASONS) else "try-anyway"
+    details = "\n".join(verdict.evidence)
+    return Problem(verdict.reason, verdict.message, verdict.hint, details, action)
 
 
 def no_plugin_library(folder: Path, plugin: str) -> Problem:

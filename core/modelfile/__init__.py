@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.modelfile.external_data import ExternalData, check_external_data
-from core.modelfile.fingerprint import fingerprint
+from core.modelfile.fingerprint import fingerprint, require_unchanged
 from core.modelfile.identify import Kind, ModelFile, read_model_file
 from core.modelfile.metadata import Metadata
 from core.modelfile.onnx_graph import OnnxGraph
@@ -24,4 +24,5 @@ __all__ = [
     "check_external_data",
     "fingerprint",
     "read_model_file",
+    "require_unchanged",
 ]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import re
 import stat
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,6 +23,7 @@ _ROOTED = re.compile(r"[\\/]|[A-Za-z]:")  # an absolute path, a drive, a UNC pat
 _MEMORY = "_MEM_ADDR_"  # ONNX Runtime's mark for an address in its own memory, not a file
 _UNREADABLE = ("\0", "\ufffd")  # the latter: no UTF-8, so that it is not known what is opened
 _PIECE = 8192
+_TOLD_EACH = 2_000  # messages, some milliseconds
 _KNOWN = 1_000  # locations that are remembered
 
 
@@ -51,11 +52,18 @@ def find_external_data(onnx: Path, locations: Iterable[str]) -> ExternalData:
     return ExternalData(known, tuple(one for one in known if not folder.holds(one)))
 
 
-def check_external_data(onnx: Path) -> None:
+def check_external_data(
+    onnx: Path,
+    progress: Callable[[float | None, str], None] = lambda _fraction, _text: None,
+) -> None:
     """Walk a whole ONNX file for external data; weights are passed over, memory stays small.
 
     Everything that may hold a tensor is looked at: graphs, the bodies in their nodes,
     constants, sparse tensors, functions.
+
+    Args:
+        onnx: the file.
+        progress: told now and then how far it is, 0 to 1; may raise to stop.
 
     Raises:
         ModelFileError: kind "external-data-outside" if a location is not in the file's own
@@ -79,7 +87,10 @@ def check_external_data(onnx: Path) -> None:
         with onnx.open("rb") as file:
             size = os.fstat(file.fileno()).st_size
             window = Window(file, size, piece=_PIECE)
-            for kind, start, stop in messages(window, "model", 0, size):
+            walk = messages(window, "model", 0, size)
+            for number, (kind, start, stop) in enumerate(walk):
+                if number % _TOLD_EACH == 0:
+                    progress(min(start / max(size, 1), 1.0), f"Checking {onnx.name}")
                 if kind == "tensor":
                     location = external_location(window, start, stop, look)
                     if location and not present[location] and len(missing) < _KNOWN:

@@ -26,11 +26,13 @@ KIND_NAMES = {
 }
 NOT_READABLE = "not readable"
 # tensorrt.HardwareCompatibilityLevel
-_COMPATIBILITY = {
+HARDWARE_COMPATIBILITY = {
     0: "none: it runs on the kind of GPU that built it",
     1: "Ampere and newer",
     2: "same compute capability",
 }
+"""tensorrt.HardwareCompatibilityLevel in words; its numbers are the same in all versions."""
+
 _MAX_VALUES = 16  # inputs and outputs that are told, each on its own line
 _MAX_LISTED = 6  # operator types, class names, other files
 _MAX_KEYS = 40  # of the metadata that is not understood
@@ -45,7 +47,7 @@ def card_facts(file: ModelFile) -> list[str]:
         gpu = plan.build_gpu
         facts.append("build GPU not readable" if gpu is None else f"built on {_gpu(gpu)}")
         if plan.hardware_compatibility in (1, 2):
-            level = _COMPATIBILITY[plan.hardware_compatibility]
+            level = HARDWARE_COMPATIBILITY[plan.hardware_compatibility]
             facts.append(f"hardware-compatible: {level}")
         if metadata is not None and metadata.precision is not None:
             facts.append(metadata.precision)
@@ -123,7 +125,7 @@ def _plan_facts(plan: PlanHeader, offset: int) -> Iterator[Fact]:
             "hardware compatibility",
             NOT_READABLE
             if level is None
-            else _COMPATIBILITY.get(level, f"level {level}, newer than Enginebay"),
+            else HARDWARE_COMPATIBILITY.get(level, f"level {level}, newer than Enginebay"),
         )
 
 

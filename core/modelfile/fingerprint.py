@@ -6,7 +6,27 @@ import hashlib
 from collections.abc import Callable
 from pathlib import Path
 
+from core.errors import ModelError
+
 _CHUNK = 8 * 1024 * 1024
+
+
+def require_unchanged(path: Path, sha256: str) -> None:
+    """Make sure, right before a library is loaded, that its bytes are those consented to.
+
+    Raises:
+        ModelError: kind "plugin-library" if they are others.
+    """
+    try:
+        found = fingerprint(path)
+    except OSError as error:
+        found = str(error)
+    if found != sha256:
+        raise ModelError(
+            "plugin-library",
+            f"The library {path.name} changed while the model was being opened.",
+            "Wait until it is written, then open the model again.",
+        )
 
 
 def fingerprint(path: Path, progress: Callable[[float, str], None] | None = None) -> str:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+_MAX_INT = 2**31 - 1  # no size, stride or batch is larger; Python cannot even print the largest
 _MAX_LITERAL = 200_000  # characters; deep or long literals make Python's parser slow
 
 
@@ -92,7 +93,9 @@ def _ints(value: object) -> tuple[int, ...]:
     value = _literal(value)
     items: Sequence[object] = value if isinstance(value, (list, tuple)) else [value]
     numbers = tuple(
-        item for item in items if isinstance(item, int) and not isinstance(item, bool) and item > 0
+        item
+        for item in items
+        if isinstance(item, int) and not isinstance(item, bool) and 0 < item <= _MAX_INT
     )
     return numbers if len(numbers) == len(items) else ()
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.errors import MachineError, ModelError
-from core.modelfile import check_external_data
+from core.modelfile import check_external_data, require_unchanged
 from core.sessions.base import Arrays, Session, Timing
 from core.tensors import Shape, TensorSpec
 
@@ -30,12 +30,20 @@ _DTYPES = {
 class OnnxSession(Session):
     """An ONNX model on ONNX Runtime's CPU provider."""
 
-    def __init__(self, path: Path, *, operator_libraries: Sequence[Path] = ()) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        operator_libraries: Sequence[tuple[Path, str]] = (),
+        progress: Callable[[float | None, str], None] = lambda _fraction, _text: None,
+    ) -> None:
         """Load the model.
 
         Args:
             path: the ONNX.
-            operator_libraries: libraries of custom operators to load before: native code.
+            operator_libraries: libraries of custom operators to load before, native code, with
+                the SHA-256 that each must have.
+            progress: told how far it is; may raise to stop.
 
         Raises:
             ModelFileError: if it keeps weights where no file is, or outside its own folder.
@@ -43,7 +51,7 @@ class OnnxSession(Session):
             ModelError: if it refuses the model.
         """
         super().__init__()
-        check_external_data(path)  # ONNX Runtime would open whatever the file names
+        check_external_data(path, progress)  # ONNX Runtime would open whatever the file names
         try:
             import onnxruntime
         except ImportError as error:
@@ -56,7 +64,8 @@ class OnnxSession(Session):
         options.log_severity_level = 3  # errors come as exceptions; warnings would fill stderr
         # Threads that go on spinning after a run would take the cores from the window.
         options.add_session_config_entry("session.force_spinning_stop", "1")
-        for library in operator_libraries:
+        for library, sha256 in operator_libraries:
+            require_unchanged(library, sha256)
             try:
                 options.register_custom_ops_library(str(library.resolve()))
             except Exception as error:  # noqa: BLE001 - its exceptions share no other base

@@ -39,7 +39,7 @@ class TensorRTSession(Session):
         name: str,
         *,
         allow_native_code: bool = False,
-        plugins: Sequence[Path] = (),
+        plugins: Sequence[tuple[Path, str]] = (),
         module: str | None = None,
         device: int = 0,
         plan_version: str | None = None,
@@ -52,7 +52,7 @@ class TensorRTSession(Session):
             plan: the plan's bytes, without any prefix.
             name: the file's name, for messages.
             allow_native_code: True runs the native code that a plan embeds.
-            plugins: plugin libraries to load before.
+            plugins: plugin libraries to load before, with the SHA-256 that each must have.
             module: one of core.machine.TENSORRT_MODULES; default the best installed.
             device: CUDA device index.
             plan_version: the TensorRT that built the engine, as its header says; for messages.
@@ -84,8 +84,8 @@ class TensorRTSession(Session):
                 compute_capability=cuda.compute_capability,
             )
             self._library = load_library(module)
-            for plugin in plugins:
-                load_plugin(self._library, plugin, self._seen)
+            for path, sha256 in plugins:
+                load_plugin(self._library, path, sha256, self._seen)
             note("loading the engine")
             self._engine = deserialize(
                 self._library,

@@ -153,7 +153,7 @@ LOADING = (
         r"runtime load failed|could not create lean runtime|could not access \w{1,50} symbol",
         "The lean runtime that {engine} needs does not start.",
         "Build it again with its lean runtime inside, or run it with the full TensorRT that built "
-        "it[: tensorrt=={pip_version}].",
+        "it[: {requirement}].",
     ),
     known(
         "dla-plan",

@@ -59,7 +59,7 @@ BUILT_BY_OTHER = (
 )
 REBUILD = (
     "Build it again here from its ONNX"
-    "[, or install tensorrt=={pip_version}|, or install TensorRT {plan_release}]."
+    "[, or install {requirement}|, or install TensorRT {plan_release}]."
 )
 COPY_AGAIN = "Copy it again from where it was built, or build it again from its ONNX."
 LESS_MEMORY = "Close other programs that use the GPU, or use a smaller batch or shape."

@@ -12,10 +12,12 @@ from typing import Literal
 
 from core.errors import ModelError
 from core.paths import config_folder
+from core.text import printable
 from core.trust.remembered import Remembered
 
 What = Literal["engine", "plugin", "custom-operators"]
 
+_given_now: set[str] = set()  # what could not be kept: it holds while this process lives
 _ASKS: dict[str, str] = {
     "engine": "embeds native code (a TensorRT runtime of its own) that runs on this machine when "
     "the engine is opened",
@@ -58,7 +60,7 @@ def require(what: What, name: str, sha256: str, *, allowed: bool) -> None:
         return
     raise ModelError(
         "needs-consent",
-        f"{name} {_ASKS[what]}. Its SHA-256 is {sha256}.",
+        f"{printable(name)} {_ASKS[what]}. Its SHA-256 is {sha256}.",
         "Allow it only for a file whose origin you trust: --allow-native-code, or the button in "
         "the window. A yes is remembered for these very bytes; `enginebay doctor` lists them and "
         "takes them back.",
@@ -68,13 +70,16 @@ def require(what: What, name: str, sha256: str, *, allowed: bool) -> None:
 
 def is_given(what: What, sha256: str) -> bool:
     """True when a yes to these bytes is remembered."""
-    return f"{what}:{sha256}" in _store().entries()
+    key = f"{what}:{sha256}"
+    return key in _given_now or key in _store().entries()
 
 
 def grant(what: str, name: str, sha256: str) -> None:
     """Remember a yes to these bytes."""
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    _store().add(f"{what}:{sha256}", {"name": name, "given": now})
+    key = f"{what}:{sha256}"
+    if not _store().add(key, {"name": name, "given": now}):
+        _given_now.add(key)
 
 
 def given() -> list[Consent]:
@@ -93,8 +98,11 @@ def revoke(start: str) -> list[Consent]:
         Those taken back.
     """
     store = _store()
-    taken = [one for one in given() if start == "all" or one.sha256.startswith(start.lower())]
+    taken = [
+        one for one in given() if start == "all" or (start and one.sha256.startswith(start.lower()))
+    ]
     for one in taken:
+        _given_now.discard(f"{one.what}:{one.sha256}")
         store.remove(f"{one.what}:{one.sha256}")
     return taken
 

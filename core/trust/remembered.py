@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -22,7 +23,7 @@ class Remembered:
         """Use a file.
 
         Args:
-            path: the JSON file; its folder must exist.
+            path: the JSON file; its folder is made when something is remembered.
             limit: entries kept; the oldest go first.
         """
         self._path = path
@@ -45,12 +46,12 @@ class Remembered:
             if isinstance(entry, dict)
         }
 
-    def add(self, key: str, entry: dict[str, str]) -> None:
-        """Remember an entry as the newest."""
+    def add(self, key: str, entry: dict[str, str]) -> bool:
+        """Remember an entry as the newest; False where it cannot be written."""
         entries = self.entries()
         entries.pop(key, None)
         entries[key] = entry
-        self._write(dict(list(entries.items())[-self._limit :]))
+        return self._write(dict(list(entries.items())[-self._limit :]))
 
     def remove(self, key: str) -> None:
         """Forget an entry."""
@@ -58,12 +59,16 @@ class Remembered:
         if entries.pop(key, None) is not None:
             self._write(entries)
 
-    def _write(self, entries: dict[str, dict[str, str]]) -> None:
+    def _write(self, entries: dict[str, dict[str, str]]) -> bool:
         part = self._path.with_name(f"{self._path.name}.{os.getpid()}-{threading.get_ident()}.part")
         try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
             part.replace(self._path)
-        except OSError as error:  # a full disk: the answer holds for now, and is asked again
+        except OSError as error:  # a full disk, a read-only home
             logger.warning("%s cannot be written: %s", self._path, error)
+            return False
         finally:
-            part.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                part.unlink(missing_ok=True)
+        return True

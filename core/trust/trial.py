@@ -34,8 +34,8 @@ class TrialOrder:
     path: str
     sha256: str  # of the whole file: other bytes are not run
     allow_native_code: bool
-    plugins: tuple[str, ...]
-    module: str  # one of core.machine.TENSORRT_MODULES
+    plugins: tuple[tuple[str, str], ...]  # path and SHA-256 of each
+    module: str | None  # one of core.machine.TENSORRT_MODULES; None for the best that works
 
 
 def ensure_tried(
@@ -49,7 +49,7 @@ def ensure_tried(
 
     Args:
         order: what to load.
-        machine: what a pass holds for: TensorRT's version, the GPU, the driver.
+        machine: what a pass holds for: the TensorRT modules and versions, the GPU, the driver.
         progress: called about 20 times a second with (None, what is going on); may raise, which
             kills the child.
         limit_s: seconds after which the engine counts as hanging.
@@ -60,7 +60,7 @@ def ensure_tried(
     """
     name = Path(order.path).name
     passed = Remembered(cache_folder("trials") / "passed.json")
-    key = "|".join((order.sha256, order.module, *machine, *order.plugins))
+    key = "|".join((order.sha256, *machine, *(sha256 for _path, sha256 in order.plugins)))
     if key in passed.entries():
         return
 
@@ -70,6 +70,13 @@ def ensure_tried(
     try:
         run_child("core.trust.trial_child", asdict(order), tick, limit_s=limit_s)
     except ChildDied as death:
+        if death.status == -9:  # SIGKILL, which TensorRT never ends by
+            raise ModelError(
+                "trial-killed",
+                f"The trial of {name} was ended by the system, most likely for lack of memory.",
+                "Close other programs, then open it again.",
+                details=death.output,
+            ) from None
         raise ModelError(
             "trial-crashed",
             f"{name} crashed TensorRT{_manner(death.status)}. It was tried in a process of its "

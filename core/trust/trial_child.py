@@ -27,10 +27,10 @@ def _try(order: dict[str, Any], doing: Say) -> dict[str, object]:
     doing("starting CUDA and TensorRT")
     plan = file.plan
     session = TensorRTSession(
-        content[file.plan_offset :],
+        memoryview(content)[file.plan_offset :],
         path.name,
         allow_native_code=order["allow_native_code"],
-        plugins=tuple(map(Path, order["plugins"])),
+        plugins=tuple((Path(path), sha256) for path, sha256 in order["plugins"]),
         module=order["module"],
         plan_version=None if plan is None else plan.tensorrt_version,
         plan_compute_capability=None

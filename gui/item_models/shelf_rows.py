@@ -191,7 +191,9 @@ def _entry_of(row: ShelfRow) -> Entry:
         row.precision or "",
         row.task or "",
         bytes_text(row.size_bytes),
-        _WORDS[row.verdict.can_run],
+        "needs your consent"
+        if row.verdict.reason == "needs-consent"
+        else _WORDS[row.verdict.can_run],
         "" if row.modified is None else row.modified.astimezone().strftime("%Y-%m-%d %H:%M"),
     )
     return Entry(row, cells, "\n".join(cells).casefold())

@@ -81,4 +81,5 @@ class CardPanel(QWidget):
                 words = "? needs your consent"
             self._verdict.setText(words)
             self._verdict.setStyleSheet(pill_style(color))
-            self._verdict.setToolTip(f"{verdict.message}\n{verdict.hint}".strip())
+            lines = (verdict.message, verdict.hint, *verdict.evidence)
+            self._verdict.setToolTip("\n".join(filter(None, lines)))

@@ -312,19 +312,26 @@ def test_an_exception_crosses_as_text_and_keeps_nothing_alive(
     assert thread.isRunning(), "one failed request does not end the thread"
 
 
-def test_a_file_that_is_no_model_fails_with_its_reason(
+def test_a_file_that_is_no_model_has_a_card_unless_a_model_is_open(
     qtbot: QtBot, thread: InferenceThread, tmp_path: Path
 ) -> None:
     inbox = Inbox(thread)
-    for name, content in (("empty.onnx", b""), ("notes.engine", b"no model at all")):
+    files = (("empty.onnx", b"", "empty"), ("notes.engine", b"no model at all", "unknown"))
+    for name, content, kind in files:
         path = tmp_path / name
         path.write_bytes(content)
-        job_id = thread.submit("identify", IdentifyFile(path))
-        qtbot.waitUntil(lambda job_id=job_id: job_id in inbox.ids(), timeout=WAIT_MS)
-        failed = inbox.endings[-1]
-        assert isinstance(failed, Failed)
-        assert name in failed.message
-        assert failed.hint
+        answer: Identified = ask(qtbot, thread, "identify", IdentifyFile(path))
+        assert answer.file.kind == kind
+        assert answer.verdict.can_run is False
+        assert name in answer.verdict.message
+        assert answer.verdict.hint
+    load_demo(qtbot, thread)
+    job_id = thread.submit("identify", IdentifyFile(path))
+    qtbot.waitUntil(lambda: job_id in inbox.ids(), timeout=WAIT_MS)
+    failed = inbox.endings[-1]
+    assert isinstance(failed, Failed)
+    assert "notes.engine" in failed.message
+    assert failed.hint
 
 
 def test_a_request_that_nobody_knows_fails_and_the_thread_lives_on(

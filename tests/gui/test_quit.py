@@ -59,7 +59,9 @@ _BUILD = """
 import core.build, core.child_process, core.demo, subprocess
 from core.paths import DEMO_MODEL
 popen = subprocess.Popen
-core.child_process.subprocess.Popen = lambda command, **options: popen(["sleep", "600"], **options)
+core.child_process.subprocess.Popen = lambda command, **options: popen(
+    ["sleep", "600"], **options | {"start_new_session": False}  # so that it is found below
+)
 
 def build(progress):
     core.build.build_engine(

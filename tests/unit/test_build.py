@@ -25,8 +25,9 @@ ROOT = Path(__file__).resolve().parents[2]
 # What every child script begins with: take the order, and be able to answer.
 PRELUDE = """
 import json, os, sys, time
-order = json.loads(sys.stdin.readline())
-def say(**message): print(json.dumps(message), flush=True)
+given = json.loads(sys.stdin.readline())
+order = given["order"]
+def say(**message): print(json.dumps({"word": given["word"], **message}), flush=True)
 def write(data): open(order["part"], "wb").write(data)
 """
 # A child that answers as the real one does, but for the build itself.
@@ -52,7 +53,10 @@ class Child:
         self.process: subprocess.Popen[str] | None = None
         self.command: list[str] = []
         stand_in = SimpleNamespace(
-            Popen=self._start, PIPE=subprocess.PIPE, STDOUT=subprocess.STDOUT
+            Popen=self._start,
+            PIPE=subprocess.PIPE,
+            STDOUT=subprocess.STDOUT,
+            TimeoutExpired=subprocess.TimeoutExpired,
         )
         monkeypatch.setattr(core.child_process, "subprocess", stand_in)
 
@@ -317,7 +321,7 @@ def test_the_child_dies_with_its_parent() -> None:
     assert process.stdin is not None
     assert process.stdout is not None
     with process:
-        process.stdin.write(b"{}\n")
+        process.stdin.write(b'{"word": "x", "order": {}}\n')
         process.stdin.flush()
         assert b"working" in b"".join(process.stdout.readline() for _ in range(2))
         process.stdin.close()  # as when the parent is gone

@@ -242,10 +242,10 @@ def test_progress_is_one_line_on_a_terminal_and_leaves_no_trace(
     weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     ticks = iter(range(1000))
-    monkeypatch.setattr("core.shelf_report.time.monotonic", lambda: float(next(ticks)))
+    monkeypatch.setattr("core.progress_line.time.monotonic", lambda: float(next(ticks)))
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     monkeypatch.setattr(
-        "core.shelf_report.shutil.get_terminal_size", lambda: os.terminal_size((30, 24))
+        "core.progress_line.shutil.get_terminal_size", lambda: os.terminal_size((30, 24))
     )
     assert main(["info", str(weights)]) == 0
     captured = capsys.readouterr()
@@ -567,7 +567,9 @@ def test_without_json_the_answer_is_text_and_the_error_goes_to_standard_error(
     assert f"path        {model}" in card
     assert "kind        ONNX model" in card
     assert "input       images  float32  1 x 3 x 8 x 8" in card
-    assert card[-1].startswith("runs here   yes. ONNX Runtime")
+    assert any(line.startswith("runs here   yes. ONNX Runtime") for line in card)
+    assert any(line.startswith("SHA-256") for line in card)
+    assert card[-1].startswith("compared    here: ONNX Runtime")
     assert main(["run", str(model), str(image), str(tmp_path / "none.png")]) == 1
     captured = capsys.readouterr()
     assert "1.000  0" in captured.out

@@ -62,6 +62,7 @@ def test_doctor_lists_consents_and_takes_them_back(capsys: pytest.CaptureFixture
     "content", ["", "no json", "[1]", '{"engine:x": 3}', "[" * 100_000, '{"a": {"b": {}}}']
 )
 def test_a_damaged_file_reads_as_no_consent(content: str) -> None:
+    config_folder().mkdir(parents=True)
     (config_folder() / "consents.json").write_text(content, encoding="utf-8")
     assert not consent.is_given("engine", "x")
     with pytest.raises(ModelError):
@@ -80,6 +81,30 @@ def test_the_oldest_entries_go_first(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_may_not_be_written_forgets_and_goes_on(tmp_path: Path) -> None:
-    store = Remembered(tmp_path / "missing" / "store.json")
-    store.add("a", {"name": "a"})
+    (tmp_path / "file").write_text("no folder")
+    store = Remembered(tmp_path / "file" / "store.json")
+    assert not store.add("a", {"name": "a"})
     assert store.entries() == {}
+
+
+def test_a_yes_that_cannot_be_kept_holds_while_the_process_lives(
+    own_folders: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consent, "_given_now", set())
+    (own_folders / "config").write_text("no folder")
+    with pytest.raises(ModelError):
+        consent.require("engine", "best.engine", ONE, allowed=False)
+    consent.require("engine", "best.engine", ONE, allowed=True)
+    consent.require("engine", "best.engine", ONE, allowed=False)
+
+
+def test_an_empty_start_takes_nothing_back() -> None:
+    consent.grant("engine", "best.engine", ONE)
+    assert consent.revoke("") == []
+    assert consent.is_given("engine", ONE)
+
+
+def test_a_name_cannot_write_the_question() -> None:
+    with pytest.raises(ModelError) as caught:
+        consent.require("engine", "a\n\x1b[2Jharmless.engine", ONE, allowed=False)
+    assert caught.value.message.isprintable()

@@ -306,9 +306,9 @@ def test_other_formats(formats: tuple[int, int]) -> None:
     [
         ("10.3.0.26", "or install tensorrt==10.3.0."),
         ("8.6.1", "or install tensorrt==8.6.1."),
-        ("8.5.3.1", "or install tensorrt==8.5.3.*."),
-        ("10.9.0.34", "or install tensorrt==10.9.0.*."),
-        ("11.4.0.106", "or install tensorrt==11.4.0.*."),
+        ("8.5.3.1", "or install tensorrt==8.5.3.1."),
+        ("10.9.0.34", "or install tensorrt==10.9.0.34."),
+        ("11.4.0.106", "or install tensorrt==11.4.0.106."),
         ("8.4.3.1", "from its ONNX."),
         ("9.2.0.5", "from its ONNX."),
         ("7.1.3.0", "from its ONNX."),

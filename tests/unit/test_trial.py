@@ -66,8 +66,7 @@ def test_what_passed_once_is_not_tried_again(child: Child) -> None:
     ("changes", "machine"),
     [
         ({"sha256": "cd" * 32}, MACHINE),
-        ({"module": "tensorrt_lean"}, MACHINE),
-        ({"plugins": ("/lib/x.so",)}, MACHINE),
+        ({"plugins": (("/lib/x.so", "ef" * 32),)}, MACHINE),
         ({}, ("10.4.0", *MACHINE[1:])),
         ({}, ("10.3.0", "Other GPU", "555.42")),
         ({}, (*MACHINE[:2], "560.1")),
@@ -87,6 +86,7 @@ def test_a_pass_holds_for_that_file_on_that_machine(
         (ChildDied(-11, "Fatal Python error"), "trial-crashed", "SIGSEGV"),
         (ChildDied(-200, ""), "trial-crashed", "signal 200"),
         (ChildDied(0xC0000005, ""), "trial-crashed", "0xc0000005"),
+        (ChildDied(-9, ""), "trial-killed", "ended by the system"),
         (ChildDied(1, "Traceback"), "trial-crashed", "best.engine crashed TensorRT."),
         (ChildTimeout("loading the engine", "log"), "trial-hung", "still loading the engine"),
         (

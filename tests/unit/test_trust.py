@@ -10,10 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+import core.machine
 import core.opening
 import core.sessions.tensorrt
 from core.cuda import open_context
 from core.errors import Cancelled, ModelError, ModelFileError
+from core.machine.driver import Driver, Gpu
 from core.model import Model
 from core.modelfile import read_model_file
 from core.opening import OpenOptions, open_session
@@ -110,7 +112,7 @@ def test_the_trial_is_of_the_bytes_that_were_hashed(
         sha256=sha256(path),
         allow_native_code=True,
         plugins=(),
-        module="tensorrt",
+        module=None,
     )
 
 
@@ -177,9 +179,11 @@ def a_real_library() -> Path:
 def test_a_plugin_library_is_asked_for_and_then_loaded_before_the_engine(
     trt: FakeTensorRT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loaded: list[Path] = []
+    loaded: list[tuple[Path, str]] = []
     monkeypatch.setattr(
-        core.sessions.tensorrt, "load_plugin", lambda _library, path, _seen: loaded.append(path)
+        core.sessions.tensorrt,
+        "load_plugin",
+        lambda _library, path, digits, _seen: loaded.append((path, digits)),
     )
     library = tmp_path / "libmystery.so"
     library.write_bytes(b"native code")
@@ -192,7 +196,7 @@ def test_a_plugin_library_is_asked_for_and_then_loaded_before_the_engine(
     assert loaded == []
     Model.open(path, plugins=[library], allow_native_code=True).close()
     Model.open(path, plugins=[str(library)]).close()
-    assert loaded == [library, library]
+    assert loaded == [(library, sha256(library))] * 2
     library.write_bytes(b"other native code")
     with pytest.raises(ModelError):
         Model.open(path, plugins=[library])
@@ -208,12 +212,20 @@ def test_a_plugin_library_that_is_not_there_is_named(trt: FakeTensorRT, tmp_path
 def test_a_library_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
     path = tmp_path / "libmystery.so"
     path.write_bytes(b"no library")
+    seen = Circumstances(file="a.engine")
     context = open_context()
     try:
         with pytest.raises(ModelError, match=r"libmystery\.so cannot be loaded") as caught:
-            load_plugin(load_library(), path, Circumstances(file="a.engine"))
+            load_plugin(load_library(), path, sha256(path), seen)
         assert caught.value.kind == "plugin-library"
-        load_plugin(load_library(), a_real_library(), Circumstances(file="a.engine"))
+        real = a_real_library()
+        with pytest.raises(ModelError, match="changed while the model was being opened"):
+            load_plugin(load_library(), real, "00" * 32, seen)
+        load_plugin(load_library(), real, sha256(real), seen)
+        load_plugin(load_library(), real, sha256(real), seen)
+        with pytest.raises(ModelError, match="is loaded already") as caught:
+            load_plugin(load_library(), real, "00" * 32, seen)
+        assert "Restart" in caught.value.hint
     finally:
         context.close()
 
@@ -221,11 +233,11 @@ def test_a_library_that_is_none_is_refused_in_words(tmp_path: Path) -> None:
 def test_operators_of_a_library_need_consent_and_are_loaded_before_the_model(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[tuple[Path, ...]] = []
+    given: list[object] = []
     real = OnnxSession.__init__
 
-    def init(self: OnnxSession, path: Path, *, operator_libraries: tuple[Path, ...] = ()) -> None:
-        given.append(operator_libraries)
+    def init(self: OnnxSession, path: Path, **options: Any) -> None:
+        given.append(options["operator_libraries"])
         real(self, path)
 
     monkeypatch.setattr(OnnxSession, "__init__", init)
@@ -236,7 +248,34 @@ def test_operators_of_a_library_need_consent_and_are_loaded_before_the_model(
     assert caught.value.kind == "needs-consent"
     assert caught.value.evidence["what"] == "custom-operators"
     Model.open(model, plugins=[library], allow_native_code=True).close()
-    assert given == [(library,)]
+    assert given == [((library, sha256(library)),)]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="needs a FIFO")
+def test_a_library_that_never_ends_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.so")
+    for library in (tmp_path / "pipe.so", Path("/dev/zero"), tmp_path):
+        with pytest.raises(ModelError) as caught:
+            Model.open(onnx_models.classifier(tmp_path), plugins=[library], allow_native_code=True)
+        assert caught.value.kind == "plugin-library"
+
+
+def test_checking_an_onnx_shows_progress_and_can_be_cancelled(tmp_path: Path) -> None:
+    def cancel(_fraction: float | None, text: str) -> None:
+        assert "Checking" in text
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        Model.open(onnx_models.classifier(tmp_path), progress=cancel)
+
+
+def test_a_second_gpu_is_chosen_by_the_environment(
+    trt: FakeTensorRT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus = tuple(Gpu("Fake GPU", "9.0", 10**10, uuid=f"GPU-{number}") for number in range(2))
+    monkeypatch.setattr(core.machine, "read_driver", lambda: Driver("555.42", gpus))
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "1")
+    Model.open(put(tmp_path, simple_plan())).close()
 
 
 @pytest.mark.parametrize("content", [b"no library", None])

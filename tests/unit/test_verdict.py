@@ -12,9 +12,9 @@ import pytest
 
 from core import machine as machine_room
 from core import verdict as verdict_room
-from core.compatibility import pip_requirement
 from core.errors import ModelFileError
 from core.machine import Driver, Gpu, Machine, TensorRTModule, find_package
+from core.machine.requirement import pip_requirement
 from core.modelfile import ModelFile, OnnxHeader, read_model_file
 from core.verdict import Verdict, judge
 from tests.unit.plan_writer import Plan, with_prefix
@@ -291,7 +291,7 @@ ROWS: dict[str, Row] = {
     ),
     "another model": Row(
         plan(), machine("10.3.0", gpu("8.6", 84)), True, "ok",
-        ("another model of GPU (28 SMs, here 84)", "slower or refused"),
+        ("another model of GPU (28 SMs, here 84)", "it may be slower"),
     ),
     "another model by its memory": Row(
         plan(memory_bytes=48 * 10**9), machine(), True, "ok",
@@ -435,16 +435,21 @@ def model_file(folder: Path, data: bytes) -> ModelFile:
     return read_model_file(path)
 
 
+NO_SYSTEM = "; a plan does not say on which system it was built, and runs on no other"
+
+
 def test_the_evidence_is_what_was_compared(tmp_path: Path) -> None:
     here = machine("10.13.3.9", gpu("8.9", name="NVIDIA L4"), library="10.13.3")
     answer = judge(model_file(tmp_path, plan(**LEAN_INSIDE)), here)
     assert answer.evidence == (
         "built by TensorRT 10.3.0.26",
         "built for compute capability 8.6 (28 SMs, 12 GB)",
-        "hardware-compatibility level 0: none",
+        "hardware-compatibility level 0: none: it runs on the kind of GPU that built it",
         "version-compatible: embeds a lean runtime",
         "here: tensorrt 10.13.3.9 (/site/tensorrt_libs/lib.so, 10.13.3)",
         "here: GPU NVIDIA L4, compute 8.9",
+        "here: NVIDIA driver 570.86",
+        f"here: Linux{NO_SYSTEM}",
         "rule: an engine runs only on the compute capability that it was built on",
     )
 
@@ -457,6 +462,7 @@ def test_the_evidence_names_what_is_missing_and_what_is_not_used(tmp_path: Path)
         "build GPU not readable",
         "here: no TensorRT",
         "here: no GPU that the driver shows",
+        f"here: Linux{NO_SYSTEM}",
     )
     modules = (TensorRTModule(FULL, None), module(LEAN, "10.3.0"))
     several = machine("", gpu("8.6", name="A"), gpu("9.0", name="B"), modules=modules)
