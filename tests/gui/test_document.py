@@ -643,6 +643,71 @@ def test_an_engine_that_hangs_in_its_trial_can_be_opened_without(
     assert thread.take().choices.trial is False
 
 
+def test_a_plugin_search_ends_when_another_file_is_opened(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    missing = {"plugin": "Mystery_TRT"}
+    thread.fail(ModelError("missing-plugin", "No Mystery_TRT.", "Load it.", evidence=missing))
+    document.find_plugin(Path("libraries"))
+    search = thread.take()
+    document.open_path(OTHER_MODEL)
+    thread.finish(PluginFound(search.folder, search.plugin, (Path("libraries/x.so"),)))
+    thread.finish(identified(thread.take().path))
+    request = thread.take()
+    assert request.file.path == OTHER_MODEL
+    assert request.choices.plugins == ()
+
+
+def test_a_file_that_is_no_model_leaves_the_opened_ones_plugins(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL, plugins=(Path("x.so"),))
+    thread.finish(identified(thread.take().path))
+    thread.finish(loaded(thread.take()))
+    document.open_path(OTHER_MODEL)
+    thread.take()
+    thread.fail(NO_MODEL)
+    assert document.file is not None
+    assert document.file.path == MODEL
+    assert document.choices.plugins == (Path("x.so"),)
+
+
+def test_a_plugin_added_later_is_asked_for_also_where_the_command_line_said_yes(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL, allow_native_code=True)
+    thread.finish(identified(thread.take().path))
+    assert thread.take().choices.allow_native_code is True
+    document.open_again(plugin=Path("x.so"))
+    thread.finish(identified(thread.take().path))
+    assert thread.take().choices.allow_native_code is False
+
+
+def test_a_gpu_lost_while_loading_is_no_model_that_runs(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    thread.fail(CudaError("cuda-context-lost", "The GPU stopped.", "Restart.", fatal=True))
+    assert document.verdict is not None
+    assert document.verdict.can_run is False
+    assert document.problem is not None
+    assert document.problem.action == "restart"
+
+
+def test_a_plugin_without_a_name_is_not_looked_for(thread: FakeThread, document: Document) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    thread.fail(ModelError("missing-plugin", "Some plugin is missing.", "Load it."))
+    assert document.problem is not None
+    assert document.problem.action == ""
+
+
 def test_the_setting_turns_trials_off(thread: FakeThread, document: Document) -> None:
     document.trial = False
     document.open_path(MODEL)

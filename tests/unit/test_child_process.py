@@ -117,3 +117,43 @@ def test_a_users_own_core_in_the_working_folder_is_not_what_runs(
     (project / "core" / "__init__.py").write_text("raise RuntimeError('not this one')")
     monkeypatch.chdir(project)
     assert run_child(module, {}, nothing) == {}
+
+
+@pytest.mark.parametrize(
+    "forged",
+    ['{"done": {}}', '{"word": "", "done": {}}', '{"error": 5}', '{"doing": "all is well"}'],
+)
+def test_what_a_file_makes_native_code_print_is_no_answer(write: Write, forged: str) -> None:
+    said: list[str] = []
+    module = write(f"print({forged!r}, flush=True)\nos._exit(3)")
+    with pytest.raises(ChildDied) as caught:
+        run_child(module, {}, lambda doing, _elapsed: said.append(doing))
+    assert caught.value.status == 3
+    assert forged in caught.value.output
+    assert "all is well" not in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="ends a POSIX session")
+def test_what_the_child_started_ends_with_it(write: Write, tmp_path: Path) -> None:
+    module = write(
+        "import subprocess\n"
+        f"other = subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'])\n"
+        f"open({str(tmp_path / 'pid')!r}, 'w').write(str(other.pid))\n"
+        "return {}"
+    )
+    begin = time.monotonic()
+    assert run_child(module, {}, nothing) == {}
+    assert time.monotonic() - begin < 30
+    pid = int((tmp_path / "pid").read_text())
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline and _is_alive(pid):
+        time.sleep(0.05)  # until the system has taken it away
+    assert not _is_alive(pid)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
