@@ -28,6 +28,7 @@ from core.results import TestResult
 from core.sessions.base import Arrays
 from core.shelf_report import folder_answer
 from core.tensors import TensorSpec
+from core.text import printable
 from core.trust import consent
 from core.verdict import Verdict, judge
 
@@ -47,7 +48,11 @@ def main(arguments: Sequence[str]) -> int:
         # Names and metadata may hold what the terminal's encoding does not.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    options = _parser().parse_args(arguments)
+    options, rest = _parser().parse_known_args(arguments)
+    if rest:  # argparse takes no images behind an option, people do
+        if not hasattr(options, "images") or any(one.startswith("-") for one in rest):
+            options.parser.error(f"unrecognized arguments: {' '.join(rest)}")
+        options.images += rest
     logging.basicConfig(
         level=logging.DEBUG if options.verbose else logging.ERROR,
         stream=sys.stderr,
@@ -60,6 +65,11 @@ def main(arguments: Sequence[str]) -> int:
         answer, text = {"error": error.as_json()}, ""
     except MemoryError as error:
         answer, text = {"error": out_of_memory(error).as_json()}, ""
+    except OSError as error:  # a disk or a network that fails in the middle of a file
+        known = EnginebayError(
+            "unreadable", f"Reading failed: {error}.", "Check the disk and the path."
+        )
+        answer, text = {"error": known.as_json()}, ""
     failure = answer.get("error")
     if options.json:
         print(json.dumps(answer, indent=2, allow_nan=False, default=str))
@@ -122,7 +132,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="SHA256",
         help="take back the consent to native code of files whose SHA-256 begins so; all for all",
     )
-    doctor.set_defaults(command=_doctor)
+    doctor.set_defaults(command=_doctor, parser=doctor)
     return parser
 
 
@@ -135,13 +145,18 @@ def _opening(options: argparse.Namespace) -> OpenOptions:
 
 
 def _doctor(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    if options.revoke is not None and not consent.revoke(options.revoke):
-        raise EnginebayError(
-            "no-consent",
-            f"No consent was given to a file whose SHA-256 begins with {options.revoke!r}.",
-            "Run `enginebay doctor` for the list.",
-        )
-    machine = describe() | {"consents": [one.as_json() for one in consent.given()]}
+    machine: dict[str, Any] = describe()
+    if options.revoke is not None:
+        taken = consent.revoke(options.revoke)
+        if not taken:
+            raise EnginebayError(
+                "no-consent",
+                "No consent was given to a file whose SHA-256 begins so: "
+                f"{printable(options.revoke)!r}.",
+                "Run `enginebay doctor` for the list.",
+            )
+        machine["revoked"] = [one.as_json() for one in taken]
+    machine["consents"] = [one.as_json() for one in consent.given()]
     return machine, doctor_text(machine)
 
 
@@ -238,6 +253,8 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         if errors:
             answer["error"] = errors[0].as_json()
         text = run_text(model, results)
+        for other in errors[1:]:  # the first is told as the command's own
+            text += f"\n\n{printable(other.message)}\n{printable(other.hint)}"
     return answer, text
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from core.sessions.base import Arrays
-from core.tensors import TensorSpec, numpy_dtype
+from core.tensors import TensorSpec, numpy_dtype, shape_text
 
 _SEED = 0
 
@@ -43,4 +43,7 @@ def _made(spec: TensorSpec, fill: Callable[[Shape, np.dtype], np.ndarray]) -> np
     )
     if spec.dtype == "string":
         return np.full(shape, "", dtype=object)
-    return fill(shape, numpy_dtype(spec.dtype))
+    try:
+        return fill(shape, numpy_dtype(spec.dtype))
+    except ValueError as error:  # numpy's word on what no address space holds
+        raise MemoryError(f"{spec.name}: {shape_text(shape)}: {error}") from None

@@ -27,6 +27,8 @@ Progress = Callable[[float | None, str], None]
 """Told how far it is (0 to 1, or None where nobody can know) and what goes on; may raise
 core.errors.Cancelled to stop."""
 
+# ELF; PE; Mach-O of 64 and 32 bits, and of several architectures.
+_LIBRARY_MAGICS = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
 _CHUNK = 16 * 1024 * 1024
 
 
@@ -153,6 +155,13 @@ def _approved_libraries(
                 raise ModelError(
                     "plugin-library", f"The library {path} is not a file.", "Check its path."
                 )
+            with path.open("rb") as file:
+                if not file.read(4).startswith(_LIBRARY_MAGICS):
+                    raise ModelError(
+                        "plugin-library",
+                        f"{path} is no shared library.",
+                        "Give the library of the plugin: a .so, .dll or .dylib file.",
+                    )
             sha256 = fingerprint(path, progress)
         except OSError as error:
             raise ModelError(

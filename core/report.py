@@ -48,7 +48,7 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
         recipe = model.recipe
         width, height = recipe.size_wh
         lines.append(
-            f"input {recipe.input}: {width} x {height} {recipe.color}, {recipe.resize} "
+            f"input {printable(recipe.input)}: {width} x {height} {recipe.color}, {recipe.resize} "
             f"({recipe.evidence})"
         )
     for result in results:
@@ -119,6 +119,8 @@ def doctor_text(machine: dict[str, Any]) -> str:
     else:
         lines.append(f"TensorRT engines cannot run here: {machine['problem']['message']}")
         lines.append(machine["problem"]["hint"])
+    for one in machine.get("revoked", []):
+        lines += ["", f"Taken back: {one['sha256']}  {one['what']}  {printable(one['name'])}"]
     if machine.get("consents"):
         lines += ["", "Native code that may run (doctor --revoke SHA256 takes it back):"]
         lines += [
@@ -130,6 +132,7 @@ def doctor_text(machine: dict[str, Any]) -> str:
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
     """Aligned lines under titles; a last column in which nothing stands is left out."""
+    rows = [[printable(cell) for cell in row] for row in rows]  # a tensor's name can be anything
     if not any(row[-1] for row in rows):  # nothing to say there
         titles, rows = titles[:-1], [row[:-1] for row in rows]
     widths = [max(len(row[i]) for row in (titles, *rows)) for i in range(len(titles))]

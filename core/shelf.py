@@ -50,6 +50,7 @@ class ShelfRow:
     modified: datetime | None  # UTC
     verdict: Verdict
     tensorrt_version: str | None = None  # "10.3.0.26"
+    is_before_6: bool = False  # a plan of TensorRT 5 or older, which does not say its version
     compute_capability: str | None = None  # of the GPU that it was built on: "8.9"
     precision: str | None = None  # "FP32", "FP16", "INT8", "mixed"
     task: str | None = None  # the exporter's word: "detect"
@@ -63,8 +64,13 @@ class ShelfRow:
     def version_words(self) -> str:
         """The TensorRT version in words; "" where there is none to tell."""
         if self.tensorrt_version is None and self.kind in ("tensorrt-plan", "ultralytics-engine"):
-            return "5 or older"
+            return "5 or older" if self.is_before_6 else "not readable"
         return self.tensorrt_version or ""
+
+    @property
+    def reason_words(self) -> str:
+        """The verdict's reason in words: "no driver"."""
+        return self.verdict.reason.replace("-", " ")
 
     @property
     def gpu_words(self) -> str:
@@ -206,6 +212,7 @@ class FolderScan:
             modified=modified,
             verdict=verdict,
             tensorrt_version=None if plan is None else plan.tensorrt_version,
+            is_before_6=plan is not None and plan.layout == "flatbuffer",
             compute_capability=None if gpu is None else gpu.compute_capability,
             precision=_precision(file),
             task=None if task is None else printable(task[:40]),

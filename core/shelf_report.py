@@ -83,7 +83,7 @@ def shelf_text(shelf: Shelf) -> str:
             row.task or "",
             bytes_text(row.size_bytes),
             "" if row.modified is None else row.modified.astimezone().strftime("%Y-%m-%d"),
-            RUNS[row.verdict.can_run] + ("" if row.verdict.can_run else f": {row.verdict.reason}"),
+            RUNS[row.verdict.can_run] + ("" if row.verdict.can_run else f": {row.reason_words}"),
         )
         for row in shelf.rows
     ]

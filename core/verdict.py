@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -20,6 +20,7 @@ from core.evidence import gpu_words, machine_evidence, plan_evidence
 from core.machine import MODULE_VARIABLE, Machine, TensorRTModule, find_package, read_machine
 from core.machine.requirement import pip_requirement
 from core.modelfile import ModelFile, PlanHeader
+from core.text import printable
 
 _REBUILD = "Build it again here from its ONNX"
 _REBUILD_COMPATIBLE = "Build it again version-compatible, with its lean runtime embedded"
@@ -123,7 +124,9 @@ def judge(file: ModelFile, machine: Machine | None = None) -> Verdict:
     if problem is not None:
         return Verdict.refused(problem)
     if file.kind == "onnx":
-        return _judge_onnx(machine)
+        verdict = _judge_onnx(machine)
+        domains = None if file.onnx is None else file.onnx.graph.custom_domains
+        return _with_custom_operators(verdict, domains) if domains and verdict.can_run else verdict
     plan = file.plan
     assert plan is not None  # every engine has a header
     machine = read_machine() if machine is None else machine
@@ -161,6 +164,17 @@ def _judge_onnx(machine: Machine | None) -> Verdict:
     return Verdict(True, "ok", "Runs here on the CPU, by ONNX Runtime.", "", evidence)
 
 
+def _with_custom_operators(verdict: Verdict, domains: Sequence[str]) -> Verdict:
+    names = ", ".join(printable(domain[:60]) for domain in domains[:3])
+    return replace(
+        verdict,
+        can_run=None,
+        reason="custom-operators",
+        message=f"Uses operators of {names}, which ONNX Runtime has only from a library.",
+        hint="Open it with that library: --plugin LIBRARY, or File > Use a plugin library.",
+    )
+
+
 def _lacking(plan: PlanHeader, machine: Machine, missing: MachineError) -> Verdict:
     """The machine cannot run any engine: say what it lacks, and what this engine will need."""
     version, gpu = plan.tensorrt_version, plan.build_gpu
@@ -168,6 +182,8 @@ def _lacking(plan: PlanHeader, machine: Machine, missing: MachineError) -> Verdi
     built += f" for compute capability {gpu.compute_capability}" if gpu else ""
     message = missing.message + (f" The engine was built{built}." if built else "")
     requirement = _install(plan, machine)
+    if plan.embeds_native_code and version:  # it runs on newer ones, too
+        requirement = f"TensorRT {'.'.join(version.split('.')[:2])} or newer"
     hint = missing.hint
     if missing.kind == "no-tensorrt" and not machine.modules:
         if requirement:

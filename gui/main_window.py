@@ -172,7 +172,8 @@ class MainWindow(QMainWindow):
             reason = loaded.recipe_problem[1]
         self.recipe.show_recipe(None if loaded is None else loaded.recipe, reason)
         verdict = document.verdict
-        if file is not None and verdict is not None and verdict.can_run is False:
+        unknown = verdict is not None and verdict.can_run is not True and not document.is_busy
+        if file is not None and loaded is None and unknown:
             self.docks[5].raise_()  # its tensors and recipe stay unknown: show what is known
         self._show_empty_text()
 
@@ -307,6 +308,8 @@ class MainWindow(QMainWindow):
                 if dock.isHidden():
                     dock.hide()
             self.shelf.restore()
+            if self.shelf.isHidden() and not self.docks[3].isHidden():
+                self.docks[3].raise_()  # else the log stands where the shelf was
 
     def save_layout(self) -> None:
         """Remember where the window and the docks are."""

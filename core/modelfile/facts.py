@@ -110,6 +110,8 @@ def _plan_facts(plan: PlanHeader, offset: int) -> Iterator[Fact]:
         "embedded native code",
         "yes: a TensorRT runtime that runs when the engine is opened"
         if plan.embeds_native_code
+        else NOT_READABLE
+        if plan.sections == ()
         else "none",
     )
     gpu = plan.build_gpu

@@ -46,7 +46,8 @@ def fingerprint(path: Path, progress: Callable[[float, str], None] | None = None
     total = max(path.stat().st_size, 1)
     done = 0
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
+        # No further than it reached at the start: a file that grows has no end.
+        while done < total and (chunk := file.read(min(_CHUNK, total - done))):
             digest.update(chunk)
             done += len(chunk)
             if progress is not None:

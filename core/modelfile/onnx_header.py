@@ -121,4 +121,7 @@ def _text(value: bytes | int) -> str:
 
 
 def _int(value: bytes | int) -> int:
-    return value if isinstance(value, int) else 0
+    """An int64: protobuf writes negative ones as their two's complement in 64 bits."""
+    if not isinstance(value, int):
+        return 0
+    return value - 2**64 if value >= 2**63 else value

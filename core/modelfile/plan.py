@@ -16,7 +16,9 @@ from typing import BinaryIO, Literal
 HEAD_BYTES = 4096  # enough for the section table and, in one-section plans, the device fields
 _MAX_SECTIONS = 64
 _MAX_RECORDS = 96
-_MAJORS = range(5, 21)  # plausible TensorRT majors; 5 to 11 exist
+# Plausible TensorRT majors; 5 to 11 exist. 13 would be the carriage return that a copy in text
+# mode puts before the line feed of 10.
+_MAJORS = range(5, 13)
 _MAX_MINOR = 99  # 16 is the largest that exists
 _U8, _U32, _U64, _U64_B, _BOOL = 0x02, 0x07, 0x08, 0x09, 0x0A
 _SIZES = {_U8: 1, _U32: 4, _U64: 8, _U64_B: 8, _BOOL: 1}

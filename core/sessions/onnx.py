@@ -14,6 +14,7 @@ from core.errors import MachineError, ModelError
 from core.modelfile import check_external_data, require_unchanged
 from core.sessions.base import Arrays, Session, Timing
 from core.tensors import Shape, TensorSpec
+from core.text import printable
 
 # ONNX Runtime's element names ("tensor(float)") that numpy spells otherwise.
 _DTYPES = {
@@ -25,6 +26,8 @@ _DTYPES = {
     "float8e5m2fnuz": "float8_e5m2fnuz",
     "float4e2m1": "float4_e2m1fn",
 }
+
+_LONGEST = 300  # characters of a reason in the message; all of it is in the details
 
 
 class OnnxSession(Session):
@@ -78,6 +81,14 @@ class OnnxSession(Session):
                     details=str(error),
                 ) from None
         try:
+            path.name.encode("utf-8")
+        except UnicodeEncodeError:
+            raise ModelError(
+                "file-name",
+                f"ONNX Runtime cannot open {printable(path.name)}: its name is not UTF-8.",
+                "Rename the file.",
+            ) from None
+        try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
             )
@@ -95,6 +106,8 @@ class OnnxSession(Session):
         try:
             values = self._session.run(names, inputs)
         except Exception as error:  # noqa: BLE001 - as above
+            if re.search(r"Failed to allocate memory|bad_alloc|BFCArena", str(error)):
+                raise MemoryError(str(error)) from None
             raise ModelError(
                 "onnxruntime",
                 f"ONNX Runtime failed to run the model: {_first_line(str(error))}",
@@ -130,7 +143,8 @@ def _spec(node: Any, mode: Any) -> TensorSpec:
 
 
 def _first_line(text: str) -> str:
-    return text.strip().splitlines()[0] if text.strip() else "no reason given"
+    lines = text.strip().splitlines()
+    return lines[0][:_LONGEST] if lines else "no reason given"
 
 
 def _translate(name: str, text: str) -> ModelError:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Literal
 
-from core.errors import ModelError
+from core.errors import EnginebayError, ModelError
 from core.paths import config_folder
 from core.text import printable
 from core.trust.remembered import Remembered
@@ -96,6 +96,9 @@ def revoke(start: str) -> list[Consent]:
 
     Returns:
         Those taken back.
+
+    Raises:
+        EnginebayError: kind "cannot-save" where it could not be written down.
     """
     store = _store()
     taken = [
@@ -103,7 +106,13 @@ def revoke(start: str) -> list[Consent]:
     ]
     for one in taken:
         _given_now.discard(f"{one.what}:{one.sha256}")
-        store.remove(f"{one.what}:{one.sha256}")
+        if not store.remove(f"{one.what}:{one.sha256}"):
+            raise EnginebayError(
+                "cannot-save",
+                f"The consent to {printable(one.name)} cannot be taken back: the file that keeps "
+                "it cannot be written.",
+                f"Make {store.path} writable, or delete it.",
+            )
     return taken
 
 

@@ -17,6 +17,9 @@ class Remembered:
 
     The file is read at each question, so that several windows and commands agree. A file that is
     missing or damaged reads as empty: what was remembered is then asked again.
+
+    Attributes:
+        path: the file.
     """
 
     def __init__(self, path: Path, limit: int = 2000) -> None:
@@ -26,17 +29,17 @@ class Remembered:
             path: the JSON file; its folder is made when something is remembered.
             limit: entries kept; the oldest go first.
         """
-        self._path = path
+        self.path = path
         self._limit = limit
 
     def entries(self) -> dict[str, dict[str, str]]:
         """Everything, oldest first."""
         try:
-            found = json.loads(self._path.read_text(encoding="utf-8"))
+            found = json.loads(self.path.read_text(encoding="utf-8"))
         except FileNotFoundError:
             return {}
         except (OSError, ValueError, RecursionError) as error:
-            logger.warning("%s cannot be read and counts as empty: %s", self._path, error)
+            logger.warning("%s cannot be read and counts as empty: %s", self.path, error)
             return {}
         if not isinstance(found, dict):
             return {}
@@ -53,20 +56,19 @@ class Remembered:
         entries[key] = entry
         return self._write(dict(list(entries.items())[-self._limit :]))
 
-    def remove(self, key: str) -> None:
-        """Forget an entry."""
+    def remove(self, key: str) -> bool:
+        """Forget an entry; False where that cannot be written."""
         entries = self.entries()
-        if entries.pop(key, None) is not None:
-            self._write(entries)
+        return entries.pop(key, None) is None or self._write(entries)
 
     def _write(self, entries: dict[str, dict[str, str]]) -> bool:
-        part = self._path.with_name(f"{self._path.name}.{os.getpid()}-{threading.get_ident()}.part")
+        part = self.path.with_name(f"{self.path.name}.{os.getpid()}-{threading.get_ident()}.part")
         try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.parent.mkdir(parents=True, exist_ok=True)
             part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-            part.replace(self._path)
+            part.replace(self.path)
         except OSError as error:  # a full disk, a read-only home
-            logger.warning("%s cannot be written: %s", self._path, error)
+            logger.warning("%s cannot be written: %s", self.path, error)
             return False
         finally:
             with contextlib.suppress(OSError):

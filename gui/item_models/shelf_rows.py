@@ -191,12 +191,17 @@ def _entry_of(row: ShelfRow) -> Entry:
         row.precision or "",
         row.task or "",
         bytes_text(row.size_bytes),
-        "needs your consent"
-        if row.verdict.reason == "needs-consent"
-        else _WORDS[row.verdict.can_run],
+        _verdict_words(row),
         "" if row.modified is None else row.modified.astimezone().strftime("%Y-%m-%d %H:%M"),
     )
     return Entry(row, cells, "\n".join(cells).casefold())
+
+
+def _verdict_words(row: ShelfRow) -> str:
+    if row.verdict.reason == "needs-consent":
+        return "needs your consent"
+    words = _WORDS[row.verdict.can_run]
+    return words if row.verdict.can_run else f"{words}: {row.reason_words}"
 
 
 def _tooltip(row: ShelfRow) -> str:

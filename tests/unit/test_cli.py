@@ -196,7 +196,7 @@ def test_info_of_a_folder_as_text_is_an_aligned_table(
         "engine",
         "ONNX",
     )
-    assert cut.endswith("no: truncated-plan")
+    assert cut.endswith("no: truncated plan")
     assert model.endswith("yes")
 
 
@@ -725,3 +725,59 @@ def test_too_little_memory_is_said_and_not_thrown(
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["kind"] == "out-of-memory"
     assert "40.2 GiB" in error["details"]
+
+
+def test_images_may_stand_behind_options(tmp_path: Path, ask: Ask) -> None:
+    import cv2
+    import numpy as np
+
+    cv2.imwrite(str(tmp_path / "a.png"), np.zeros((8, 8, 3), np.uint8))
+    model = onnx_models.classifier(tmp_path)
+    status, answer = ask(
+        "run", str(model), "--save", str(tmp_path / "out"), str(tmp_path / "a.png")
+    )
+    assert status == 0
+    assert [Path(one["path"]).name for one in answer["images"]] == ["a.png"]
+
+
+@pytest.mark.parametrize("arguments", [["run", "x.onnx", "--nonsense"], ["doctor", "more"]])
+def test_what_nobody_knows_is_wrong_usage(arguments: list[str]) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(arguments)
+    assert caught.value.code == 2
+
+
+def test_a_shape_beyond_all_memory_is_told_in_words(tmp_path: Path, ask: Ask) -> None:
+    model = onnx_models.identity(tmp_path, shape=(2**40, 3, 2**40, 8))
+    status, answer = ask("run", str(model), "--random")
+    assert status == 1
+    assert answer["error"]["kind"] == "out-of-memory"
+
+
+def test_a_disk_that_fails_is_an_error_and_no_traceback(
+    tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> str:
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("core.cli.fingerprint", fail)
+    status, answer = ask("info", str(onnx_models.classifier(tmp_path)))
+    assert (status, answer["error"]["kind"]) == (1, "unreadable")
+
+
+def test_an_onnx_with_custom_operators_only_may_run(tmp_path: Path, ask: Ask) -> None:
+    from onnx import TensorProto, helper
+
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1])
+    node = helper.make_node("Noise", ["x"], ["y"], domain="somebody")
+    graph = helper.make_graph([node], "g", [x], [y])
+    opsets = [helper.make_opsetid("", 13), helper.make_opsetid("somebody", 1)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=8)
+    (tmp_path / "noise.onnx").write_bytes(model.SerializeToString())
+    status, answer = ask("info", str(tmp_path))
+    assert status == 0
+    verdict = answer["models"][0]["verdict"]
+    assert (verdict["can_run"], verdict["reason"]) == (None, "custom-operators")
+    assert "somebody" in verdict["message"]
+    assert "--plugin" in verdict["hint"]

@@ -317,3 +317,13 @@ def test_the_most_that_a_hostile_file_makes_us_read_is_a_megabyte(tmp_path: Path
 
 def test_the_models_made_here_are_what_the_onnx_package_accepts() -> None:
     onnx.checker.check_model(onnx.load_from_string(ONNX))
+
+
+def test_an_engine_copied_as_text_has_no_version_that_it_never_had(tmp_path: Path) -> None:
+    """Its line feed, byte 10 of TensorRT 10, then stands behind a carriage return, byte 13."""
+    path = tmp_path / "crlf.engine"
+    plan = Plan(layout="ftrt-10.9", version=(10, 3, 0, 26)).to_bytes()
+    path.write_bytes(plan.replace(b"\n", b"\r\n"))
+    file = read_model_file(path)
+    assert file.plan is not None
+    assert file.plan.tensorrt_version is None

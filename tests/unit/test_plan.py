@@ -178,8 +178,8 @@ _VERSIONS: dict[Layout, Any] = {
     "ptrt-7": st.just(7),
     "ptrt-8.0": st.just(8),
     "ptrt-8.2": st.just(8),
-    "ftrt-8.6": st.integers(8, 20),
-    "ftrt-10.9": st.integers(8, 20),
+    "ftrt-8.6": st.integers(8, 12),
+    "ftrt-10.9": st.integers(8, 12),
 }
 
 

@@ -186,7 +186,7 @@ def test_a_plugin_library_is_asked_for_and_then_loaded_before_the_engine(
         lambda _library, path, digits, _seen: loaded.append((path, digits)),
     )
     library = tmp_path / "libmystery.so"
-    library.write_bytes(b"native code")
+    library.write_bytes(b"\x7fELF native code")
     path = put(tmp_path, simple_plan())
     with pytest.raises(ModelError) as caught:
         Model.open(path, plugins=[library])
@@ -197,7 +197,7 @@ def test_a_plugin_library_is_asked_for_and_then_loaded_before_the_engine(
     Model.open(path, plugins=[library], allow_native_code=True).close()
     Model.open(path, plugins=[str(library)]).close()
     assert loaded == [(library, sha256(library))] * 2
-    library.write_bytes(b"other native code")
+    library.write_bytes(b"\x7fELF other native code")
     with pytest.raises(ModelError):
         Model.open(path, plugins=[library])
 
@@ -242,7 +242,7 @@ def test_operators_of_a_library_need_consent_and_are_loaded_before_the_model(
 
     monkeypatch.setattr(OnnxSession, "__init__", init)
     model, library = onnx_models.classifier(tmp_path), tmp_path / "operators.so"
-    library.write_bytes(b"native code")
+    library.write_bytes(b"\x7fELF native code")
     with pytest.raises(ModelError) as caught:
         Model.open(model, plugins=[library])
     assert caught.value.kind == "needs-consent"
@@ -278,7 +278,7 @@ def test_a_second_gpu_is_chosen_by_the_environment(
     Model.open(put(tmp_path, simple_plan())).close()
 
 
-@pytest.mark.parametrize("content", [b"no library", None])
+@pytest.mark.parametrize("content", [b"no library", b"\x7fELF no library", None])
 def test_a_library_without_operators_is_refused_in_words(
     tmp_path: Path, content: bytes | None
 ) -> None:
