@@ -172,8 +172,7 @@ class MainWindow(QMainWindow):
             reason = loaded.recipe_problem[1]
         self.recipe.show_recipe(None if loaded is None else loaded.recipe, reason)
         verdict = document.verdict
-        unknown = verdict is not None and verdict.can_run is not True and not document.is_busy
-        if file is not None and loaded is None and unknown:
+        if file is not None and verdict is not None and verdict.can_run is False:
             self.docks[5].raise_()  # its tensors and recipe stay unknown: show what is known
         self._show_empty_text()
 

@@ -200,8 +200,9 @@ def _entry_of(row: ShelfRow) -> Entry:
 def _verdict_words(row: ShelfRow) -> str:
     if row.verdict.reason == "needs-consent":
         return "needs your consent"
-    words = _WORDS[row.verdict.can_run]
-    return words if row.verdict.can_run else f"{words}: {row.reason_words}"
+    if row.verdict.can_run is False:  # the mark before it says so
+        return row.reason_words
+    return _WORDS[True] if row.verdict.can_run else f"may run: {row.reason_words}"
 
 
 def _tooltip(row: ShelfRow) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QPointF, QRectF, Qt, Signal
+from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QGraphicsPixmapItem, QGraphicsScene, QGraphicsView, QWidget
 
@@ -139,15 +139,21 @@ class ImageView(QGraphicsView):
         font.setPointSizeF(font.pointSizeF() * 1.6)
         painter.setFont(font)
         flags = Qt.AlignmentFlag.AlignHCenter | Qt.TextFlag.TextWordWrap
-        middle = area.center().y()
-        upper = area.adjusted(16, 0, -16, middle - area.bottom() - 6)
+        room = area.adjusted(16, 8, -16, -8)
         elide = Qt.TextElideMode.ElideMiddle
         metrics = painter.fontMetrics()  # lines break between words; a long word gives way
-        title = " ".join(metrics.elidedText(one, elide, upper.width()) for one in title.split())
-        painter.drawText(upper, flags | Qt.AlignmentFlag.AlignBottom, title)
-        painter.setFont(self.font())
-        lower = area.adjusted(16, middle - area.top() + 10, -16, 0)
-        painter.drawText(lower, flags | Qt.AlignmentFlag.AlignTop, text)
+        title = " ".join(metrics.elidedText(one, elide, room.width()) for one in title.split())
+        above = metrics.boundingRect(room, flags, title).height()
+        small, metrics = self.font(), self.fontMetrics()
+        while (
+            text and above + 16 + metrics.boundingRect(room, flags, text).height() > room.height()
+        ):
+            text = text.rpartition("\n")[0]  # in a low window what matters less makes way
+        below = metrics.boundingRect(room, flags, text).height() if text else 0
+        top = room.center().y() - (above + 16 + below) // 2
+        painter.drawText(QRect(room.left(), top, room.width(), above), flags, title)
+        painter.setFont(small)
+        painter.drawText(QRect(room.left(), top + above + 16, room.width(), below), flags, text)
 
     def _paint_boxes(self, painter: QPainter) -> None:
         from core.overlay import class_color
