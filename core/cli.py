@@ -22,6 +22,7 @@ from core.machine import describe
 from core.model import Model
 from core.modelfile import ModelFile, fingerprint, read_model_file
 from core.opening import OpenOptions, open_session
+from core.opening_arguments import add_opening_arguments
 from core.progress_line import ProgressLine
 from core.report import doctor_text, info_text, run_text
 from core.results import TestResult
@@ -87,24 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("--json", action="store_true", help="print one JSON object")
     common.add_argument("--verbose", action="store_true", help="log to standard error")
     opening = argparse.ArgumentParser(add_help=False)
-    opening.add_argument(
-        "--allow-native-code",
-        action="store_true",
-        help="let a model run native code that it embeds, and plugins; only for files you trust",
-    )
-    opening.add_argument(
-        "--plugin",
-        metavar="LIBRARY",
-        action="append",
-        type=Path,
-        default=[],
-        help="a TensorRT plugin library, or one of ONNX operators, that the model needs",
-    )
-    opening.add_argument(
-        "--no-trial",
-        action="store_true",
-        help="open an unfamiliar engine at once, without trying it in a process of its own",
-    )
+    add_opening_arguments(opening)
     info = commands.add_parser(
         "info", parents=[common, opening], help="what a model file is, and whether it runs here"
     )

@@ -208,11 +208,8 @@ def _run(
         )
 
 
-def _failed(job: Job, error: EnginebayError) -> Failed | Cancelled:
-    """A known error as text; nobody waits any more for that of a cancelled job."""
-    if job.cancelled.is_set() and not error.fatal:
-        return Cancelled(job.id, job.slot)
-    logger.info("%s failed: %s", job.slot, error.message)
+def failure(job: Job, error: EnginebayError) -> Failed:
+    """A known error as text, which alone may leave the thread."""
     return Failed(
         job.id,
         job.slot,
@@ -223,3 +220,11 @@ def _failed(job: Job, error: EnginebayError) -> Failed | Cancelled:
         error.fatal,
         tuple(error.evidence.items()),
     )
+
+
+def _failed(job: Job, error: EnginebayError) -> Failed | Cancelled:
+    """A known error as text; nobody waits any more for that of a cancelled job."""
+    if job.cancelled.is_set() and not error.fatal:
+        return Cancelled(job.id, job.slot)
+    logger.info("%s failed: %s", job.slot, error.message)
+    return failure(job, error)

@@ -132,7 +132,6 @@ def _load(
     from core.sessions.tensorrt import TensorRTSession
 
     progress(None, f"Loading {file.path.name}")
-    built_on = plan.build_gpu
     return TensorRTSession(
         content.data[file.plan_offset :],
         file.path.name,
@@ -140,7 +139,7 @@ def _load(
         plugins=plugins,
         module=options.tensorrt_module,
         plan_version=plan.tensorrt_version,
-        plan_compute_capability=None if built_on is None else built_on.compute_capability,
+        plan_compute_capability=plan.compute_capability,
     )
 
 

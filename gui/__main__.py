@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core import __version__
+from core.opening_arguments import add_opening_arguments
 from gui.window_options import WindowOptions
 
 COMMANDS = ("info", "run", "doctor")  # core.cli.COMMANDS, known here without importing it
@@ -103,24 +104,7 @@ def _parse(arguments: Sequence[str]) -> WindowOptions:
         "--screenshot", metavar="PNG", type=Path, help="wait for the results, save the window, quit"
     )
     parser.add_argument("--size", metavar="WxH", type=_size, help="the window's size")
-    parser.add_argument(
-        "--allow-native-code",
-        action="store_true",
-        help="let the model run native code that it embeds, and plugins; only for files you trust",
-    )
-    parser.add_argument(
-        "--plugin",
-        metavar="LIBRARY",
-        action="append",
-        type=Path,
-        default=[],
-        help="a TensorRT plugin library, or one of ONNX operators, that the model needs",
-    )
-    parser.add_argument(
-        "--no-trial",
-        action="store_true",
-        help="open an unfamiliar engine at once, without trying it in a process of its own",
-    )
+    add_opening_arguments(parser)
     parser.add_argument("--version", action="version", version=f"enginebay {__version__}")
     found = parser.parse_args(arguments)
     if found.demo and found.file is not None:

@@ -59,6 +59,11 @@ class PlanHeader:
     build_gpu: BuildGpu | None
 
     @property
+    def compute_capability(self) -> str | None:
+        """Of the GPU that it was built on: "8.9"; None where that is not readable."""
+        return None if self.build_gpu is None else self.build_gpu.compute_capability
+
+    @property
     def is_complete(self) -> bool:
         """True when the file holds exactly the bytes that the plan declares."""
         return self.declared_bytes == self.actual_bytes

@@ -33,9 +33,7 @@ def _try(order: dict[str, Any], doing: Say) -> dict[str, object]:
         plugins=tuple((Path(path), sha256) for path, sha256 in order["plugins"]),
         module=order["module"],
         plan_version=None if plan is None else plan.tensorrt_version,
-        plan_compute_capability=None
-        if plan is None or plan.build_gpu is None
-        else plan.build_gpu.compute_capability,
+        plan_compute_capability=None if plan is None else plan.compute_capability,
         note=doing,
     )
     with session:

@@ -46,6 +46,7 @@ import gui.restart
 
 order = json.loads(sys.argv[1])
 app = QApplication([])
+app.setQuitOnLastWindowClosed(False)
 parts = App(WindowOptions(screenshot=Path("-"), trial=order["trial"]))
 document = parts.document
 if order["executable"]:
@@ -77,9 +78,13 @@ def go():
         buttons = parts.window.banner.findChildren(QPushButton)
         (button,) = [one for one in buttons if one.text() == order["click"]]
         QTest.mouseClick(button, Qt.MouseButton.LeftButton)
-        QTimer.singleShot(500, app.quit)
+        QTimer.singleShot(500, clicked)
     else:
         app.quit()
+
+def clicked():
+    outcomes[-1]["closed"] = not parts.window.isVisible()
+    app.quit()
 
 def begin():
     if not parts.furnished:

@@ -182,7 +182,7 @@ def test_a_plugin_library_needs_consent_and_must_be_one(
     without_plugin: Path, tmp_path: Path
 ) -> None:
     library = tmp_path / "libmystery.so"
-    library.write_bytes(b"no library at all, EfficientNMS_TRX")
+    library.write_bytes(b"\x7fELF, but no library, EfficientNMS_TRX")
     arguments = ("run", without_plugin, "--random", "--plugin", library)
     error = error_of(*arguments)
     assert error["kind"] == "needs-consent"
@@ -364,6 +364,7 @@ def test_without_the_trial_the_window_keeps_everything_and_restarts(
     assert outcomes[0]["predictions"]
     assert outcomes[1]["problem"] == "cuda-context-lost"
     assert outcomes[1]["action"] == "restart"
+    assert outcomes[1]["closed"], "the old window makes way"
     deadline = time.monotonic() + 10
     while not note.exists() and time.monotonic() < deadline:
         time.sleep(0.1)

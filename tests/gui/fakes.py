@@ -11,7 +11,7 @@ from typing import Any
 from PySide6.QtCore import QCoreApplication
 
 from core.errors import EnginebayError
-from core.jobs import Cancelled, Failed, Finished, Job, Progress, Started
+from core.jobs import Cancelled, Finished, Job, Progress, Started, failure
 from core.modelfile import ModelFile
 from core.results import Stages, TestResult
 from core.tasks import TaskGuess
@@ -74,17 +74,7 @@ class FakeThread(WorkThread):
     def fail(self, error: EnginebayError) -> None:
         """End the running request with an error."""
         job = self._end()
-        failed = Failed(
-            job.id,
-            job.slot,
-            error.kind,
-            error.message,
-            error.hint,
-            error.details,
-            error.fatal,
-            tuple(error.evidence.items()),
-        )
-        self.tell(failed)
+        self.tell(failure(job, error))
 
     def progress(self, fraction: float | None, text: str) -> None:
         """Say how far the running request is."""
