@@ -12,7 +12,7 @@ from core.predictions import ClassScore, Detection, OutputImage, Prediction, Ten
 from core.results import TestResult
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.text import printable
-from core.verdict import RUNS, Verdict
+from core.verdict import Verdict
 
 
 def info_text(
@@ -22,13 +22,9 @@ def info_text(
     sha256: str | None = None,
 ) -> str:
     """What `enginebay info` prints."""
-    message = verdict.message.removeprefix("Runs here: ")
     facts = all_facts(file)
     facts += [("SHA-256", sha256)] if sha256 else []
-    facts += [("runs here", f"{RUNS[verdict.can_run]}. {message}")]
-    facts += [("", verdict.hint)] if verdict.hint else []
-    labels = ("compared", *[""] * len(verdict.evidence))
-    facts += list(zip(labels, verdict.evidence, strict=False))
+    facts += verdict.as_facts()
     facts = [(label, printable(text)) for label, text in facts]
     width = max(len(label) for label, _ in facts)
     lines = [f"{label:<{width}}  {text}" for label, text in facts]

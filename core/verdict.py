@@ -94,6 +94,14 @@ class Verdict:
         }
         return found | ({"details": self.details} if self.details else {})
 
+    def as_facts(self) -> list[tuple[str, str]]:
+        """As label and text, for people: the answer, the next step, what was compared."""
+        answer = f"{RUNS[self.can_run]}. {self.message.removeprefix('Runs here: ')}"
+        facts = [("runs here", answer)]
+        facts += [("", self.hint)] if self.hint else []
+        labels = ("compared", *[""] * len(self.evidence))
+        return facts + list(zip(labels, self.evidence, strict=False))
+
     @classmethod
     def refused(cls, error: Reason) -> Verdict:
         """A verdict from the error that opening the file gives; consent is still to be had."""

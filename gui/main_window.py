@@ -163,8 +163,8 @@ class MainWindow(QMainWindow):
     def _on_model(self) -> None:
         document = self.document
         file, loaded = document.file, document.loaded
-        self.card.show_model(file, document.verdict)
-        self.file_facts.show_file(file)
+        self.card.show_model(file, document.verdict, is_loaded=loaded is not None)
+        self.file_facts.show_file(file, document.verdict)
         self.setWindowTitle("Enginebay" if file is None else f"{file.path.name} - Enginebay")
         self.tensors.show_tensors(() if loaded is None else (*loaded.inputs, *loaded.outputs))
         reason = ""

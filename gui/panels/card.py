@@ -58,7 +58,9 @@ class CardPanel(QWidget):
         row.addWidget(self._verdict, 0, Qt.AlignmentFlag.AlignVCenter)
         self.show_model(None, None)
 
-    def show_model(self, file: ModelFile | None, verdict: Verdict | None) -> None:
+    def show_model(
+        self, file: ModelFile | None, verdict: Verdict | None, *, is_loaded: bool = True
+    ) -> None:
         """Show a file's card, or that there is none."""
         if file is None:
             self._name.set_text("No model open")
@@ -79,6 +81,8 @@ class CardPanel(QWidget):
             }[verdict.can_run]
             if verdict.reason == "needs-consent":
                 words = "? needs your consent"
+            elif verdict.can_run and not is_loaded:
+                words, color = "opening", UNSURE
             self._verdict.setText(words)
             self._verdict.setStyleSheet(pill_style(color))
             lines = (verdict.message, verdict.hint, *verdict.evidence)

@@ -16,6 +16,7 @@ from gui.work_thread import Handler, WorkThread, heavy_imports
 
 if TYPE_CHECKING:
     from core.modelfile import ModelFile
+    from core.verdict import Verdict
 
 _SLOT = "fingerprint"
 _LABEL = "SHA-256"
@@ -92,12 +93,14 @@ class _FactsTable(TableView):
 
 
 class FileFactsPanel(QWidget):
-    """A table of facts; the fingerprint stands last, once it is known."""
+    """A table of facts: the verdict first, the fingerprint last, once it is known."""
 
     def __init__(self, thread: WorkThread, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._thread = thread
         self._file: ModelFile | None = None
+        self._verdict: Verdict | None = None
+        self._fingerprint = Row((_LABEL, ""))
         self._job = -1
         self._model = RowsModel(("fact", "value"), parent=self)
         self.table = _FactsTable()
@@ -118,11 +121,14 @@ class FileFactsPanel(QWidget):
         """As little as its neighbours: it stands behind another panel."""
         return QSize(320, 100)
 
-    def show_file(self, file: ModelFile | None) -> None:
-        """Show a file's facts and begin its fingerprint; the same file again changes nothing."""
+    def show_file(self, file: ModelFile | None, verdict: Verdict | None = None) -> None:
+        """Show a file's facts and begin its fingerprint; of the same file only what is new."""
         if file is self._file:
+            if file is not None and verdict != self._verdict:
+                self._verdict = verdict
+                self._show_rows(file)
             return
-        self._file = file
+        self._file, self._verdict = file, verdict
         self.table.setVisible(file is not None)
         self._empty.setVisible(file is None)
         if file is None:
@@ -130,13 +136,18 @@ class FileFactsPanel(QWidget):
             self._job = -1
             self._model.show_rows(())
             return
-        from core.modelfile.facts import all_facts
-
-        rows = [Row(fact) for fact in all_facts(file)]
-        self._model.show_rows([*rows, Row((_LABEL, "reading"))])
-        self.table.share_room()
+        self._fingerprint = Row((_LABEL, "reading"))
+        self._show_rows(file)
         self.table.scrollToTop()
         self._job = self._thread.submit(_SLOT, file.path)
+
+    def _show_rows(self, file: ModelFile) -> None:
+        from core.modelfile.facts import all_facts
+
+        facts = [] if self._verdict is None else self._verdict.as_facts()
+        rows = [Row(fact) for fact in (*facts, *all_facts(file))]
+        self._model.show_rows([*rows, self._fingerprint])
+        self.table.share_room()
 
     def _on_event(self, event: Event) -> None:
         if event.job_id != self._job:
@@ -152,5 +163,5 @@ class FileFactsPanel(QWidget):
                 self._show_fingerprint("not read")
 
     def _show_fingerprint(self, text: str, tooltip: str = "") -> None:
-        last = self._model.rowCount() - 1
-        self._model.replace_row(last, Row((_LABEL, text), tooltip))
+        self._fingerprint = Row((_LABEL, text), tooltip)
+        self._model.replace_row(self._model.rowCount() - 1, self._fingerprint)

@@ -15,6 +15,8 @@ from gui.problem import Problem
 
 _HEIGHT = 280  # pixels, at least, when it first appears: some ten rows
 
+_OF_FOLDERS = ("no-models", "one-folder")
+
 
 class ShelfDock(Dock):
     """Connects the shelf with the document: dropped folders in, models to open out."""
@@ -74,6 +76,8 @@ class ShelfDock(Dock):
             message = f"Models are looked for in {printable(folder.name)}, the last folder dropped."
             hint = "To see the models of all of them, drop the folder that they are in."
             self._document.show_problem(Problem("one-folder", message, hint, is_warning=True))
+        elif self._document.problem is not None and self._document.problem.kind in _OF_FOLDERS:
+            self._document.dismiss_problem()  # it was about a folder before
         self.panel.open_folder(folder, keep_until_found=True)
 
     def _on_scanned(self, folder: Path, models: int, files: int) -> None:

@@ -210,7 +210,11 @@ def test_clicking_the_cards_facts_brings_the_file_up(app_: App, qtbot: QtBot) ->
         window.docks[1].raise_()
         QTest.mouseClick(window.card._facts, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(lambda: not dock.visibleRegion().isEmpty(), timeout=WAIT_MS)
-    assert rows(window.file_facts)[:-1] == all_facts(read_model_file(DEMO_MODEL))
+    verdict = window.document.verdict
+    assert verdict is not None
+    facts = [*verdict.as_facts(), *all_facts(read_model_file(DEMO_MODEL))]
+    assert rows(window.file_facts)[:-1] == facts
+    assert facts[0][0] == "runs here"
 
 
 def test_the_card_stays_one_line(app_: App, qtbot: QtBot) -> None:
