@@ -52,7 +52,7 @@ class App(QObject):
         self.document.trial = self.settings.trial() if options.trial is None else options.trial
         self.window = MainWindow(self.document, self.settings)
         self._gc_timer = QTimer(self, interval=_COLLECT_MS)
-        self._gc_timer.timeout.connect(_collect)
+        self._gc_timer.timeout.connect(self._collect)
 
     def start(self) -> None:
         """Show the window and begin what the command line asked for."""
@@ -124,6 +124,18 @@ class App(QObject):
         self._plots_timer.stop()
         self.window.timings.add_plot()
         self._freeze()
+
+    def _collect(self) -> None:
+        """One generation at a time, the cheapest that is due, as the collector itself would.
+
+        A full collection waits until nothing goes on: what a model's opening has imported is
+        then frozen, and going through all of it would hold the window up for 50 ms.
+        """
+        due = zip(gc.get_count(), gc.get_threshold(), strict=True)
+        for generation, (count, threshold) in enumerate(due):
+            if count <= threshold or (generation == 2 and self.document.is_busy):
+                break
+            gc.collect(generation)
 
     def _freeze(self) -> None:
         """Spare the collector what lives as long as the program: whole modules, mostly.
@@ -205,13 +217,3 @@ def _log_exception(kind: Any, error: BaseException, traceback: Any) -> None:
     """Runs on any thread: an exception that nothing caught is logged, and the window lives on."""
     logger.critical("unexpected error", exc_info=(kind, error, traceback))
     sys.__excepthook__(kind, error, traceback)
-
-
-def _collect() -> None:
-    """One generation at a time, the cheapest that is due, as the collector itself would."""
-    for generation, (count, threshold) in enumerate(
-        zip(gc.get_count(), gc.get_threshold(), strict=True)
-    ):
-        if count <= threshold:
-            break
-        gc.collect(generation)
