@@ -24,7 +24,7 @@ from gui.inference_thread import (
     Tested,
 )
 from gui.opening_choices import OpeningChoices
-from gui.problem import OPENING_CANCELLED, Problem, no_plugin_library, of_failure, of_verdict
+from gui.problem import OPENING_CANCELLED, Problem
 from gui.requests import Requests
 
 if TYPE_CHECKING:
@@ -61,6 +61,7 @@ class Document(QObject):
         self.file: ModelFile | None = None
         self.verdict: Verdict | None = None
         self.loaded: Loaded | None = None
+        self.refusal: Problem | None = None  # why the file is not loaded
         self.images: list[Path] = []
         self.dropped_folders: list[Path] = []  # the last time; the shelf looks for models there
         self.current = -1
@@ -87,14 +88,14 @@ class Document(QObject):
     def _open(self, path: Path, choices: OpeningChoices) -> None:
         self._wanted = choices
         self._wants_demo_picture = False
-        self._show_problem(None)
+        self.show_problem(None)
         self._interrupted |= self._requests.is_outstanding("test")
         self._requests.cancel("demo", "test", "plugin")
         self._submit("identify", IdentifyFile(path))
 
     def open_demo(self) -> None:
         """Open the bundled model, built into an engine where that is possible."""
-        self._show_problem(None)
+        self.show_problem(None)
         self._submit("demo", PrepareDemo())
 
     def drop(self, paths: Iterable[Path]) -> None:
@@ -107,7 +108,7 @@ class Document(QObject):
             models, images = sort_dropped(paths)
             folders = [path for path in paths if path.is_dir()]
         except OSError as error:
-            self._show_problem(Problem("unreadable", f"{error}.", "Check its permissions."))
+            self.show_problem(Problem("unreadable", f"{error}.", "Check its permissions."))
             return
         if images:
             self.add_images(images)
@@ -145,17 +146,18 @@ class Document(QObject):
 
     def run_again(self) -> None:
         """Run once more: the current image, or random input where no image can run."""
+        loaded = self.loaded
         was_random = self.result is not None and self.result.result.recipe is None
-        if self.loaded is None:
-            return
-        if was_random and (self.current < 0 or self.loaded.recipe_problem is not None):
+        if loaded and was_random and (self.current < 0 or loaded.recipe_problem is not None):
             self.run_random()
         else:
             self._run_current()
 
     def run_random(self) -> None:
         """Run the model on random input."""
-        if self.loaded is not None:
+        if self.loaded is None:
+            self._say_why_not_loaded()
+        else:
             self._submit("test", RunImage(None, self.loaded.serial))
 
     def allow_native_code(self) -> None:
@@ -179,13 +181,15 @@ class Document(QObject):
         if self.problem is not None and "plugin" in self.problem.evidence:
             self._submit("plugin", FindPlugin(folder, self.problem.evidence["plugin"]))
 
-    def show_problem(self, problem: Problem) -> None:
-        """Show a problem that a panel met."""
-        self._show_problem(problem)
+    def show_problem(self, problem: Problem | None) -> None:
+        """Show a problem, a panel's too, or None to close the banner."""
+        if problem != self.problem:
+            self.problem = problem
+            self.problem_changed.emit(problem)
 
     def dismiss_problem(self) -> None:
         """Close the banner."""
-        self._show_problem(None)
+        self.show_problem(None)
 
     def cancel(self) -> None:
         """Stop whatever is going on."""
@@ -204,16 +208,23 @@ class Document(QObject):
     # -- what comes back -----------------------------------------------------------------
 
     def _run_current(self) -> None:
-        if self.loaded is None or self.current < 0:
+        if self.loaded is None:
+            self._say_why_not_loaded()
+        elif self.current < 0:
             return
-        if self.loaded.recipe_problem is not None:
-            self._offer_random(self.loaded.recipe_problem)
+        elif self.loaded.recipe_problem is not None:
+            self.show_problem(Problem.of_recipe(self.loaded.recipe_problem))
         else:
             self._submit("test", RunImage(self.images[self.current], self.loaded.serial))
 
+    def _say_why_not_loaded(self) -> None:
+        """Once more, for the banner may be closed: whoever wants a run must learn why not."""
+        if self.refusal is not None and not self.is_busy:  # else another model is coming
+            self.show_problem(self.refusal)
+
     def _submit(self, slot: str, request: object) -> None:
         if self.lost is not None:
-            self._show_problem(self.lost)
+            self.show_problem(self.lost)
             return
         self._requests.submit(slot, request)
 
@@ -239,15 +250,17 @@ class Document(QObject):
 
     def _identified(self, file: ModelFile, verdict: Verdict) -> None:
         self.file, self.verdict, self.loaded = file, verdict, None
+        self.refusal = None
         self.choices = self._wanted
         self.history.clear()
         self.first_run = None
         self._interrupted = False
-        self._show_problem(None)
+        self.show_problem(None)
         self._show_result(None)
         self.model_changed.emit()
         if verdict.can_run is False and not self.choices.forced:
-            self._show_problem(of_verdict(verdict))
+            self.refusal = Problem.of_verdict(verdict)
+            self.show_problem(self.refusal)
             return
         self._serial += 1
         choices = self.choices.with_setting(self.trial)
@@ -260,7 +273,7 @@ class Document(QObject):
         self.model_changed.emit()
         self.opened.emit(loaded.file.path)
         if loaded.recipe_problem is not None:
-            self._offer_random(loaded.recipe_problem)
+            self.show_problem(Problem.of_recipe(loaded.recipe_problem))
         elif self._wants_demo_picture and not self.images:
             from core.paths import DEMO_PICTURE
 
@@ -273,12 +286,12 @@ class Document(QObject):
         """Esc while a model opened: nothing is loaded, and the card must not say otherwise."""
         from core.verdict import Verdict
 
-        problem = OPENING_CANCELLED
+        problem = self.refusal = OPENING_CANCELLED
         self.verdict = Verdict(None, problem.kind, problem.message, problem.hint)
         self.model_changed.emit()
         if self.file is not None:
             self.opened.emit(self.file.path)
-        self._show_problem(problem)
+        self.show_problem(problem)
 
     def _test_finished(self, tested: Tested) -> None:
         if self.loaded is None or tested.serial != self.loaded.serial:
@@ -291,13 +304,13 @@ class Document(QObject):
         warnings = tested.result.warnings
         if warnings:
             hint = " ".join(warnings[1:])
-            self._show_problem(Problem("warning", warnings[0], hint, is_warning=True))
+            self.show_problem(Problem("warning", warnings[0], hint, is_warning=True))
         elif (
             self.problem is not None
             and (self.problem.action != "run-random" or tested.result.image is None)
             and self._requests.latest("test") != self._repair_id
         ):
-            self._show_problem(None)
+            self.show_problem(None)
 
     def _plugin_found(self, found: PluginFound) -> None:
         """Use the likeliest library that is not in use yet, or say that there is none."""
@@ -305,28 +318,25 @@ class Document(QObject):
         if new:
             self.open_again(plugin=new[0])
             return
-        self._show_problem(no_plugin_library(found.folder, found.plugin))
+        self.show_problem(Problem.no_plugin_library(found.folder, found.plugin))
 
     def _fail(self, failed: Failed) -> None:
-        problem = of_failure(failed)
+        problem = Problem.of_failure(failed)
         if failed.slot == "load" and self.verdict is not None:
+            self.refusal = problem
             self.verdict = self.verdict.after_refusal(failed)
             self.model_changed.emit()
         if failed.fatal:  # all else that is on screen stays there
             self.lost = problem
-            self._show_problem(problem)
+            self.show_problem(problem)
             return
         if failed.slot == "test":
             self._show_result(None)
-        self._show_problem(problem)
+        self.show_problem(problem)
         if failed.slot == "identify" and self._interrupted:
             self._interrupted = False
             self._run_current()
             self._repair_id = self._requests.latest("test")
-
-    def _offer_random(self, problem: tuple[str, str, str]) -> None:
-        """Say why no image can run, and what can."""
-        self._show_problem(Problem(*problem, action="run-random", is_warning=True))
 
     def _hide_other_result(self) -> None:
         """A result must never stand for another image than its own."""
@@ -337,8 +347,3 @@ class Document(QObject):
     def _show_result(self, tested: Tested | None) -> None:
         self.result = tested
         self.tested.emit(tested)
-
-    def _show_problem(self, problem: Problem | None) -> None:
-        if problem != self.problem:
-            self.problem = problem
-            self.problem_changed.emit(problem)

@@ -43,6 +43,45 @@ class Problem:
     is_warning: bool = False
     evidence: dict[str, str] = field(default_factory=dict)
 
+    @classmethod
+    def of_failure(cls, failed: Failed) -> Problem:
+        """An error of a request."""
+        action = "restart" if failed.fatal else _ACTIONS.get(failed.kind, "")
+        evidence = dict(failed.evidence)
+        if action == "find-plugin" and "plugin" not in evidence:  # not even its name is known
+            action = ""
+        return cls(
+            failed.kind,
+            failed.message,
+            failed.hint,
+            failed.details,
+            action,
+            evidence=evidence,
+        )
+
+    @classmethod
+    def of_recipe(cls, problem: tuple[str, str, str]) -> Problem:
+        """A model that no image can run on: random input can."""
+        return cls(*problem, action="run-random", is_warning=True)
+
+    @classmethod
+    def of_verdict(cls, verdict: Verdict) -> Problem:
+        """A file that cannot run here, by what it says of itself."""
+        action = "" if verdict.reason in (*_MACHINE_REASONS, *_FILE_REASONS) else "try-anyway"
+        details = "\n".join(verdict.evidence)
+        return cls(verdict.reason, verdict.message, verdict.hint, details, action)
+
+    @classmethod
+    def no_plugin_library(cls, folder: Path, plugin: str) -> Problem:
+        """The search for a plugin found nothing new."""
+        return cls(
+            "no-plugin-library",
+            f"No further library in {folder} holds the plugin {plugin}.",
+            "Choose another folder, or ask the engine's makers for its plugin library.",
+            action="find-plugin",
+            evidence={"plugin": plugin},
+        )
+
 
 OPENING_CANCELLED = Problem(
     "cancelled",
@@ -50,37 +89,3 @@ OPENING_CANCELLED = Problem(
     "Open it again to run it (File > Open recent).",
     is_warning=True,
 )
-
-
-def of_failure(failed: Failed) -> Problem:
-    """An error of a request."""
-    action = "restart" if failed.fatal else _ACTIONS.get(failed.kind, "")
-    evidence = dict(failed.evidence)
-    if action == "find-plugin" and "plugin" not in evidence:  # not even its name is known
-        action = ""
-    return Problem(
-        failed.kind,
-        failed.message,
-        failed.hint,
-        failed.details,
-        action,
-        evidence=evidence,
-    )
-
-
-def of_verdict(verdict: Verdict) -> Problem:
-    """A file that cannot run here, by what it says of itself."""
-    action = "" if verdict.reason in (*_MACHINE_REASONS, *_FILE_REASONS) else "try-anyway"
-    details = "\n".join(verdict.evidence)
-    return Problem(verdict.reason, verdict.message, verdict.hint, details, action)
-
-
-def no_plugin_library(folder: Path, plugin: str) -> Problem:
-    """The search for a plugin found nothing new."""
-    return Problem(
-        "no-plugin-library",
-        f"No further library in {folder} holds the plugin {plugin}.",
-        "Choose another folder, or ask the engine's makers for its plugin library.",
-        action="find-plugin",
-        evidence={"plugin": plugin},
-    )

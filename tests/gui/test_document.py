@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -125,6 +125,53 @@ def test_a_file_that_cannot_run_here_is_shown_and_not_loaded(
     assert document.problem is not None
     assert document.problem.kind == "no-gpu"
     assert not document.is_busy
+
+
+@pytest.mark.parametrize(
+    "want",
+    [Document.run_again, Document.run_random, lambda document: document.add_images([ONE])],
+    ids=["again", "random", "image"],
+)
+def test_wanting_a_run_of_what_cannot_run_says_why_once_more(
+    thread: FakeThread, document: Document, want: Callable[[Document], None]
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path, can_run=False))
+    why = document.problem
+    assert why is not None
+    document.dismiss_problem()
+    want(document)
+    assert document.problem == why
+    assert thread.waiting == []
+    document.open_path(OTHER_MODEL)
+    want(document)
+    assert document.problem is None  # that model may run
+    thread.finish(identified(thread.take().path))
+    thread.finish(loaded(thread.take()))
+    want(document)
+    assert document.problem is None
+
+
+def test_wanting_a_run_after_a_failed_or_cancelled_opening_says_so(
+    thread: FakeThread, document: Document
+) -> None:
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    document.cancel()
+    thread.finish(None)
+    document.dismiss_problem()
+    document.run_again()
+    assert document.problem is not None
+    assert document.problem.kind == "cancelled"
+    document.open_path(MODEL)
+    thread.finish(identified(thread.take().path))
+    thread.take()
+    thread.fail(NO_MODEL)
+    document.dismiss_problem()
+    document.add_images([ONE])
+    assert document.problem is not None
+    assert document.problem.message == NO_MODEL.message
 
 
 def test_a_file_that_only_trying_will_tell_is_loaded(
