@@ -20,16 +20,15 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from pathlib import Path
 from typing import IO, Any
 
 from core.errors import EnginebayError, ModelError, out_of_memory
+from core.paths import ROOT, python_path
 
 _POLL_S = 0.05
 _JOIN_S = 2.0
 _PR_SET_PDEATHSIG = 1  # linux/prctl.h; the signal comes when the thread that waits here ends
 _KEPT_LINES = 60
-_ROOT = str(Path(__file__).resolve().parent.parent)
 
 Say = Callable[[str], None]
 """Tells the parent what is going on; from any thread."""
@@ -91,7 +90,6 @@ def run_child(
     # Native output shares the pipe, and may hold text that a file chose: only lines with this
     # word are the child's own.
     word = secrets.token_hex(16)
-    paths = [_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
     child = subprocess.Popen(
         [sys.executable, "-X", "faulthandler", "-m", module],
         stdin=subprocess.PIPE,
@@ -99,8 +97,8 @@ def run_child(
         stderr=subprocess.STDOUT,
         encoding="utf-8",
         errors="replace",
-        cwd=_ROOT,  # -m looks there first: a user's own "core" must not be found
-        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | dict(environment or {}),
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": python_path()} | dict(environment or {}),
         start_new_session=True,  # so that all of it can be ended together
         creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),  # Windows: no console flashes up
     )

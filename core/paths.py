@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import platformdirs
 
-RESOURCES = Path(__file__).resolve().parent.parent / "resources"
+ROOT = Path(__file__).resolve().parent.parent
+"""Where the packages are: a checkout, or what an installed wheel is unpacked into."""
+
+RESOURCES = ROOT / "resources"
 """The bundled files; beside the packages in a checkout and in an installed wheel alike."""
 
 DEMO_MODEL = RESOURCES / "demo" / "shapes.onnx"
 DEMO_PICTURE = RESOURCES / "demo" / "picture-1.jpg"
+
+
+def python_path() -> str:
+    """PYTHONPATH for another Python that must find these very packages.
+
+    It must be started in ROOT, too: -m looks in the working folder first, where a user's own
+    "core" or "gui" may be.
+    """
+    return os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
 
 
 def cache_folder(name: str) -> Path:

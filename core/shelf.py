@@ -16,13 +16,17 @@ from core import suffixes
 from core.errors import EnginebayError, ModelFileError
 from core.machine import read_machine
 from core.modelfile import ModelFile, read_model_file
+from core.tensors import bytes_text
 from core.text import counted, printable
 from core.verdict import Verdict, judge
 
 Progress = Callable[[float | None, str], None]
 """Told of a fraction, None where nobody can know, and a text; may raise to end the work."""
 
-KIND_WORDS = {
+FACT_TITLES = ("model", "kind", "TensorRT", "built on", "precision", "task", "size")
+"""What ShelfRow.fact_words says, in its order."""
+
+_KIND_WORDS = {
     "tensorrt-plan": "engine",
     "ultralytics-engine": "Ultralytics engine",
     "onnx": "ONNX",
@@ -76,6 +80,19 @@ class ShelfRow:
     def gpu_words(self) -> str:
         """The GPU that it was built on: "compute 8.9", or ""."""
         return f"compute {self.compute_capability}" if self.compute_capability else ""
+
+    @property
+    def fact_words(self) -> tuple[str, ...]:
+        """What is known of the file, for people, under FACT_TITLES."""
+        return (
+            self.name,
+            _KIND_WORDS.get(self.kind, self.kind),
+            self.version_words,
+            self.gpu_words,
+            self.precision or "",
+            self.task or "",
+            bytes_text(self.size_bytes),
+        )
 
     def as_json(self) -> dict[str, object]:
         """One of `models` in `enginebay info FOLDER --json`."""

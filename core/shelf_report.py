@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
-import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -14,10 +12,10 @@ from typing import Any
 from core.errors import EnginebayError
 from core.progress_line import ProgressLine
 from core.report import table
-from core.shelf import KIND_WORDS, Shelf, ShelfRow, no_models, scan
-from core.tensors import bytes_text
+from core.shelf import FACT_TITLES, Shelf, ShelfRow, no_models, scan
 from core.text import counted, printable
 from core.verdict import RUNS
+from core.whole_file import replacing
 
 CSV_COLUMNS = (
     "path",
@@ -36,17 +34,7 @@ CSV_COLUMNS = (
 )
 """Those of ShelfRow.as_json, with the verdict's own after them."""
 
-_TITLES = (
-    "model",
-    "kind",
-    "TensorRT",
-    "built on",
-    "precision",
-    "task",
-    "size",
-    "changed",
-    "runs here",
-)
+_TITLES = (*FACT_TITLES, "changed", "runs here")
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would compute
 
 
@@ -75,13 +63,7 @@ def shelf_text(shelf: Shelf) -> str:
     """An aligned table, with what was counted below it."""
     cells = [
         (
-            row.name,
-            KIND_WORDS.get(row.kind, row.kind),
-            row.version_words,
-            row.gpu_words,
-            row.precision or "",
-            row.task or "",
-            bytes_text(row.size_bytes),
+            *row.fact_words,
             "" if row.modified is None else row.modified.astimezone().strftime("%Y-%m-%d"),
             RUNS[row.verdict.can_run] + ("" if row.verdict.can_run else f": {row.reason_words}"),
         )
@@ -136,17 +118,13 @@ def save(shelf: Shelf, path: Path) -> None:
             "Choose a name that ends in .csv or .json.",
         )
     text = csv_text(shelf) if suffix == ".csv" else json.dumps(shelf.as_json(), indent=2) + "\n"
-    part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
-        # A file's name may hold bytes that are no UTF-8.
-        part.write_bytes(text.encode("utf-8", "backslashreplace"))
-        part.replace(path)
+        with replacing(path) as part:
+            # A file's name may hold bytes that are no UTF-8.
+            part.write_bytes(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise EnginebayError(
             "cannot-save",
             f"Nothing can be saved to {printable(str(path))}: {error.strerror or error}.",
             "Choose another folder.",
         ) from None
-    finally:
-        with contextlib.suppress(OSError):
-            part.unlink(missing_ok=True)

@@ -10,7 +10,7 @@ from string import Formatter
 
 from core.errors import EnginebayError, ModelError, context_lost, is_context_lost
 from core.machine import is_jetson
-from core.machine.requirement import pip_requirement
+from core.machine.requirement import pip_requirement, version_numbers
 from core.tensors import bytes_text, shape_text
 
 _LONGEST_LINE = 4000  # characters looked at; the words that tell stand at the start of a line
@@ -176,13 +176,9 @@ def _facts(found: Mapping[str, str], seen: Circumstances) -> dict[str, str]:
     plan_version = facts["plan_version"] or ""
     facts["requirement"] = "" if is_jetson() else pip_requirement(plan_version, platform.system())
     # The format changes with the second number; bindings and library may differ in the third.
-    if _numbers(plan_version)[:2] != _numbers(facts["tensorrt_version"] or "")[:2]:
+    if version_numbers(plan_version)[:2] != version_numbers(facts["tensorrt_version"])[:2]:
         facts["other_version"] = plan_version
     return {name: value for name, value in facts.items() if value}
-
-
-def _numbers(version: str) -> list[int]:
-    return [int(part) for part in re.findall(r"\d+", version[:50])]
 
 
 def _chosen(template: str, facts: Mapping[str, str]) -> str:

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import os
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QProcess, QProcessEnvironment
 
+from core.paths import ROOT, python_path
+
 if TYPE_CHECKING:
     from gui.document import Document
 
-_ROOT = str(Path(__file__).resolve().parent.parent)
 _MAX_LETTERS = 20_000  # of image paths; Windows takes 32,767 in a command line
 
 
@@ -43,9 +42,8 @@ def start_again(document: Document) -> bool:
     process.setProgram(sys.executable)
     process.setArguments(["-m", "gui", *arguments(document)])
     environment = QProcessEnvironment.systemEnvironment()
-    paths = [_ROOT, *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment.insert("PYTHONPATH", os.pathsep.join(paths))
+    environment.insert("PYTHONPATH", python_path())
     process.setProcessEnvironment(environment)
-    process.setWorkingDirectory(_ROOT)  # -m looks there first: another "gui" must not be found
+    process.setWorkingDirectory(str(ROOT))
     done = process.startDetached()  # with the process id in some versions of PySide6
     return bool(done[0] if isinstance(done, tuple) else done)

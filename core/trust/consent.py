@@ -7,13 +7,12 @@ None of it runs without a yes that named the file and its SHA-256; the default i
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timezone
 from typing import Literal
 
 from core.errors import EnginebayError, ModelError
 from core.paths import config_folder
 from core.text import printable
-from core.trust.remembered import Remembered
+from core.trust.remembered import Remembered, now_text
 
 What = Literal["engine", "plugin", "custom-operators"]
 
@@ -76,9 +75,8 @@ def is_given(what: What, sha256: str) -> bool:
 
 def grant(what: str, name: str, sha256: str) -> None:
     """Remember a yes to these bytes."""
-    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     key = f"{what}:{sha256}"
-    if not _store().add(key, {"name": name, "given": now}):
+    if not _store().add(key, {"name": name, "given": now_text()}):
         _given_now.add(key)
 
 

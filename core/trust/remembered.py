@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import logging
-import os
-import threading
+from datetime import datetime, timezone
 from pathlib import Path
 
+from core.whole_file import replacing
+
 logger = logging.getLogger(__name__)
+
+
+def now_text() -> str:
+    """The time of an entry: ISO 8601, UTC, to the second."""
+    return datetime.now(timezone.utc).isoformat(timespec="seconds")
 
 
 class Remembered:
@@ -62,15 +67,11 @@ class Remembered:
         return entries.pop(key, None) is None or self._write(entries)
 
     def _write(self, entries: dict[str, dict[str, str]]) -> bool:
-        part = self.path.with_name(f"{self.path.name}.{os.getpid()}-{threading.get_ident()}.part")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
-            part.replace(self.path)
+            with replacing(self.path) as part:
+                part.write_text(json.dumps(entries, indent=1), encoding="utf-8")
         except OSError as error:  # a full disk, a read-only home
             logger.warning("%s cannot be written: %s", self.path, error)
             return False
-        finally:
-            with contextlib.suppress(OSError):
-                part.unlink(missing_ok=True)
         return True

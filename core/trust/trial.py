@@ -10,13 +10,12 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timezone
 from pathlib import Path
 
 from core.child_process import ChildDied, ChildTimeout, run_child
 from core.errors import ModelError
 from core.paths import cache_folder
-from core.trust.remembered import Remembered
+from core.trust.remembered import Remembered, now_text
 
 TIME_LIMIT_S = 30.0
 """How long a load and one run may take. Starting CUDA and TensorRT takes 1 to 3 s of it."""
@@ -103,11 +102,7 @@ def ensure_tried(
             _REBUILD,
             details=f"{error.message}\n{error.details}".strip(),
         ) from None
-    passed.add(key, {"name": name, "passed": _now()})
-
-
-def _now() -> str:
-    return datetime.now(timezone.utc).isoformat(timespec="seconds")
+    passed.add(key, {"name": name, "passed": now_text()})
 
 
 def _manner(status: int) -> str:

@@ -23,8 +23,8 @@ class Row:
     color: tuple[int, int, int] | None = None  # RGB 0..255
 
 
-class RowsModel(QAbstractTableModel):
-    """Rows of text under fixed titles; numbers are aligned right."""
+class TitledModel(QAbstractTableModel):
+    """Columns under fixed titles; those of numbers are aligned right."""
 
     def __init__(
         self,
@@ -35,21 +35,6 @@ class RowsModel(QAbstractTableModel):
         super().__init__(parent)
         self._titles = tuple(titles)
         self._numeric = frozenset(numeric)
-        self._rows: tuple[Row, ...] = ()
-
-    def show_rows(self, rows: Sequence[Row]) -> None:
-        """Replace all rows."""
-        self.beginResetModel()
-        self._rows = tuple(rows)
-        self.endResetModel()
-
-    def replace_row(self, index: int, row: Row) -> None:
-        """Replace one row; what is selected stays so."""
-        self._rows = (*self._rows[:index], row, *self._rows[index + 1 :])
-        self.dataChanged.emit(self.index(index, 0), self.index(index, len(self._titles) - 1))
-
-    def rowCount(self, parent: Index = _NO_INDEX) -> int:
-        return 0 if parent.isValid() else len(self._rows)
 
     def columnCount(self, parent: Index = _NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self._titles)
@@ -65,6 +50,32 @@ class RowsModel(QAbstractTableModel):
             return self._alignment(section)
         return None
 
+    def _alignment(self, column: int) -> Qt.AlignmentFlag:
+        side = (
+            Qt.AlignmentFlag.AlignRight if column in self._numeric else Qt.AlignmentFlag.AlignLeft
+        )
+        return side | Qt.AlignmentFlag.AlignVCenter
+
+
+class RowsModel(TitledModel):
+    """Rows of ready-made text."""
+
+    _rows: tuple[Row, ...] = ()
+
+    def show_rows(self, rows: Sequence[Row]) -> None:
+        """Replace all rows."""
+        self.beginResetModel()
+        self._rows = tuple(rows)
+        self.endResetModel()
+
+    def replace_row(self, index: int, row: Row) -> None:
+        """Replace one row; what is selected stays so."""
+        self._rows = (*self._rows[:index], row, *self._rows[index + 1 :])
+        self.dataChanged.emit(self.index(index, 0), self.index(index, len(self._titles) - 1))
+
+    def rowCount(self, parent: Index = _NO_INDEX) -> int:
+        return 0 if parent.isValid() else len(self._rows)
+
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
@@ -78,12 +89,6 @@ class RowsModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DecorationRole and index.column() == 0 and row.color:
             return QColor(*row.color)
         return None
-
-    def _alignment(self, column: int) -> Qt.AlignmentFlag:
-        side = (
-            Qt.AlignmentFlag.AlignRight if column in self._numeric else Qt.AlignmentFlag.AlignLeft
-        )
-        return side | Qt.AlignmentFlag.AlignVCenter
 
 
 class TableView(QTableView):

@@ -12,17 +12,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, QPointF, QRectF, Qt
+from PySide6.QtCore import QModelIndex, QObject, QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap, QPolygonF
 
 from core.text import printable
-from gui.item_models.rows import Index
+from gui.item_models.rows import Index, TitledModel
 from gui.theme import BAD, GOOD, UNSURE
 
 if TYPE_CHECKING:
     from core.shelf import ShelfRow
 
-TITLES = (
+TITLES = (  # first those of core.shelf.FACT_TITLES, which takes 100 ms to import
     "model",
     "kind",
     "TensorRT",
@@ -37,8 +37,6 @@ SIZE, VERDICT = TITLES.index("size"), TITLES.index("verdict")
 
 _WORDS = {True: "runs here", False: "does not run here", None: "may run here"}
 _NO_INDEX = QModelIndex()
-_ALIGN_LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
-_ALIGN_RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 Key = tuple[bool, Any, str]  # has nothing to sort by; what to sort by; the path for equals
 
@@ -52,11 +50,11 @@ class Entry:
     searched: str  # all cells, in one case
 
 
-class ShelfModel(QAbstractTableModel):
+class ShelfModel(TitledModel):
     """Rows in the order of one column, of which those are shown that match a text."""
 
     def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
+        super().__init__(TITLES, (SIZE,), parent)
         self._all: list[Entry] = []
         # Those that match, always by ascending key; a descending order is shown from the end.
         self._shown: list[Entry] = []
@@ -150,20 +148,6 @@ class ShelfModel(QAbstractTableModel):
     def rowCount(self, parent: Index = _NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self._shown)
 
-    def columnCount(self, parent: Index = _NO_INDEX) -> int:
-        return 0 if parent.isValid() else len(TITLES)
-
-    def headerData(
-        self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole
-    ) -> Any:
-        if orientation != Qt.Orientation.Horizontal:
-            return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return TITLES[section]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _ALIGN_RIGHT if section == SIZE else _ALIGN_LEFT
-        return None
-
     def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
             return None
@@ -171,7 +155,7 @@ class ShelfModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return entry.cells[column]
         if role == Qt.ItemDataRole.TextAlignmentRole:
-            return _ALIGN_RIGHT if column == SIZE else _ALIGN_LEFT
+            return self._alignment(column)
         if role == Qt.ItemDataRole.DecorationRole and column == VERDICT:
             return self._marks[entry.row.verdict.can_run]
         if role == Qt.ItemDataRole.ToolTipRole:
@@ -180,17 +164,8 @@ class ShelfModel(QAbstractTableModel):
 
 
 def _entry_of(row: ShelfRow) -> Entry:
-    from core.shelf import KIND_WORDS
-    from core.tensors import bytes_text
-
     cells = (
-        row.name,
-        KIND_WORDS.get(row.kind, row.kind),
-        row.version_words,
-        row.gpu_words,
-        row.precision or "",
-        row.task or "",
-        bytes_text(row.size_bytes),
+        *row.fact_words,
         _verdict_words(row),
         "" if row.modified is None else row.modified.astimezone().strftime("%Y-%m-%d %H:%M"),
     )

@@ -65,7 +65,7 @@ def test_a_real_start_gets_the_arguments(
         f"import json, sys, pathlib\n"
         f"pathlib.Path({str(note)!r}).write_text(json.dumps(sys.argv[1:]))\n"
     )
-    monkeypatch.setattr(gui.restart, "_ROOT", str(package.parent))
+    monkeypatch.setattr(gui.restart, "ROOT", package.parent)
     document.images = [tmp_path / "ä b.png"]
     document.current = 0
     assert start_again(document)

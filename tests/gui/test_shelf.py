@@ -20,7 +20,7 @@ from pytestqt.qtbot import QtBot
 import core.shelf
 from core.modelfile import ModelFile, read_model_file
 from core.paths import DEMO_MODEL, DEMO_PICTURE
-from core.shelf import ShelfRow
+from core.shelf import FACT_TITLES, ShelfRow
 from core.verdict import Verdict
 from gui.item_models.shelf_rows import TITLES, ShelfModel
 from gui.panels.shelf import ShelfPanel
@@ -157,6 +157,11 @@ def test_the_empty_shelf_says_what_to_do_and_does_it(
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(weights))
     QTest.mouseClick(button(panel, "Open folder..."), LEFT)
     qtbot.waitUntil(lambda: names(panel) == ALL, timeout=WAIT_MS)
+
+
+def test_the_titles_of_the_facts_are_those_of_the_command() -> None:
+    """The window writes them out, so that it need not import the shelf before it is shown."""
+    assert TITLES[: len(FACT_TITLES)] == FACT_TITLES
 
 
 def test_each_cell_says_what_the_file_is_and_the_tooltip_why_it_does_not_run(

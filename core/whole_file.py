@@ -1,0 +1,27 @@
+"""Write files that are whole or untouched."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def replacing(target: Path) -> Iterator[Path]:
+    """Give a path beside the target to write to; what is there takes its place at the end.
+
+    A block that raises leaves the target as it was. Nothing stays beside it in either case.
+
+    Raises:
+        OSError: if the target cannot be replaced.
+    """
+    part = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.part")
+    try:
+        yield part
+        part.replace(target)
+    finally:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
