@@ -66,9 +66,14 @@ def open_model(thread: FakeThread, document: Document, path: Path = MODEL) -> No
     load_opened(thread)
 
 
-def load_opened(thread: FakeThread) -> None:
+def next_load(thread: FakeThread) -> LoadModel:
+    """Let the file be identified as one that may run; gives the request to load it."""
     thread.finish(identified(thread.take().path))
-    thread.finish(loaded(thread.take()))
+    return thread.take()
+
+
+def load_opened(thread: FakeThread) -> None:
+    thread.finish(loaded(next_load(thread)))
 
 
 def run_next(thread: FakeThread) -> Path | None:
@@ -146,8 +151,7 @@ def test_wanting_a_run_of_what_cannot_run_says_why_once_more(
     document.open_path(OTHER_MODEL)
     want(document)
     assert document.problem is None  # that model may run
-    thread.finish(identified(thread.take().path))
-    thread.finish(loaded(thread.take()))
+    load_opened(thread)
     want(document)
     assert document.problem is None
 
@@ -156,8 +160,7 @@ def test_wanting_a_run_after_a_failed_or_cancelled_opening_says_so(
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     document.cancel()
     thread.finish(None)
     document.dismiss_problem()
@@ -165,8 +168,7 @@ def test_wanting_a_run_after_a_failed_or_cancelled_opening_says_so(
     assert document.problem is not None
     assert document.problem.kind == "cancelled"
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     thread.fail(NO_MODEL)
     document.dismiss_problem()
     document.add_images([ONE])
@@ -202,8 +204,7 @@ def test_a_file_that_is_no_model_leaves_the_opened_one_in_place(
 
 def test_a_cancelled_load_says_that_nothing_is_open(thread: FakeThread, document: Document) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     document.cancel()
     thread.finish(None)
     assert document.loaded is None
@@ -219,8 +220,7 @@ def test_a_failed_load_keeps_the_images_and_the_card(
 ) -> None:
     document.add_images([ONE, TWO])
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     thread.fail(REFUSED)
     assert document.images == [ONE, TWO]
     assert document.file is not None
@@ -238,8 +238,7 @@ def test_a_failed_load_keeps_the_images_and_the_card(
 
 def test_the_problem_of_a_model_does_not_outlive_it(thread: FakeThread, document: Document) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     document.open_path(OTHER_MODEL)  # while the first is loaded
     thread.fail(REFUSED)
     load_opened(thread)
@@ -342,8 +341,7 @@ def test_the_demos_picture_does_not_come_with_a_later_model(
     document.open_demo()
     thread.take()
     thread.finish(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     thread.fail(REFUSED)
     open_model(thread, document, OTHER_MODEL)
     assert document.images == []
@@ -541,8 +539,7 @@ def test_a_model_without_an_image_input_offers_random_input(
 ) -> None:
     document.add_images([ONE])
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.finish(loaded(thread.take(), recipe_problem=NO_IMAGE_INPUT))
+    thread.finish(loaded(next_load(thread), recipe_problem=NO_IMAGE_INPUT))
     assert document.problem is not None
     assert document.problem.action == "run-random"
     assert document.problem.is_warning
@@ -558,8 +555,7 @@ def test_run_again_repeats_random_input_where_no_image_can_run(
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.finish(loaded(thread.take(), recipe_problem=NO_IMAGE_INPUT))
+    thread.finish(loaded(next_load(thread), recipe_problem=NO_IMAGE_INPUT))
     document.run_again()
     assert thread.waiting == [], "nothing has run yet"
     document.run_random()
@@ -572,8 +568,7 @@ def test_an_image_dropped_on_a_model_without_an_image_input_still_offers_random_
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.finish(loaded(thread.take(), recipe_problem=NO_IMAGE_INPUT))
+    thread.finish(loaded(next_load(thread), recipe_problem=NO_IMAGE_INPUT))
     document.dismiss_problem()
     document.add_images([ONE])
     if thread.waiting:  # it may run and fail, or not run at all
@@ -611,8 +606,7 @@ def test_consent_to_a_plugin_is_asked_for_after_that_to_the_engine(
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     missing = {"plugin": "Mystery_TRT", "plugin_version": "1"}
     thread.fail(ModelError("missing-plugin", "No Mystery_TRT.", "Load it.", evidence=missing))
     assert document.problem is not None
@@ -622,23 +616,20 @@ def test_consent_to_a_plugin_is_asked_for_after_that_to_the_engine(
     assert request == FindPlugin(Path("libraries"), "Mystery_TRT")
     found = (Path("libraries/libmystery.so"), Path("libraries/other.so"))
     thread.finish(PluginFound(Path("libraries"), "Mystery_TRT", found))
-    thread.finish(identified(thread.take().path))
-    assert thread.take().choices.plugins == found[:1]
+    assert next_load(thread).choices.plugins == found[:1]
     asked = {"what": "plugin", "name": "libmystery.so", "sha256": "cd" * 32}
     thread.fail(ModelError("needs-consent", "It is native code.", "Allow it.", evidence=asked))
     document.allow_native_code()
     assert consent.is_given("plugin", "cd" * 32)
     assert not consent.is_given("engine", "cd" * 32)
-    thread.finish(identified(thread.take().path))
-    assert thread.take().choices.plugins == found[:1]
+    assert next_load(thread).choices.plugins == found[:1]
 
 
 def test_a_plugin_that_no_library_holds_can_be_looked_for_elsewhere(
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     missing = {"plugin": "Mystery_TRT"}
     thread.fail(ModelError("missing-plugin", "No Mystery_TRT.", "Load it.", evidence=missing))
     for folder in (Path("one"), Path("two")):
@@ -680,30 +671,26 @@ def test_an_engine_that_hangs_in_its_trial_can_be_opened_without(
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    assert thread.take().choices.trial is True
+    assert next_load(thread).choices.trial is True
     thread.fail(ModelError("trial-hung", "It hung.", "Turn the trial off."))
     assert document.problem is not None
     assert document.problem.action == "skip-trial"
     document.open_again(trial=False)
-    thread.finish(identified(thread.take().path))
-    assert thread.take().choices.trial is False
+    assert next_load(thread).choices.trial is False
 
 
 def test_a_plugin_search_ends_when_another_file_is_opened(
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     missing = {"plugin": "Mystery_TRT"}
     thread.fail(ModelError("missing-plugin", "No Mystery_TRT.", "Load it.", evidence=missing))
     document.find_plugin(Path("libraries"))
     search = thread.take()
     document.open_path(OTHER_MODEL)
     thread.finish(PluginFound(search.folder, search.plugin, (Path("libraries/x.so"),)))
-    thread.finish(identified(thread.take().path))
-    request = thread.take()
+    request = next_load(thread)
     assert request.file.path == OTHER_MODEL
     assert request.choices.plugins == ()
 
@@ -712,8 +699,7 @@ def test_a_file_that_is_no_model_leaves_the_opened_ones_plugins(
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL, plugins=(Path("x.so"),))
-    thread.finish(identified(thread.take().path))
-    thread.finish(loaded(thread.take()))
+    load_opened(thread)
     document.open_path(OTHER_MODEL)
     thread.take()
     thread.fail(NO_MODEL)
@@ -726,19 +712,16 @@ def test_a_plugin_added_later_is_asked_for_also_where_the_command_line_said_yes(
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL, allow_native_code=True)
-    thread.finish(identified(thread.take().path))
-    assert thread.take().choices.allow_native_code is True
+    assert next_load(thread).choices.allow_native_code is True
     document.open_again(plugin=Path("x.so"))
-    thread.finish(identified(thread.take().path))
-    assert thread.take().choices.allow_native_code is False
+    assert next_load(thread).choices.allow_native_code is False
 
 
 def test_a_gpu_lost_while_loading_is_no_model_that_runs(
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     thread.fail(CudaError("cuda-context-lost", "The GPU stopped.", "Restart.", fatal=True))
     assert document.verdict is not None
     assert document.verdict.can_run is False
@@ -748,8 +731,7 @@ def test_a_gpu_lost_while_loading_is_no_model_that_runs(
 
 def test_a_plugin_without_a_name_is_not_looked_for(thread: FakeThread, document: Document) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    thread.take()
+    next_load(thread)
     thread.fail(ModelError("missing-plugin", "Some plugin is missing.", "Load it."))
     assert document.problem is not None
     assert document.problem.action == ""
@@ -758,8 +740,7 @@ def test_a_plugin_without_a_name_is_not_looked_for(thread: FakeThread, document:
 def test_the_setting_turns_trials_off(thread: FakeThread, document: Document) -> None:
     document.trial = False
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    assert thread.take().choices.trial is False
+    assert next_load(thread).choices.trial is False
 
 
 def test_a_lost_gpu_keeps_everything_on_screen_and_offers_a_restart(
@@ -787,8 +768,7 @@ def test_a_lost_gpu_keeps_everything_on_screen_and_offers_a_restart(
 def test_consent_does_not_reach_the_next_file(thread: FakeThread, document: Document) -> None:
     document.open_path(MODEL, allow_native_code=True)
     document.open_path(OTHER_MODEL)
-    thread.finish(identified(thread.take().path))
-    assert thread.take().choices.allow_native_code is False
+    assert next_load(thread).choices.allow_native_code is False
 
 
 # -- busy, and how requests end ----------------------------------------------------------
@@ -832,8 +812,7 @@ def test_cancelling_while_opening_leaves_a_document_that_opens_again(
     thread: FakeThread, document: Document
 ) -> None:
     document.open_path(MODEL)
-    thread.finish(identified(thread.take().path))
-    request = thread.take()
+    request = next_load(thread)
     document.cancel()
     thread.finish(loaded(request))
     assert document.loaded is None
