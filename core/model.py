@@ -25,7 +25,7 @@ from core.recipes import Recipe, prepare
 from core.results import TestResult, stages_of, watch
 from core.sessions import RunResult, Session
 from core.sessions.base import Arrays
-from core.tasks import Reading, decode
+from core.tasks import Choices, Reading, decode
 from core.tensors import TensorSpec
 
 Note = Callable[[str], None]
@@ -40,6 +40,7 @@ class Model:
         session: the runtime that runs it.
         recipe: how a picture becomes its input, or None when it takes no picture.
         recipe_problem: why there is no recipe.
+        choices: how the outputs are read.
     """
 
     def __init__(self, file: ModelFile, session: Session) -> None:
@@ -48,6 +49,7 @@ class Model:
         self.session = session
         self.recipe: Recipe | None = None
         self.recipe_problem: EnginebayError | None = None
+        self.choices = Choices()
         try:
             self.recipe = guess_recipe(session.inputs, session.outputs, file.metadata)
             # OpenCV sets itself up on first use; that is not the first picture's time either.
@@ -150,6 +152,7 @@ class Model:
             channels=self.recipe.channels,
             batch=self.recipe.batch,
             metadata=self.file.metadata or Metadata(),
+            choices=self.choices,
         )
         decoded = decode(result.outputs, reading)
         summaries = tuple(summarize(name, array) for name, array in result.outputs.items())
@@ -161,7 +164,9 @@ class Model:
             inputs=inputs,
             outputs=result.outputs,
             summaries=summaries,
+            reading=reading,
             guess=decoded.guess,
+            alternatives=decoded.alternatives,
             predictions=decoded.predictions,
             warnings=(*watch(summaries), *decoded.warnings),
             stages=stages_of(
@@ -180,7 +185,8 @@ class Model:
         begin = time.perf_counter()
         result = self.session.run(inputs)
         run_done = time.perf_counter()
-        decoded = decode(result.outputs, Reading())
+        reading = Reading()
+        decoded = decode(result.outputs, reading)
         summaries = tuple(summarize(name, array) for name, array in result.outputs.items())
         end = time.perf_counter()
         return TestResult(
@@ -190,7 +196,9 @@ class Model:
             inputs=inputs,
             outputs=result.outputs,
             summaries=summaries,
+            reading=reading,
             guess=replace(decoded.guess, evidence="the input was random"),
+            alternatives=(),
             predictions=decoded.predictions,
             warnings=watch(summaries),
             stages=stages_of(

@@ -18,12 +18,7 @@ class Detection:
 
     def as_json(self) -> dict[str, object]:
         """A box of `enginebay run --json`."""
-        return {
-            "label": self.label,
-            "class_id": self.class_id,
-            "score": round(self.score, 6),
-            "box": [round(value, 3) for value in self.box],
-        }
+        return _located_json(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +46,125 @@ class OutputImage:
         """The picture's facts; its pixels are saved with --save."""
         height, width = self.pixels.shape[:2]
         return {"tensor": self.tensor, "width": width, "height": height, "note": self.note}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Mask:
+    """Which pixels of the picture belong to an object: `bits` (h, w) bool, from (left, top) on."""
+
+    left: int
+    top: int
+    bits: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Segment:
+    """An object found, with its mask; otherwise as Detection."""
+
+    label: str
+    class_id: int
+    score: float
+    box: tuple[float, float, float, float]
+    mask: Mask
+
+    def as_json(self) -> dict[str, object]:
+        """A box of `enginebay run --json`, and how many pixels its mask has."""
+        return _located_json(self) | {"mask_pixels": int(self.mask.bits.sum())}
+
+
+@dataclass(frozen=True, slots=True)
+class OrientedBox:
+    """A turned box found: its four corners in the picture's pixels; `box` lies around them."""
+
+    label: str
+    class_id: int
+    score: float
+    box: tuple[float, float, float, float]
+    corners: tuple[tuple[float, float], ...]
+
+    def as_json(self) -> dict[str, object]:
+        """A box of `enginebay run --json`, and its corners."""
+        corners = [[round(x, 3), round(y, 3)] for x, y in self.corners]
+        return _located_json(self) | {"corners": corners}
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """An object found, with its keypoints: x, y in the picture's pixels, and a score 0..1."""
+
+    label: str
+    class_id: int
+    score: float
+    box: tuple[float, float, float, float]
+    keypoints: tuple[tuple[float, float, float], ...]
+
+    def as_json(self) -> dict[str, object]:
+        """A box of `enginebay run --json`, and its keypoints."""
+        points = [[round(x, 3), round(y, 3), round(score, 6)] for x, y, score in self.keypoints]
+        return _located_json(self) | {"keypoints": points}
+
+
+@dataclass(frozen=True, slots=True)
+class ClassShare:
+    """A class of a ClassMap, and the share of the picture's pixels that it has, 0..1."""
+
+    label: str
+    class_id: int
+    share: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClassMap:
+    """A class for each pixel of the picture: (H, W) uint16; the shares, largest first."""
+
+    tensor: str
+    class_ids: np.ndarray
+    shares: tuple[ClassShare, ...]
+
+    def as_json(self) -> dict[str, object]:
+        """The map's facts; its pixels are saved with --save."""
+        classes = [
+            {"label": one.label, "class_id": one.class_id, "share": round(one.share, 6)}
+            for one in self.shares
+        ]
+        height, width = self.class_ids.shape
+        return {"tensor": self.tensor, "width": width, "height": height, "classes": classes}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class DenseMap:
+    """A number for each pixel of the picture: (H, W) float32, finite values from low to high."""
+
+    tensor: str
+    values: np.ndarray
+    low: float
+    high: float
+    note: str  # how it is shown
+
+    def as_json(self) -> dict[str, object]:
+        """The map's facts; its values are saved with --save."""
+        height, width = self.values.shape
+        return {
+            "tensor": self.tensor,
+            "width": width,
+            "height": height,
+            "low": self.low,
+            "high": self.high,
+            "note": self.note,
+        }
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Embedding:
+    """A vector that stands for the picture: (d,) float32, and its Euclidean length."""
+
+    tensor: str
+    values: np.ndarray
+    norm: float
+
+    def as_json(self) -> dict[str, object]:
+        """The vector's facts; its values are saved with --save."""
+        return {"tensor": self.tensor, "size": len(self.values), "norm": round(self.norm, 6)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +197,19 @@ class TensorSummary:
         }
 
 
-Prediction = Detection | ClassScore | OutputImage | TensorSummary
+Located = Detection | Segment | OrientedBox | Pose
+"""What has a place in the picture: label, class_id, score and box."""
+
+Prediction = Located | ClassScore | ClassMap | DenseMap | OutputImage | Embedding | TensorSummary
+
+
+def _located_json(found: Located) -> dict[str, object]:
+    return {
+        "label": found.label,
+        "class_id": found.class_id,
+        "score": round(found.score, 6),
+        "box": [round(value, 3) for value in found.box],
+    }
 
 
 def class_label(names: tuple[str, ...], class_id: int) -> str:

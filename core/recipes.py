@@ -14,11 +14,13 @@ import numpy as np
 
 from core.errors import ImageError
 from core.images import MAX_PIXELS
+from core.placement import Placement
 from core.tensors import Shape, numpy_dtype
 
 Layout = Literal["NCHW", "NHWC", "CHW", "HWC"]
-Resize = Literal["stretch", "letterbox", "letterbox-top-left", "center-crop"]
+Resize = Literal["stretch", "letterbox", "letterbox-top-left", "center-crop", "none"]
 Color = Literal["rgb", "bgr", "grey"]
+Interpolation = Literal["nearest", "linear", "cubic", "area", "lanczos"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,12 +33,14 @@ class Recipe:
     batch: int = 1  # a fixed batch is filled with the one picture
     color: Color = "rgb"
     resize: Resize = "stretch"
+    interpolation: Interpolation = "linear"
     pad: int = 114  # 0..255, around a letterboxed picture
     scale: float = 1 / 255
     mean: tuple[float, ...] = (0.0,)  # one number, or one a channel, in the tensor's order
     std: tuple[float, ...] = (1.0,)
     dtype: str = "float32"
     evidence: str = ""  # why this recipe was chosen, for people
+    certainty: Literal["certain", "likely", "guess"] = "guess"  # of that evidence
 
     @property
     def channels(self) -> int:
@@ -55,32 +59,6 @@ class Recipe:
         fields = asdict(self)
         fields["shape"] = self.shape
         return {key: list(v) if isinstance(v, tuple) else v for key, v in fields.items()}
-
-
-@dataclass(frozen=True, slots=True)
-class Placement:
-    """Where the picture lies in the network's picture: network = picture * scale + offset."""
-
-    scale_x: float
-    scale_y: float
-    offset_x: float  # pixels of the network's picture
-    offset_y: float
-
-    def to_picture(self, boxes_xyxy: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
-        """Boxes from network pixels to picture pixels, clipped to the picture.
-
-        Args:
-            boxes_xyxy: (n, 4) float, x1 y1 x2 y2.
-            size_wh: the picture's size.
-
-        Returns:
-            (n, 4) float32.
-        """
-        offset = np.array([self.offset_x, self.offset_y] * 2, np.float32)
-        scale = np.array([self.scale_x, self.scale_y] * 2, np.float32)
-        boxes = (boxes_xyxy.astype(np.float32) - offset) / scale
-        clipped: np.ndarray = np.clip(boxes, 0, np.array([*size_wh, *size_wh], np.float32))
-        return clipped
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,7 +8,7 @@ from typing import Any
 from core.model import Model
 from core.modelfile import ModelFile
 from core.modelfile.facts import all_facts
-from core.predictions import ClassScore, Detection, OutputImage, Prediction, TensorSummary
+from core.prediction_rows import PredictionRow, prediction_rows
 from core.results import TestResult
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.text import printable
@@ -55,7 +55,8 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
         )
         first = " (first run)" if result.is_first else ""
         lines += ["", f"{result.source}: {result.guess.task}, {result.guess.evidence}"]
-        lines += [f"  {prediction_text(found)}" for found in result.predictions]
+        for found in result.predictions:
+            lines += [_row_text(row) for row in prediction_rows(found)]
         if not result.predictions:
             lines.append("  nothing found")
         lines += [f"  warning: {warning}" for warning in result.warnings]
@@ -64,28 +65,8 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
     return "\n".join(lines)
 
 
-def prediction_text(found: Prediction) -> str:
-    """One prediction as a line."""
-    if isinstance(found, Detection):
-        x1, y1, x2, y2 = found.box
-        return f"{found.score:.3f}  {found.label}  [{x1:.0f}, {y1:.0f}, {x2:.0f}, {y2:.0f}]"
-    if isinstance(found, ClassScore):
-        return f"{found.score:.3f}  {found.label}"
-    if isinstance(found, OutputImage):
-        height, width = found.pixels.shape[:2]
-        return f"{found.tensor}: a {width} x {height} picture, {found.note}"
-    return summary_text(found)
-
-
-def summary_text(found: TensorSummary) -> str:
-    """A tensor's summary as a line."""
-    numbers = (
-        "no finite values"
-        if found.mean is None
-        else f"min {found.min:.6g}, max {found.max:.6g}, mean {found.mean:.6g}"
-    )
-    bad = f", {found.nan:,} NaN, {found.inf:,} infinite" if found.nan or found.inf else ""
-    return f"{found.name}  {found.dtype} {shape_text(found.shape)}  {numbers}{bad}"
+def _row_text(row: PredictionRow) -> str:
+    return "  " + "  ".join(printable(text) for text in (row.score, row.what, row.place) if text)
 
 
 def doctor_text(machine: dict[str, Any]) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from core.images import Image
 from core.predictions import Prediction, TensorSummary
 from core.recipes import Recipe, picture_of
 from core.sessions.base import Arrays, Timing
-from core.tasks import TaskGuess
+from core.tasks import Choices, Reading, TaskGuess, decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,11 +56,30 @@ class TestResult:
     inputs: Arrays  # what the network got, by tensor name
     outputs: Arrays  # what it gave, by tensor name
     summaries: tuple[TensorSummary, ...]  # every output in numbers
+    reading: Reading  # how the outputs were read
     guess: TaskGuess
+    alternatives: tuple[TaskGuess, ...]  # the other ways in which they could be read
     predictions: tuple[Prediction, ...]
     warnings: tuple[str, ...]
     stages: Stages
     is_first: bool  # the first run with these shapes; slower than those to come
+
+    def read_again(self, choices: Choices) -> TestResult:
+        """The same run with its outputs read by other choices; the model does not run.
+
+        Raises:
+            InputError: if they cannot be read as the choices say.
+        """
+        reading = replace(self.reading, choices=choices)
+        decoded = decode(self.outputs, reading)
+        return replace(
+            self,
+            reading=reading,
+            guess=decoded.guess,
+            alternatives=decoded.alternatives,
+            predictions=decoded.predictions,
+            warnings=(*watch(self.summaries), *decoded.warnings),
+        )
 
     def network_picture(self) -> np.ndarray | None:
         """What the network saw: (H, W, 3) uint8, RGB; None without a picture."""

@@ -1,51 +1,68 @@
-"""What a model's outputs are, and how they are read: one file for each task.
+"""What a model's outputs are, and how they are read: one file for each layout of each task.
 
-Each module has `recognise`, which gives the evidence that the outputs are of its task or None,
-and `decode`, which reads them. `decode` gives None when the values contradict the shape: then
-the outputs are shown as plain tensors, without claiming anything.
+Each module is a Reader (core.tasks.reading): `recognise` gives the evidence that the outputs may
+be read so, `decode` reads them. `decode` gives None when the values contradict the shape: then
+the next best reading is tried, and in the end the outputs are shown as plain tensors, without
+claiming anything.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from types import ModuleType
 
+from core.errors import InputError
 from core.predictions import Prediction
 from core.sessions.base import Arrays
-from core.tasks import classify, detect, image, tensors
-from core.tasks.reading import Named, Reading, TaskGuess
+from core.tasks import classify, image, tensors
+from core.tasks.detect import ultralytics, ultralytics_end_to_end
+from core.tasks.reading import Choices, Evidence, Named, Reader, Reading, TaskGuess
 
-TASKS: dict[str, ModuleType] = {
-    "detect": detect,
-    "classify": classify,
-    "image": image,
-    "tensors": tensors,
-}
-"""By name as in the commands' JSON, in the order in which they are tried."""
+READERS: tuple[Reader, ...] = (
+    ultralytics,
+    ultralytics_end_to_end,
+    classify,
+    image,
+    tensors,
+)
+"""In the order in which equally good evidence is believed."""
+
+TASKS = tuple(dict.fromkeys(reader.TASK for reader in READERS))
+"""Their names, as in the commands' JSON."""
+
+_ORDER = ("certain", "likely", "possible")
 
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """The outputs, read: task and evidence, predictions best first, warnings for people."""
+    """The outputs, read: task and evidence, predictions best first, warnings for people.
+
+    `alternatives` are all the other ways in which these outputs could be read, best first.
+    """
 
     guess: TaskGuess
     predictions: tuple[Prediction, ...]
     warnings: tuple[str, ...] = ()
+    alternatives: tuple[TaskGuess, ...] = ()
 
 
-def guess_task(outputs: Sequence[Named], reading: Reading) -> TaskGuess:
-    """The task that the outputs' names and shapes speak for.
+def ways_to_read(outputs: Sequence[Named], reading: Reading) -> list[TaskGuess]:
+    """Every way to read outputs of these names and shapes, the best first.
 
     Args:
         outputs: name and shape of each output; None for unknown dimensions.
         reading: the network picture's size and channels, and the exporter's metadata.
     """
-    for name, task in TASKS.items():
-        evidence = task.recognise(outputs, reading)
-        if evidence is not None:
-            return TaskGuess(name, evidence)
-    raise AssertionError("the tensors task takes everything")
+    return [guess for _, guess in _fitting(outputs, reading)]
+
+
+def guess_task(outputs: Sequence[Named], reading: Reading) -> TaskGuess:
+    """The best way to read them, by the user's choice or by what names and shapes speak for.
+
+    Raises:
+        InputError: kind "task-does-not-fit", if they cannot be read as the user chose.
+    """
+    return _chosen(_fitting(outputs, reading), reading)[0][1]
 
 
 def decode(outputs: Arrays, reading: Reading) -> Decoded:
@@ -53,16 +70,75 @@ def decode(outputs: Arrays, reading: Reading) -> Decoded:
 
     Args:
         outputs: arrays by name, as a session gives them.
-        reading: the picture, its place in the network's picture, names and thresholds.
+        reading: the picture, its place in the network's picture, and the user's choices.
+
+    Raises:
+        InputError: as guess_task.
     """
-    named = [(name, array.shape) for name, array in outputs.items()]
-    guess = guess_task(named, reading)
-    predictions = TASKS[guess.task].decode(outputs, reading)
-    if predictions is not None:
-        return Decoded(guess, tuple(predictions))
-    plain = TaskGuess("tensors", f"{guess.evidence}, but the values contradict {guess.task}")
-    warning = f"The outputs have the shape of {guess.task}, but not its values: shown as tensors."
-    return Decoded(plain, tuple(tensors.decode(outputs, reading)), (warning,))
+    fitting = _fitting([(name, array.shape) for name, array in outputs.items()], reading)
+    refuted: TaskGuess | None = None
+    for reader, guess in _chosen(fitting, reading):
+        predictions = reader.decode(outputs, reading)
+        if predictions is None:
+            refuted = refuted or guess
+            continue
+        others = tuple(other for _, other in fitting if other != guess)
+        warnings: tuple[str, ...] = ()
+        if guess.task == "tensors" and refuted is not None:
+            what = refuted.task
+            guess = TaskGuess("tensors", f"{refuted.evidence}, but the values contradict {what}")
+            warnings = (
+                f"The outputs have the shape of {what}, but not its values: shown as tensors.",
+            )
+        return Decoded(guess, tuple(predictions), warnings, others)
+    raise AssertionError("the tensors task takes everything")
 
 
-__all__ = ["TASKS", "Decoded", "Reading", "TaskGuess", "decode", "guess_task"]
+def _fitting(outputs: Sequence[Named], reading: Reading) -> list[tuple[Reader, TaskGuess]]:
+    found = []
+    for reader in READERS:
+        evidence = reader.recognise(outputs, reading)
+        if evidence is not None:
+            guess = TaskGuess(reader.TASK, evidence.words, reader.LAYOUT, evidence.certainty)
+            found.append((reader, guess))
+    return sorted(found, key=lambda pair: _ORDER.index(pair[1].certainty))
+
+
+def _chosen(
+    fitting: list[tuple[Reader, TaskGuess]], reading: Reading
+) -> list[tuple[Reader, TaskGuess]]:
+    """What is to be tried, in this order; the last always fits."""
+    choices = reading.choices
+    if choices.task is None:
+        claimed = [pair for pair in fitting if pair[1].certainty != "possible"]
+        plain = [pair for pair in fitting if pair[1].task == "tensors"]
+        return claimed + plain
+    wanted = [
+        pair
+        for pair in fitting
+        if pair[1].task == choices.task and choices.layout in (None, pair[1].layout)
+    ]
+    if not wanted:
+        name = f"{choices.task} ({choices.layout})" if choices.layout else choices.task
+        raise InputError(
+            "task-does-not-fit",
+            f"The outputs cannot be read as {name}.",
+            "They can be read as: "
+            + ", ".join(dict.fromkeys(guess.task for _, guess in fitting))
+            + ".",
+        )
+    return wanted + [pair for pair in fitting if pair[1].task == "tensors"]
+
+
+__all__ = [
+    "READERS",
+    "TASKS",
+    "Choices",
+    "Decoded",
+    "Evidence",
+    "Reading",
+    "TaskGuess",
+    "decode",
+    "guess_task",
+    "ways_to_read",
+]

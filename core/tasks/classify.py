@@ -8,11 +8,13 @@ import numpy as np
 
 from core.predictions import ClassScore, class_label
 from core.sessions.base import Arrays
-from core.tasks.reading import Named, Reading
+from core.tasks.reading import Evidence, Named, Reading
+
+TASK, LAYOUT = "classify", ""
 
 
-def recognise(outputs: Sequence[Named], reading: Reading) -> str | None:
-    """Evidence: a single output (1, C) or (1, C, 1, 1), for a model that takes a picture."""
+def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
+    """A single output (1, C) or (1, C, 1, 1), for a model that takes a picture."""
     task = reading.metadata.task
     if len(outputs) != 1 or reading.network_wh is None or task not in (None, "classify"):
         return None
@@ -24,8 +26,10 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> str | None:
     count = shape[1]
     if count is None or count < 2:
         return None
-    said = "metadata says classify and " if task == "classify" else ""
-    return f"{said}the output is a vector of {count} scores"
+    words = f"the output is a vector of {count} scores"
+    if task == "classify":
+        return Evidence(f"metadata says classify and {words}", "certain")
+    return Evidence(words)
 
 
 def decode(outputs: Arrays, reading: Reading) -> list[ClassScore] | None:
@@ -42,6 +46,6 @@ def decode(outputs: Arrays, reading: Reading) -> list[ClassScore] | None:
     if not is_probability:
         exponents = np.exp(scores - scores.max())
         scores = exponents / exponents.sum()
-    names = reading.metadata.names if len(reading.metadata.names) == len(scores) else ()
-    best = np.argsort(-scores, kind="stable")[: reading.top_k]
+    names = reading.names(len(scores))
+    best = np.argsort(-scores, kind="stable")[: reading.choices.top_k]
     return [ClassScore(class_label(names, int(i)), int(i), float(scores[i])) for i in best]

@@ -9,11 +9,13 @@ import numpy as np
 from core.predictions import OutputImage
 from core.recipes import image_layout
 from core.sessions.base import Arrays
-from core.tasks.reading import Named, Reading
+from core.tasks.reading import Evidence, Named, Reading
+
+TASK, LAYOUT = "image", ""
 
 
-def recognise(outputs: Sequence[Named], reading: Reading) -> str | None:
-    """Evidence: as many channels as the input, and the input's size times or over 1 to 8."""
+def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
+    """As many channels as the input, and the input's size times or over 1 to 8."""
     network_wh = reading.network_wh
     if len(outputs) != 1 or network_wh is None or reading.metadata.task is not None:
         return None
@@ -32,7 +34,7 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> str | None:
         ratio in (step, 1 / step) for step in range(1, 9)
     ):
         return None
-    return f"the output is a {width} x {height} picture, channels as the input"
+    return Evidence(f"the output is a {width} x {height} picture, channels as the input")
 
 
 def decode(outputs: Arrays, reading: Reading) -> list[OutputImage] | None:

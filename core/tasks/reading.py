@@ -1,32 +1,63 @@
-"""What the tasks are given to read outputs with."""
+"""What the tasks are given to read outputs with, and what they say of them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Literal, Protocol
 
 from core.modelfile.metadata import Metadata
-from core.recipes import Placement
+from core.placement import Placement
+from core.predictions import Prediction
+from core.sessions.base import Arrays
 from core.tensors import Shape
 
 Named = tuple[str, Shape]
 """An output's name and shape."""
 
+Certainty = Literal["certain", "likely", "possible"]
+"""certain: the file says so and the shapes agree. likely: names or shapes that hardly anything
+else has. possible: it could be read so, but nothing says so: offered, never chosen unasked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """Why outputs may be read in a way, for people, and how sure that is."""
+
+    words: str
+    certainty: Certainty = "likely"
+
 
 @dataclass(frozen=True, slots=True)
 class TaskGuess:
-    """A task's name, and why it was chosen, for people."""
+    """A way to read the outputs: the task, which of its layouts, and why."""
 
     task: str
     evidence: str
+    layout: str = ""  # where the task has several: "ultralytics", "yolov5"; else ""
+    certainty: Certainty = "likely"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Reading:
-    """The picture behind the outputs, and the choices in reading them.
+class Choices:
+    """What the user may change in how outputs are read; none of it needs a new run.
 
     Default thresholds are those of Ultralytics' non_max_suppression (utils/nms.py: conf_thres
     0.25, iou_thres 0.45, max_det 300).
     """
+
+    task: str | None = None  # None: the best guess
+    layout: str | None = None  # None: the best guess of the task
+    score_threshold: float = 0.25
+    iou_threshold: float = 0.45
+    max_detections: int = 300
+    top_k: int = 5
+    class_names: tuple[str, ...] = ()  # in place of the file's own; () for none
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """The picture behind the outputs, and the choices in reading them."""
 
     picture_wh: tuple[int, int] | None = None  # None: the input was no picture
     network_wh: tuple[int, int] | None = None
@@ -34,7 +65,24 @@ class Reading:
     channels: int = 3
     batch: int = 1  # the input's; an output whose first dimension is another is no batch
     metadata: Metadata = field(default_factory=Metadata)
-    score_threshold: float = 0.25
-    iou_threshold: float = 0.45
-    max_detections: int = 300
-    top_k: int = 5
+    choices: Choices = field(default_factory=Choices)
+
+    def names(self, count: int) -> tuple[str, ...]:
+        """Names for `count` classes: the user's, else the file's; () where neither fits."""
+        for names in (self.choices.class_names, self.metadata.names):
+            if len(names) == count:
+                return names
+        return ()
+
+
+class Reader(Protocol):
+    """A module that reads one layout of one task."""
+
+    TASK: str
+    LAYOUT: str
+
+    def recognise(self, outputs: Sequence[Named], reading: Reading) -> Evidence | None:
+        """Why the outputs, by name and shape, may be read so; None where they cannot be."""
+
+    def decode(self, outputs: Arrays, reading: Reading) -> Sequence[Prediction] | None:
+        """The predictions, best first; None when the values contradict the shape."""

@@ -6,13 +6,15 @@ from collections.abc import Sequence
 
 from core.predictions import TensorSummary, summarize
 from core.sessions.base import Arrays
-from core.tasks.reading import Named, Reading
+from core.tasks.reading import Evidence, Named, Reading
+
+TASK, LAYOUT = "tensors", ""
 
 
-def recognise(outputs: Sequence[Named], reading: Reading) -> str | None:
+def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence:
     """Always fits."""
     count = f"{len(outputs)} outputs" if len(outputs) != 1 else "one output"
-    return f"{count} in no layout that Enginebay reads; shown as numbers"
+    return Evidence(f"{count} in no layout that Enginebay reads; shown as numbers", "possible")
 
 
 def decode(outputs: Arrays, reading: Reading) -> list[TensorSummary]:

@@ -82,27 +82,14 @@ def _in_words(result: TestResult) -> str:
 def prediction_rows(result: TestResult) -> list[Row]:
     """A row for each prediction, best first."""
     from core.overlay import class_color
-    from core.predictions import ClassScore, Detection, OutputImage
-    from core.tensors import shape_text
+    from core.prediction_rows import prediction_rows as rows_of
 
-    rows = []
-    for found in result.predictions:
-        if isinstance(found, Detection):
-            x1, y1, x2, y2 = found.box
-            place = f"{x1:.0f}, {y1:.0f}, {x2:.0f}, {y2:.0f}"
-            tooltip = (
-                f"{found.label} (class {found.class_id}), score {found.score:.4f}\n"
-                f"x {x1:.1f} to {x2:.1f}, y {y1:.1f} to {y2:.1f}, in the picture's pixels"
-            )
-            cells = (found.label, f"{found.score:.3f}", place)
-            rows.append(Row(cells, tooltip, class_color(found.class_id)))
-        elif isinstance(found, ClassScore):
-            cells = (found.label, f"{found.score:.3f}", f"class {found.class_id}")
-            rows.append(Row(cells, color=class_color(found.class_id)))
-        elif isinstance(found, OutputImage):
-            height, width = found.pixels.shape[:2]
-            rows.append(Row((found.tensor, "", f"{width} x {height}, {found.note}")))
-        else:
-            mean = "-" if found.mean is None else f"mean {found.mean:.4g}"
-            rows.append(Row((found.name, "", f"{shape_text(found.shape)}, {mean}")))
-    return rows
+    return [
+        Row(
+            (row.what, row.score, row.place),
+            row.more,
+            None if row.class_id is None else class_color(row.class_id),
+        )
+        for found in result.predictions
+        for row in rows_of(found)
+    ]

@@ -14,7 +14,7 @@ from core.errors import EnginebayError
 from core.jobs import Cancelled, Finished, Job, Progress, Started, failure
 from core.modelfile import ModelFile
 from core.results import Stages, TestResult
-from core.tasks import TaskGuess
+from core.tasks import Reading, TaskGuess
 from core.tensors import TensorSpec
 from core.verdict import Verdict
 from gui.inference_thread import Identified, Loaded, Tested
@@ -136,7 +136,9 @@ def ran(
         inputs={},
         outputs={},
         summaries=(),
+        reading=Reading(),
         guess=TaskGuess("tensors", "a fake says so"),
+        alternatives=(),
         predictions=(),
         warnings=warnings,
         stages=replace(STAGES, total=10.0 + next(_SERIALS)),

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from core.recipes import Placement, Recipe, Resize, image_layout, picture_of, prepare
+from core.placement import Placement
+from core.recipes import Recipe, Resize, image_layout, picture_of, prepare
 from core.tensors import Shape
 
 RANDOM = np.random.default_rng(0)

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from core.modelfile.metadata import Metadata
+from core.placement import Placement
 from core.predictions import ClassScore, Detection, OutputImage, TensorSummary
-from core.recipes import Placement, Recipe, prepare
-from core.tasks import Decoded, Reading, decode, guess_task
+from core.recipes import Recipe, prepare
+from core.tasks import Choices, Decoded, Reading, decode, guess_task
 from core.tensors import Shape
 from tests.unit.onnx_models import detector_head
 
@@ -95,7 +96,7 @@ def test_thresholds_and_the_number_of_boxes_are_the_readings() -> None:
         ({"iou_threshold": 0.3}, [0.9]),
         ({"max_detections": 1}, [0.9]),
     ):
-        found = detections(decode({"output0": head}, replace(READING, **change)))
+        found = detections(decode({"output0": head}, replace(READING, choices=Choices(**change))))
         assert [round(one.score, 6) for one in found] == kept
 
 
@@ -266,7 +267,7 @@ def test_only_the_best_few_classes_are_told() -> None:
     values = np.arange(1000, dtype=np.float32)[None]
     found = classes(decode({"logits": values}, READING))
     assert [class_id for class_id, _ in found] == [999, 998, 997, 996, 995]
-    assert len(classes(decode({"logits": values}, replace(READING, top_k=2)))) == 2
+    assert len(classes(decode({"logits": values}, replace(READING, choices=Choices(top_k=2))))) == 2
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

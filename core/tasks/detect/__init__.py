@@ -1,0 +1,1 @@
+"""Detection: one file for each layout in which boxes come out."""
