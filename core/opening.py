@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import ModelError, ModelFileError
+from core.errors import ModelError
 from core.machine import Machine, read_machine
-from core.modelfile import ModelFile, fingerprint
+from core.modelfile import ModelFile, fingerprint, read_hashed
 from core.sessions import Session
 from core.tensorrt_library import module_in_use
 from core.trust import consent
@@ -29,7 +28,6 @@ core.errors.Cancelled to stop."""
 
 # ELF; PE; Mach-O of 64 and 32 bits, and of several architectures.
 _LIBRARY_MAGICS = (b"\x7fELF", b"MZ", b"\xcf\xfa\xed\xfe", b"\xce\xfa\xed\xfe", b"\xca\xfe\xba\xbe")
-_CHUNK = 16 * 1024 * 1024
 
 
 def no_progress(_fraction: float | None, _text: str) -> None:
@@ -83,7 +81,7 @@ def _open_engine(file: ModelFile, options: OpenOptions, progress: Progress) -> S
     plan = file.plan
     assert plan is not None  # every engine has a header
     # The very bytes that are hashed here are those that run: the file may change, they do not.
-    content, sha256 = _read(file.path, progress)
+    content, sha256 = read_hashed(file.path, progress)
 
     def ask() -> None:
         allowed = options.allow_native_code
@@ -171,30 +169,3 @@ def _approved_libraries(
         consent.require(what, path.name, sha256, allowed=options.allow_native_code)
         approved.append((path.resolve(), sha256))
     return tuple(approved)
-
-
-def _read(path: Path, progress: Progress) -> tuple[np.ndarray, str]:
-    """A file's bytes, (size,) uint8, and their SHA-256, in one pass."""
-    import numpy as np
-
-    digest = hashlib.sha256()
-    try:
-        size = path.stat().st_size
-        content = np.empty(size, np.uint8)  # a bytearray's zeros would hold the GIL
-        view, done = content.data, 0
-        with path.open("rb", buffering=0) as file:
-            while done < size and (count := file.readinto(view[done : done + _CHUNK])):
-                digest.update(view[done : done + count])
-                done += count
-                progress(done / size, f"Reading {path.name}")
-    except OSError as error:
-        raise ModelFileError(
-            "unreadable", f"{path} cannot be read: {error.strerror or error}.", "Check the disk."
-        ) from None
-    if done < size:
-        raise ModelFileError(
-            "file-changed",
-            f"{path.name} became shorter while it was being read.",
-            "Wait until it is written, then open it again.",
-        )
-    return content, digest.hexdigest()

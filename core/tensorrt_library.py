@@ -9,7 +9,6 @@ from __future__ import annotations
 import importlib
 import logging
 import os
-import re
 import threading
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -89,11 +88,6 @@ class Library:
     version: str
     tape: LogTape
     trt_logger: Any
-
-    @property
-    def version_numbers(self) -> tuple[int, ...]:
-        """(8, 6, 1): the leading numbers of the version."""
-        return tuple(int(part) for part in re.findall(r"\d+", self.version)[:4])
 
 
 def module_in_use(module: str | None = None) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from core.modelfile.external_data import ExternalData, check_external_data
-from core.modelfile.fingerprint import fingerprint, require_unchanged
+from core.modelfile.fingerprint import fingerprint, read_hashed, require_unchanged
 from core.modelfile.identify import Kind, ModelFile, read_model_file
 from core.modelfile.metadata import Metadata
 from core.modelfile.onnx_graph import OnnxGraph
@@ -23,6 +23,7 @@ __all__ = [
     "PlanHeader",
     "check_external_data",
     "fingerprint",
+    "read_hashed",
     "read_model_file",
     "require_unchanged",
 ]

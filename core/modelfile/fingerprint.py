@@ -5,8 +5,12 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from core.errors import ModelError
+from core.errors import ModelError, ModelFileError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _CHUNK = 8 * 1024 * 1024
 
@@ -53,3 +57,44 @@ def fingerprint(path: Path, progress: Callable[[float, str], None] | None = None
             if progress is not None:
                 progress(min(done / total, 1.0), "reading the fingerprint")
     return digest.hexdigest()
+
+
+def read_hashed(
+    path: Path, progress: Callable[[float, str], None] | None = None
+) -> tuple[np.ndarray, str]:
+    """A file's bytes and their SHA-256, in one pass: what is hashed is what is then used.
+
+    Args:
+        path: a regular file.
+        progress: called with the fraction done after each chunk; may raise to stop.
+
+    Returns:
+        (size,) uint8, and 64 hexadecimal digits.
+
+    Raises:
+        ModelFileError: if it cannot be read, or becomes shorter meanwhile.
+    """
+    import numpy as np
+
+    digest = hashlib.sha256()
+    try:
+        size = path.stat().st_size
+        content = np.empty(size, np.uint8)  # a bytearray's zeros would hold the GIL
+        view, done = content.data, 0
+        with path.open("rb", buffering=0) as file:
+            while done < size and (count := file.readinto(view[done : done + _CHUNK])):
+                digest.update(view[done : done + count])
+                done += count
+                if progress is not None:
+                    progress(done / size, f"Reading {path.name}")
+    except OSError as error:
+        raise ModelFileError(
+            "unreadable", f"{path} cannot be read: {error.strerror or error}.", "Check the disk."
+        ) from None
+    if done < size:
+        raise ModelFileError(
+            "file-changed",
+            f"{path.name} became shorter while it was being read.",
+            "Wait until it is written, then open it again.",
+        )
+    return content, digest.hexdigest()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 from typing import Any
 
 from core.child_process import Say, answer
 from core.errors import ModelError
 from core.example_inputs import zeros
-from core.modelfile import read_model_file
+from core.modelfile import read_hashed, read_model_file
 from core.sessions.tensorrt import TensorRTSession
 
 
@@ -17,8 +16,8 @@ def _try(order: dict[str, Any], doing: Say) -> dict[str, object]:
     doing("reading the file")
     path = Path(order["path"])
     file = read_model_file(path)
-    content = path.read_bytes()
-    if hashlib.sha256(content).hexdigest() != order["sha256"]:
+    content, sha256 = read_hashed(path)
+    if sha256 != order["sha256"]:
         raise ModelError(
             "file-changed",
             f"{path.name} changed while it was being opened.",
@@ -27,7 +26,7 @@ def _try(order: dict[str, Any], doing: Say) -> dict[str, object]:
     doing("starting CUDA and TensorRT")
     plan = file.plan
     session = TensorRTSession(
-        memoryview(content)[file.plan_offset :],
+        content.data[file.plan_offset :],
         path.name,
         allow_native_code=order["allow_native_code"],
         plugins=tuple((Path(path), sha256) for path, sha256 in order["plugins"]),
