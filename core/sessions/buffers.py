@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import functools
-import os
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from core.cuda import CudaContext, PinnedPool
-
-_COPIERS = min(4, os.cpu_count() or 1)
-_WORTH_SHARING = 1 << 20  # bytes; below, waking threads takes longer than the copy
 
 
 class Buffers:
@@ -61,7 +55,7 @@ class Buffers:
         if pool is None or pool.owns(array):
             return array
         buffer: np.ndarray = pool.take(array.shape, array.dtype)
-        _copy(buffer, array)
+        np.copyto(buffer, array)
         return buffer
 
     def take(self, name: str, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
@@ -78,29 +72,3 @@ class Buffers:
         self.device.clear()
         self._capacity.clear()
         self._pools.clear()
-
-
-def _copy(target: np.ndarray, source: np.ndarray) -> None:
-    """Copy one contiguous array into another; large ones on several cores.
-
-    One core copies 10 to 15 GB/s, less than a quarter of what the memory and PCIe can: this copy,
-    not the GPU, is the longest part of running a small network on a picture.
-    """
-    if source.nbytes < _WORTH_SHARING or _COPIERS == 1 or not source.flags.c_contiguous:
-        np.copyto(target, source)
-        return
-    parts = zip(
-        np.array_split(target.reshape(-1), _COPIERS),
-        np.array_split(source.reshape(-1), _COPIERS),
-        strict=True,
-    )
-    first, *others = parts
-    waiting = [_copiers().submit(np.copyto, *pair) for pair in others]
-    np.copyto(*first)
-    for one in waiting:
-        one.result()
-
-
-@functools.cache
-def _copiers() -> ThreadPoolExecutor:
-    return ThreadPoolExecutor(_COPIERS - 1, thread_name_prefix="copy")

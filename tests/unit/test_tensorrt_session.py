@@ -10,7 +10,6 @@ import numpy as np
 import pytest
 
 from core.errors import CudaError, InputError, ModelError, WrongThreadError
-from core.sessions import buffers
 from core.sessions.tensorrt import TensorRTSession
 from core.tensors import Profile
 from tests.unit import fake_cuda, fake_tensorrt
@@ -321,16 +320,6 @@ def test_an_ordinary_array_goes_through_page_locked_memory(
     [(address, size)] = gpu.uploads
     assert address != array.ctypes.data
     assert gpu.is_pinned(address, size)
-
-
-@pytest.mark.parametrize("copiers", [1, 3, 7])
-def test_a_large_array_is_copied_whole_by_several_cores(
-    session: TensorRTSession, monkeypatch: pytest.MonkeyPatch, copiers: int
-) -> None:
-    monkeypatch.setattr(buffers, "_COPIERS", copiers)
-    monkeypatch.setattr(buffers, "_WORTH_SHARING", 1)
-    array = np.random.default_rng(0).random(PICTURE).astype(np.float32)
-    np.testing.assert_array_equal(session(array)["output"], 2 * array)
 
 
 def test_input_buffers_that_are_held_are_different_ones(session: TensorRTSession) -> None:
