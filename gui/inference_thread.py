@@ -35,6 +35,10 @@ class IdentifyFile(NamedTuple):
     path: Path
 
 
+class WarmUp:
+    """Import what opening a model needs, before anyone waits for it."""
+
+
 class PrepareDemo:
     """Find the demo's model; on a machine with a builder this builds an engine first."""
 
@@ -99,7 +103,7 @@ class Tested(NamedTuple):
 
 
 class InferenceThread(WorkThread):
-    """Serves IdentifyFile, PrepareDemo, LoadModel, RunImage and FindPlugin.
+    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, RunImage and FindPlugin.
 
     The model is a local of the handler; it is closed on this thread when the thread ends.
     """
@@ -127,6 +131,9 @@ class _Desk:
 
     def handle(self, request: object, context: JobContext) -> object:
         match request:
+            case WarmUp():
+                _import_libraries()
+                return None
             case IdentifyFile(path):
                 return self._identify(path)
             case PrepareDemo():
@@ -158,15 +165,10 @@ class _Desk:
         return Identified(file, judge(file))
 
     def _load(self, request: LoadModel, context: JobContext) -> Loaded:
+        _import_libraries()
+        from core.model import Model
+
         with heavy_imports:
-            from core.native import preload_package
-
-            for package in ("numpy", "cv2", "onnxruntime"):
-                preload_package(package)
-            from core.images import import_libraries
-            from core.model import Model
-
-            import_libraries()
             if request.file.kind == "onnx" and find_spec("onnxruntime") is not None:
                 import onnxruntime  # noqa: F401
         self.close()
@@ -209,6 +211,21 @@ class _Desk:
         if self._model is not None:
             self._model.close()
             self._model = None
+
+
+def _import_libraries() -> None:
+    with heavy_imports:
+        import pynvml  # noqa: F401
+
+        from core.native import preload_package
+
+        for package in ("numpy", "cv2", "onnxruntime"):
+            preload_package(package)
+        import core.model
+        import core.verdict  # noqa: F401
+        from core.images import import_libraries
+
+        import_libraries()
 
 
 def _output_picture(result: TestResult) -> QImage | None:

@@ -58,6 +58,8 @@ class Requests(QObject):
         return self._latest.get(slot, -1)
 
     def _on_event(self, event: Event) -> None:
+        if event.job_id not in self._outstanding:
+            return  # asked for by another
         is_latest = self._latest.get(event.slot) == event.job_id
         if isinstance(event, Started):
             return
