@@ -134,13 +134,14 @@ def _has_no_object(logits: np.ndarray, reading: Reading) -> bool:
     Most queries of a picture find nothing: then "no object" is the largest and above 0, while
     for a sigmoid all are far below 0.
     """
-    columns = logits.shape[1]
+    columns: int = logits.shape[1]
     for names in (reading.choices.class_names, reading.metadata.names):
         if names and columns - len(names) in (0, 1):
             return columns == len(names) + 1
-    if columns == 1:
+    known = logits[np.isfinite(logits).all(axis=1)]
+    if columns == 1 or len(known) == 0:
         return False
-    last = logits[:, -1]
-    usually_largest = bool(np.mean(last >= logits.max(axis=1)) > 0.5)
+    last = known[:, -1]
+    usually_largest = bool(np.mean(last >= known.max(axis=1)) > 0.5)
     middling = float(np.median(last))
     return usually_largest and middling > 0

@@ -2,10 +2,12 @@
 
 (1, N, 6) or (N, 6): x1, y1, x2, y2, score, class, or class before score, told by the values.
 (N, 7): the picture's place in the batch, x1, y1, x2, y2, class, score.
+dets (1, N, 5) and labels (1, N): the same as (1, N, 6) in two outputs.
 (1, 1, N, 7): the picture's place, class, score, x1, y1, x2, y2; a place of -1 ends the list.
 Boxes are in the network's pixels, or fractions of it, told by the values. Sources:
 ultralytics/nn/modules/head.py, Detect with end2end (v10Detect); WongKinYiu/yolov7
-models/experimental.py, ONNX_ORT; Caffe SSD's and OpenVINO's DetectionOutput.
+models/experimental.py, ONNX_ORT; open-mmlab/mmdeploy configs/mmdet (output_names); Caffe SSD's
+and OpenVINO's DetectionOutput.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ from core.tasks.detect.boxes import (
     plausible_corners,
     plausible_scores,
 )
+from core.tasks.detect.parts import agree, plain_name
 from core.tasks.reading import Evidence, Named, Reading
 
 TASK, LAYOUT = "detect", "end-to-end"
@@ -34,7 +37,11 @@ _USUAL_ROWS = range(50, 1001)
 def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
     """Rows of six or seven numbers."""
     metadata = reading.metadata
-    if len(outputs) != 1 or reading.network_wh is None or metadata.task not in (None, "detect"):
+    if reading.network_wh is None or metadata.task not in (None, "detect"):
+        return None
+    if _are_dets_and_labels(outputs, reading.batch):
+        return Evidence("the outputs dets and labels are named and shaped as MMDeploy's")
+    if len(outputs) != 1:
         return None
     shape = outputs[0][1]
     if not _has_rows(shape, reading.batch):
@@ -50,6 +57,14 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
     return Evidence(words)
 
 
+def _are_dets_and_labels(outputs: Sequence[Named], batch: int) -> bool:
+    shapes = {plain_name(name): shape for name, shape in outputs}
+    if len(outputs) != 2 or shapes.keys() != {"dets", "labels"}:
+        return False
+    dets, labels = shapes["dets"], shapes["labels"]
+    return len(dets) == 3 and dets[0] in (None, batch) and dets[2] == 5 and agree(dets[:2], labels)
+
+
 def _has_rows(shape: Sequence[int | None], batch: int) -> bool:
     if len(shape) == 2:  # as many rows as there are pictures are scores, but for one box found
         return shape[1] in (6, 7) and (shape[0] != batch or batch == 1)
@@ -60,7 +75,7 @@ def _has_rows(shape: Sequence[int | None], batch: int) -> bool:
 
 def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     """Boxes in the picture's pixels, best first; None when the values are no detections."""
-    array = next(iter(outputs.values()))
+    array = _one_array(outputs)
     columns = _columns(array)
     if columns is None:
         return None
@@ -73,6 +88,15 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     keep = fine & (scores >= reading.choices.score_threshold)
     names = reading.choices.class_names or reading.metadata.names
     return detections(boxes[keep], scores[keep], classes[keep].astype(int), names, reading)
+
+
+def _one_array(outputs: Arrays) -> np.ndarray:
+    by_name = {plain_name(name): array for name, array in outputs.items()}
+    if len(by_name) == 1:
+        return next(iter(outputs.values()))
+    dets, labels = by_name["dets"], by_name["labels"][..., None]
+    joined: np.ndarray = np.concatenate([dets, labels.astype(dets.dtype)], axis=2)
+    return joined[:, labels[0, :, 0] >= 0]  # a label of -1 fills up
 
 
 def is_one_box(output: np.ndarray) -> bool:

@@ -59,26 +59,22 @@ def pair_of(outputs: Sequence[Named], batch: int) -> Pair | None:
 
 def _pair(scores: Named, boxes: Named, batch: int) -> Pair | None:
     (score_name, score_shape), (box_name, box_shape) = scores, boxes
-    count = _box_count(box_shape)
-    if count is None or len(score_shape) != 3:
+    if not _is_boxes(box_shape) or len(score_shape) != 3:
         return None
     if any(shape[0] not in (None, batch) for shape in (score_shape, box_shape)):
         return None
-    _, rows, columns = score_shape
-    turned = rows != count[0] and columns == count[0]
+    count, (_, rows, columns) = box_shape[1], score_shape
+    turned = rows != count and columns == count
     if turned:
         rows, columns = columns, rows
-    if rows != count[0] or columns is None or columns < 1:
+    if rows != count or columns is None or columns < 1:
         return None
     named = _has(score_name, _SCORE_WORDS) and _has(box_name, _BOX_WORDS)
     return Pair(score_name, box_name, rows, columns, turned, named)
 
 
-def _box_count(shape: Shape) -> tuple[int | None] | None:
-    """How many boxes an output of this shape has; None where it is none."""
-    if shape[-1:] != (4,) or len(shape) not in (3, 4) or (len(shape) == 4 and shape[2] != 1):
-        return None
-    return (shape[1],)
+def _is_boxes(shape: Shape) -> bool:
+    return shape[-1:] == (4,) and (len(shape) == 3 or (len(shape) == 4 and shape[2] == 1))
 
 
 def _has(name: str, words: Sequence[str]) -> bool:
