@@ -143,6 +143,36 @@ def test_a_detector_is_known_by_its_outputs(
     assert guess.evidence
 
 
+@pytest.mark.parametrize(
+    ("name", "evidence"),
+    [
+        ("yolov8n", "metadata says detect and the output (1, 4 + 80, 8400) has a column for each "
+         "cell at strides 8, 16, 32"),
+        ("yolov5s", "metadata names the classes and the output (1, 25200, 5 + 80) has a row for "
+         "each of 3 anchors in each cell at strides 8, 16, 32"),
+        ("yolov5s6", "the output (1, 102000, 5 + 80) has a row for each of 3 anchors in each "
+         "cell at strides 8, 16, 32, 64"),
+        ("yolox_nano", "the output (1, 3549, 5 + 80) has a row for each cell at strides 8, 16, "
+         "32; whether its boxes are raw or in pixels is told by their values"),
+        ("yolov7 end to end", "the output (12, 7) is an end-to-end detector's"),
+        ("yolov7 with EfficientNMS", "num_dets, det_boxes, det_scores and det_classes are named "
+         "as the four outputs of TensorRT's NMS plugins"),
+        ("ultraface", "scores and boxes are 2 scores and a box for each of 4420, by names and "
+         "shapes"),
+        ("ssd_mobilenet", "detection_boxes:0, detection_scores:0 and detection_classes:0 are "
+         "named as by TensorFlow's detectors"),
+        ("detr-resnet-50", "logits and pred_boxes are 92 scores and a box for each of 100 "
+         "queries, named as DETR's"),
+        ("rtdetr-l", "metadata says detect and the output (1, 300, 4 + 80) has a row for each "
+         "query"),
+    ],
+)  # fmt: skip
+def test_the_evidence_says_what_was_seen(name: str, evidence: str) -> None:
+    [(_, outputs, network_wh, metadata, *_)] = [model for model in MODELS if model[0] == name]
+    reading = Reading(network_wh=network_wh, metadata=metadata or Metadata())
+    assert guess_task(list(outputs.items()), reading).evidence == evidence
+
+
 STRANGERS: list[tuple[str, Outputs, tuple[int, int], Metadata | None, bool]] = [
     ("words", {"tokens": (1, 77, 512)}, (224, 224), None, False),
     ("yolov5's rows at another size", {"output": (1, 25200, 85)}, (416, 416), None, False),

@@ -7,7 +7,7 @@ import numpy as np
 from core.predictions import Detection, class_label
 from core.tasks.reading import Reading
 
-_FIRST_TRIED = 2000  # boxes
+_FIRST_TRIED = 600  # boxes
 _FRACTION_LIMIT = 2.0  # a box's largest number, where boxes are fractions of the picture
 
 
@@ -78,7 +78,7 @@ def suppress(
         Indices of the boxes that stay, int: all of them, or at least the best max_detections.
     """
     # What stays depends on better boxes alone, so the worse ones need a look only where the best
-    # few thousand leave too little: a threshold of 0 would else take seconds.
+    # few hundred leave too little: a threshold of 0 would else take seconds.
     order = np.argsort(-scores, kind="stable")
     count = _FIRST_TRIED
     while True:
@@ -88,7 +88,7 @@ def suppress(
         ]
         if len(kept) >= reading.choices.max_detections or count >= len(order):
             return kept
-        count *= 4
+        count *= 3
 
 
 def _suppress_all(
