@@ -216,6 +216,21 @@ def test_tensorflows_boxes_have_y_first() -> None:
     assert summary(decode(outputs, READING)) == wanted
 
 
+@pytest.mark.parametrize(
+    ("scores", "dtype"), [([0.75, 0.5], "float32"), ([1.0, 1.0], "int32")], ids=["values", "dtype"]
+)
+def test_unnamed_scores_and_classes_are_told_apart(scores: list[float], dtype: str) -> None:
+    outputs = {
+        "a": np.array([[3, 4]], dtype),
+        "b": np.array([[2]], np.int32),
+        "c": np.array([scores], np.float32),
+        "d": np.array([[[10, 20, 30, 40], [50, 60, 70, 80]]], np.float32),
+    }
+    for order in ("abcd", "dcba"):
+        decoded = decode({name: outputs[name] for name in order}, READING)
+        assert [one[:2] for one in summary(decoded)] == [(3, scores[0]), (4, scores[1])]
+
+
 def test_the_background_is_no_class_and_the_others_keep_their_columns() -> None:
     scores = np.array([[[0.9, 0.1], [0.25, 0.75], [0.6, 0.4]]], np.float32)
     boxes = np.array([[[0, 0, 1, 1], [0.25, 0.5, 0.5, 0.75], [0.5, 0, 1, 0.5]]], np.float32)
@@ -266,18 +281,19 @@ def test_a_turned_ultralytics_head_is_read_where_the_names_say_so() -> None:
     assert summary(decoded) == [(1, 0.75, [80, 70, 120, 90])]
 
 
-def test_a_threshold_of_0_gives_the_same_best_boxes_as_a_whole_suppression() -> None:
+@pytest.mark.parametrize("limit", [0.6, 0.05])  # the second leaves less than is asked for
+def test_a_threshold_of_0_gives_the_same_best_boxes_as_a_whole_suppression(limit: float) -> None:
     """Of 5,000 boxes, the best 300 that plain loops leave."""
     rng = np.random.default_rng(3)
     head = np.zeros((1, 5040, 6), np.float32)  # three anchors a cell
     head[0, :, :4] = rng.uniform(20, 230, (5040, 4)) * [1, 1, 0.5, 0.5]
     head[0, :, 4] = rng.permutation(5040) / 5040
     head[0, :, 5] = 1
-    reading = replace(READING, choices=Choices(score_threshold=0.0, iou_threshold=0.6))
+    reading = replace(READING, choices=Choices(score_threshold=0.0, iou_threshold=limit))
     kept: list[list[float]] = []
     for cx, cy, w, h, *_ in sorted(head[0].astype(float).tolist(), key=lambda row: -row[4]):
         box = [cx - w / 2, cy - h / 2, cx + w / 2, cy + h / 2]
-        if all(overlap(box, other) <= 0.6 for other in kept):
+        if all(overlap(box, other) <= limit for other in kept):
             kept.append(box)
         if len(kept) == 300:
             break
