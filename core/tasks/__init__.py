@@ -15,13 +15,28 @@ from core.errors import InputError
 from core.predictions import Prediction
 from core.sessions.base import Arrays
 from core.tasks import classify, image, tensors
-from core.tasks.detect import ultralytics, ultralytics_end_to_end
+from core.tasks.detect import (
+    detr,
+    efficient_nms,
+    end_to_end,
+    ssd,
+    ssd_finished,
+    ultralytics,
+    yolov5,
+    yolox,
+)
 from core.tasks.reading import Choices, Evidence, Named, Reader, Reading, TaskGuess
 
 READERS: tuple[Reader, ...] = (
     ultralytics,
-    ultralytics_end_to_end,
+    yolov5,
+    yolox,
+    efficient_nms,
+    ssd_finished,
+    ssd,
+    detr,
     classify,
+    end_to_end,  # after classify: one box found has the shape of six or seven classes' scores
     image,
     tensors,
 )

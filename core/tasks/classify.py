@@ -8,6 +8,7 @@ import numpy as np
 
 from core.predictions import ClassScore, class_label
 from core.sessions.base import Arrays
+from core.tasks.detect.end_to_end import is_one_box
 from core.tasks.reading import Evidence, Named, Reading
 
 TASK, LAYOUT = "classify", ""
@@ -37,7 +38,10 @@ def decode(outputs: Arrays, reading: Reading) -> list[ClassScore] | None:
 
     Values that are probabilities already (0..1, summing to 1) stay; others go through softmax.
     """
-    scores = next(iter(outputs.values()))[0].reshape(-1).astype(np.float64)
+    output = next(iter(outputs.values()))
+    if is_one_box(output):
+        return None
+    scores = output[0].reshape(-1).astype(np.float64)
     if not np.isfinite(scores).all():
         return []  # warned of elsewhere; a ranking of NaN would claim something
     if abs(np.linalg.norm(scores) - 1) < 1e-3 and scores.min() < 0:

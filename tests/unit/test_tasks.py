@@ -358,10 +358,7 @@ def test_a_picture_of_nothing_but_nan_is_none() -> None:
 @pytest.mark.parametrize(
     ("outputs", "network_wh", "metadata"),
     [
-        ({"output": (1, 3549, 85)}, (416, 416), None),  # YOLOX: raw, objectness, transposed
-        ({"output": (1, 25200, 85)}, (640, 640), None),  # YOLOv5
         ({"output": (1, 8400, 84)}, (640, 640), None),
-        ({"scores": (1, 4420, 2), "boxes": (1, 4420, 4)}, (320, 240), None),  # Ultraface
         ({"output0": (1, 116, 8400), "output1": (1, 32, 160, 160)}, (640, 640), None),
         ({"map": (1, 512, 896, 4)}, (896, 512), None),
         ({"map": (1, 21, 64, 64)}, NETWORK, None),

@@ -1,7 +1,8 @@
 """Detection, Ultralytics' raw heads: (1, 4 + classes, N).
 
 cx, cy, w, h in the network's pixels, then a score a class, for N = the sum of the grids at each
-stride; the suppression is done here. Source: ultralytics/nn/modules/head.py, Detect.
+stride; the suppression is done here. Some turn it to (1, N, 4 + classes). Source:
+ultralytics/nn/modules/head.py, Detect.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
     if metadata.task not in (None, "detect"):
         return None
     batch, rows, columns = outputs[0][1]
+    turned = _is_turned(rows, columns, network_wh)
+    if turned:
+        rows, columns = columns, rows
     if batch not in (None, reading.batch) or rows is None or rows < 5:
         return None
     classes = rows - 4
@@ -36,17 +40,28 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
         return None
     said = "metadata says detect and " if metadata.task == "detect" else ""
     certainty: Certainty = "certain" if said else "likely"
+    if turned and not metadata.names:
+        certainty = "possible"  # as much YOLOX's rows of 5 + classes
     for strides in STRIDE_SETS:
         if columns == cells(network_wh, strides):
             steps = ", ".join(str(stride) for stride in strides)
             return Evidence(
-                f"{said}the output (1, 4 + {classes}, {columns}) has a column for each cell "
-                f"at strides {steps}",
+                f"{said}the output {_form(classes, columns, turned)} has a "
+                f"{'row' if turned else 'column'} for each cell at strides {steps}",
                 certainty,
             )
     if said and (columns is None or columns > rows):
         return Evidence(f"{said}the output is (1, 4 + {classes}, {columns or 'N'})", "certain")
     return None
+
+
+def _form(classes: int, cells: int | None, turned: bool) -> str:
+    return f"(1, {cells}, 4 + {classes})" if turned else f"(1, 4 + {classes}, {cells})"
+
+
+def _is_turned(rows: int | None, columns: int | None, network_wh: tuple[int, int]) -> bool:
+    counts = [cells(network_wh, strides) for strides in STRIDE_SETS]
+    return rows in counts and columns not in counts and columns is not None
 
 
 def cells(network_wh: tuple[int, int], strides: Sequence[int]) -> int:
@@ -58,6 +73,8 @@ def cells(network_wh: tuple[int, int], strides: Sequence[int]) -> int:
 def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     """Boxes in the picture's pixels, best first; None when the values are no scores."""
     head = next(iter(outputs.values()))[0].astype(np.float32, copy=False)
+    if reading.network_wh and _is_turned(len(head), head.shape[1], reading.network_wh):
+        head = head.T
     scores = head[4:].max(axis=0)
     if not plausible_scores(scores):
         return None
