@@ -14,13 +14,16 @@ from dataclasses import dataclass
 from core.errors import InputError
 from core.predictions import Prediction
 from core.sessions.base import Arrays
-from core.tasks import classify, image, tensors
+from core.tasks import classify, image, instance_segment, obb, pose, tensors
 from core.tasks.detect import ultralytics, ultralytics_end_to_end
 from core.tasks.reading import Choices, Evidence, Named, Reader, Reading, TaskGuess
 
 READERS: tuple[Reader, ...] = (
+    instance_segment,
+    pose,  # before detection: a person's keypoints could be scores of 52 classes
     ultralytics,
     ultralytics_end_to_end,
+    obb,
     classify,
     image,
     tensors,
