@@ -56,11 +56,11 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
         words = f"{said}the outputs are an end-to-end (1, {rows or 'N'}, 6 + {count}) and {beside}"
         return Evidence(words, "certain" if said else "likely")
     classes = (rows or 0) - 4 - count
-    if classes < 1 or (columns is not None and columns <= 4):
-        return None
-    if metadata.names and len(metadata.names) != classes:
+    if classes < 1 or (metadata.names and len(metadata.names) != classes):
         return None
     grid = grid_words(columns, reading.network_wh)
+    if not grid and columns is not None and columns <= (rows or 0):
+        return None
     certainty: Certainty = "certain" if said else "likely" if grid else "possible"
     words = (
         f"{said}the outputs are (1, 4 + {classes} + {count}, {columns or 'N'})"

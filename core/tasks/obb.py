@@ -158,5 +158,5 @@ def _suppress_best(found: Candidates, iou_threshold: float) -> np.ndarray:
         ((x, y), (width, height), angle)
         for (x, y, width, height), angle in zip(found.boxes.tolist(), degrees, strict=True)
     ]
-    kept = cv2.dnn.NMSBoxesRotated(rectangles, found.scores.tolist(), -1.0, iou_threshold)
+    kept = cv2.dnn.NMSBoxesRotated(rectangles, found.scores.tolist(), 0.0, iou_threshold)
     return np.asarray(kept, int).reshape(-1)

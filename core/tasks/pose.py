@@ -30,6 +30,7 @@ TASK, LAYOUT = "pose", "ultralytics"
 
 _PERSON = (1, 17, 3)  # a class, and COCO's keypoints of a person with scores
 _FEWEST = 4  # keypoints that are offered where nothing says so
+_MOST = 133  # COCO-WholeBody's, where the metadata does not tell their number
 
 
 class _Parts(NamedTuple):
@@ -88,7 +89,7 @@ def _points(numbers: int, reading: Reading) -> tuple[int, int] | None:
         return shape if shape[0] * shape[1] == numbers else None
     fewest = 1 if reading.metadata.task == "pose" else _FEWEST
     for each in (3, 2):
-        if numbers % each == 0 and numbers >= fewest * each:
+        if numbers % each == 0 and fewest <= numbers // each <= _MOST:
             return numbers // each, each
     return None
 
@@ -111,7 +112,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[Pose] | None:
         names = reading.names(parts.classes)
         all_points = head[4 + parts.classes :].T
         found = raw_candidates(head, parts.classes, reading)
-    if found is None or not _plausible(all_points.reshape(-1, parts.points, parts.numbers)):
+    if found is None or not _plausible(all_points, found.more, parts):
         return None
     boxes = found.boxes if parts.classes is None else corners_of(found.boxes)
     if parts.classes is not None:
@@ -142,12 +143,17 @@ def decode(outputs: Arrays, reading: Reading) -> list[Pose] | None:
     ]
 
 
-def _plausible(points: np.ndarray) -> bool:
-    """Whether (n, K, d) can be keypoints: scores 0..1, and places that are not all 0..1 too.
+def _plausible(every: np.ndarray, found: np.ndarray, parts: _Parts) -> bool:
+    """Whether numbers (n, K * d) can be keypoints: scores 0..1, and places that are not 0..1 too.
 
-    The second tells them from the scores of a detector with many classes.
+    The second tells them from the scores of a detector with many classes, looked for in what was
+    found, and where nothing was, in all.
     """
-    if points.shape[2] == 3 and not plausible_scores(points[..., 2]):
+    points = every.reshape(-1, parts.points, parts.numbers)
+    if parts.numbers == 3 and not plausible_scores(points[..., 2]):
         return False
-    places = points[..., :2]
-    return not places.any() or not plausible_scores(places)
+    if len(found):
+        points = found.reshape(-1, parts.points, parts.numbers)
+    elif not every.any():
+        return True
+    return not plausible_scores(points[..., :2])
