@@ -31,7 +31,7 @@ from core.tasks.ultralytics_heads import (
 TASK, LAYOUT = "obb", "ultralytics"
 
 _FINISHED = 7  # numbers a row
-_MAX_ANGLE = 2 * np.pi + 0.001  # no head means more than a turn
+_MAX_ANGLE = 2 * np.pi  # no head means more than a turn
 
 
 def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
@@ -78,9 +78,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[OrientedBox] | None:
     else:
         names = reading.names(len(head) - 5)
         found = raw_candidates(head, len(head) - 5, reading)
-    if found is None or np.abs(found.more).max(initial=0) > _MAX_ANGLE:
-        return None
-    if (found.boxes[:, 2:] < 0).any():
+    if found is None or not _plausible(found):
         return None
     found = found.take(np.flatnonzero((found.boxes[:, 2:] > 0).all(axis=1)))
     if not finished:
@@ -111,6 +109,14 @@ def decode(outputs: Arrays, reading: Reading) -> list[OrientedBox] | None:
     return boxes[: reading.choices.max_detections]
 
 
+def _plausible(found: Candidates) -> bool:
+    """Whether most sizes and angles can be some; YOLO26's heads bound neither."""
+    if len(found.scores) == 0:
+        return True
+    sizes, angles = found.boxes[:, 2:].min(axis=1), np.abs(found.more[:, -1])
+    return bool(np.median(sizes) >= 0 and np.median(angles) <= _MAX_ANGLE)
+
+
 def _corners(found: Candidates) -> np.ndarray:
     """(n, 4, 2) in the network's pixels, in the order of Ultralytics' xywhr2xyxyxyxy."""
     middle = found.boxes[:, :2]
@@ -135,22 +141,23 @@ def _suppress(found: Candidates, reading: Reading) -> np.ndarray:
     Of many candidates only the best are looked at, more of them as long as too few stay: what
     comes after cannot matter, and thousands of turned boxes take seconds.
     """
-    kept: list[np.ndarray] = []
+    order = np.argsort(-found.scores, kind="stable")
     enough = reading.choices.max_detections
-    for class_id in np.unique(found.class_ids):
-        rows = np.flatnonzero(found.class_ids == class_id)
-        rows = rows[np.argsort(-found.scores[rows], kind="stable")]
-        looked_at = 4 * enough
-        while True:
-            stay = _suppress_best(found.take(rows[:looked_at]), reading.choices.iou_threshold)
-            if len(stay) >= enough or looked_at >= len(rows):
-                break
-            looked_at *= 2
-        kept.append(rows[stay])
-    return np.concatenate(kept) if kept else np.empty(0, int)
+    looked_at = 4 * enough
+    while True:
+        best = order[:looked_at]
+        classes = found.class_ids[best]
+        stay = [
+            rows[_suppress_class(found.take(rows), reading.choices.iou_threshold)]
+            for rows in (best[classes == class_id] for class_id in np.unique(classes))
+        ]
+        kept = np.concatenate(stay) if stay else np.empty(0, int)
+        if len(kept) >= enough or looked_at >= len(order):
+            return kept
+        looked_at *= 2
 
 
-def _suppress_best(found: Candidates, iou_threshold: float) -> np.ndarray:
+def _suppress_class(found: Candidates, iou_threshold: float) -> np.ndarray:
     import cv2
 
     degrees = np.degrees(found.more[:, -1]).tolist()

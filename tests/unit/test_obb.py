@@ -188,3 +188,54 @@ def test_the_user_can_have_a_head_read_so_without_metadata() -> None:
     reading = replace(READING, metadata=Metadata(), choices=Choices(task="obb"))
     [found] = boxes(decode({"output0": head}, reading))
     assert found.class_id == 1
+
+
+def test_a_wild_angle_or_size_of_one_candidate_refutes_no_others() -> None:
+    """YOLO26's heads bound neither, so that cells that mean nothing may have any."""
+    rows = [
+        [50, 50, 20, 10, 0.9, 0, 0.1],
+        [99, 99, -3, 5, 0.5, 0, 0.1],
+        [200, 99, 20, 10, 0.6, 0, 50],
+    ]
+    found = boxes(decode({"output0": raw_head(rows, ROWS)}, READING))
+    assert [round(one.score, 6) for one in found] == [0.9, 0.6]
+
+
+def test_the_suppression_is_the_plain_one_whatever_is_looked_at() -> None:
+    """The same by comparing each with each, the overlaps from OpenCV's own polygons."""
+    import cv2
+
+    rng = np.random.default_rng(3)
+    count = 120
+    rectangles = np.column_stack([
+        rng.uniform(60, 260, (count, 2)),
+        rng.uniform(20, 90, (count, 2)),
+        rng.uniform(-0.7, 2.3, count),
+    ])  # fmt: skip
+    scores = rng.permutation(count) / count * 0.7 + 0.28
+    class_ids = rng.integers(0, 2, count)
+    rows = [
+        [*one[:4], *(np.eye(2)[class_id] * score), one[4]]
+        for one, score, class_id in zip(rectangles, scores, class_ids, strict=True)
+    ]
+    reading = replace(READING, choices=Choices(max_detections=15))
+    found = boxes(decode({"output0": raw_head(rows, ROWS)}, reading))
+
+    def turned(index: int) -> tuple[object, ...]:
+        x, y, width, height, turn = rectangles[index].tolist()
+        return (x, y), (width, height), float(np.degrees(turn))
+
+    def iou(one: int, other: int) -> float:
+        _, points = cv2.rotatedRectangleIntersection(turned(one), turned(other))
+        common = 0.0 if points is None else cv2.contourArea(cv2.convexHull(points))
+        areas = rectangles[[one, other], 2:4].prod(axis=1).sum()
+        return common / (areas - common)
+
+    kept: list[int] = []
+    for index in np.argsort(-scores):
+        rivals = [one for one in kept if class_ids[one] == class_ids[index]]
+        if all(iou(one, index) <= 0.45 for one in rivals):
+            kept.append(index)
+    assert 15 < len(kept) < count
+    wanted = [(int(class_ids[index]), round(float(scores[index]), 4)) for index in kept[:15]]
+    assert [(one.class_id, round(one.score, 4)) for one in found] == wanted
