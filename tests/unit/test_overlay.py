@@ -139,6 +139,7 @@ def test_a_hole_in_a_mask_stays_clear() -> None:
     found = Segment("x", 0, 0.9, (20, 20, 60, 60), Mask(20, 20, bits))
     painted = paint_masks(grey(), [found])
     np.testing.assert_array_equal(painted[34:46, 34:46], 128)
+    assert tuple(painted[29, 40]) == class_color(0)  # the hole has an outline too
     np.testing.assert_allclose(painted[25, 25], mixed(class_color(0), 0.4), atol=1)
 
 

@@ -186,3 +186,19 @@ def test_a_pose_is_claimed_where_metadata_or_a_persons_keypoints_say_so(
 )  # fmt: skip
 def test_the_keypoints_shape_is_read_from_the_metadata(value: object, shape: object) -> None:
     assert Metadata(raw={"kpt_shape": value}).keypoint_shape == shape
+
+
+@pytest.mark.parametrize(
+    ("shapes", "task"),
+    [
+        ([(1, 0, 57)], "pose"),
+        ([(1, 56, 0)], "pose"),
+        ([(1, 0, 7)], "obb"),
+        ([(1, 0, 38), (1, 32, 80, 80)], "segment"),
+    ],
+)
+def test_heads_that_found_nothing_are_no_mistake(shapes: list[tuple[int, ...]], task: str) -> None:
+    outputs = {f"out{index}": np.zeros(shape, np.float32) for index, shape in enumerate(shapes)}
+    decoded = decode(outputs, replace(READING, metadata=Metadata(task=task)))
+    assert decoded.predictions == () or decoded.guess.task == "tensors"
+    assert not decoded.warnings
