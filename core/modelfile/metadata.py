@@ -40,6 +40,12 @@ class Metadata:
         """True when the keys that Ultralytics' exporter always writes are there."""
         return {"task", "names", "imgsz"} <= self.raw.keys()
 
+    @property
+    def keypoint_shape(self) -> tuple[int, int] | None:
+        """Ultralytics' kpt_shape: keypoints an object, and 2 (x, y) or 3 (x, y, score) of each."""
+        shape = _ints(self.raw.get("kpt_shape"))
+        return (shape[0], shape[1]) if len(shape) == 2 and shape[1] in (2, 3) else None
+
 
 def parse_metadata(raw: Mapping[str, object]) -> Metadata:
     """Read the understood keys; whatever is malformed reads as absent."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from core.errors import InputError
 from core.predictions import Prediction
 from core.sessions.base import Arrays
-from core.tasks import classify, image, tensors
+from core.tasks import classify, image, instance_segment, obb, pose, tensors
 from core.tasks.detect import (
     detr,
     efficient_nms,
@@ -28,6 +28,8 @@ from core.tasks.detect import (
 from core.tasks.reading import Choices, Evidence, Named, Reader, Reading, TaskGuess
 
 READERS: tuple[Reader, ...] = (
+    instance_segment,
+    pose,  # before detection: a person's keypoints could be scores of 52 classes
     ultralytics,
     yolov5,
     yolox,
@@ -35,6 +37,7 @@ READERS: tuple[Reader, ...] = (
     ssd_finished,
     ssd,
     detr,
+    obb,
     classify,
     end_to_end,  # after classify: one box found has the shape of six or seven classes' scores
     image,

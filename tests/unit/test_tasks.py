@@ -359,7 +359,6 @@ def test_a_picture_of_nothing_but_nan_is_none() -> None:
     ("outputs", "network_wh", "metadata"),
     [
         ({"output": (1, 8400, 84)}, (640, 640), None),
-        ({"output0": (1, 116, 8400), "output1": (1, 32, 160, 160)}, (640, 640), None),
         ({"map": (1, 512, 896, 4)}, (896, 512), None),
         ({"map": (1, 21, 64, 64)}, NETWORK, None),
         ({"depth": (1, 1, 64, 64)}, NETWORK, None),  # one channel from three
@@ -372,8 +371,6 @@ def test_a_picture_of_nothing_but_nan_is_none() -> None:
         ({"rows": (1, 5000, 6)}, NETWORK, None),
         ({"output0": (1, 4, CELLS)}, NETWORK, None),  # boxes without classes
         ({"output0": (1, 84, 8400)}, (640, 640), Metadata(names=("a", "b"))),
-        ({"output0": (1, 56, 8400)}, (640, 640), Metadata(task="pose")),
-        ({"output0": (1, 20, 8400)}, (640, 640), Metadata(task="obb")),
         ({"output0": (1, 116, 8400)}, (640, 640), Metadata(task="segment")),
         ({"out": (1, 3, 64, 64)}, NETWORK, Metadata(task="segment")),
         ({"out": (1, 10)}, NETWORK, Metadata(task="detect")),
