@@ -29,7 +29,8 @@ def yaml_names(text: str) -> tuple[str, ...]:
         return ()
     rest = text[start.end() :]
     first, _, below = rest.partition("\n")
-    if _uncommented(first):
+    contents = (_uncommented(line) for line in rest.splitlines())
+    if _uncommented(first) or next(filter(None, contents), "").startswith(("[", "{")):
         return _flow(rest)
     return _block(below)
 
@@ -57,7 +58,7 @@ def _flow(text: str) -> tuple[str, ...]:
                 return ()  # a list in the list
             opened = token
         elif not opened:
-            if token.strip():
+            if token.strip() and not token.startswith("#"):
                 return ()  # one name, an anchor, a tag
         elif token in ("]", "}"):
             if (opened + token) not in ("[]", "{}"):

@@ -28,6 +28,9 @@ TASK, LAYOUT = "semantic-segment", "scores"
 _MAX_CLASSES = 256
 _OTHER_NAMES = ("heat", "keypoint", "landmark", "feature", "embed", "flow", "paf")
 _CLASS_NAMES = ("seg", "class", "label", "prob", "softmax", "logit")
+# Channels of a layer's features (powers of two), and of keypoints' heat maps: MPII's 16, COCO's
+# 17, COCO-WholeBody's 133.
+_OTHER_COUNTS = (16, 17, 32, 64, 128, 133, 256)
 _BAND = 4_000_000  # pixels of the picture worked on at a time
 _MAX_SMOOTH = 100_000_000  # pixels times classes; more would take seconds
 
@@ -45,8 +48,8 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
     if reading.names(count):
         return Evidence(f"{words}, and there are {count} class names")
     name = outputs[0][0].lower()
-    # Channels like the input's are a picture's colours, powers of two a layer's features.
-    like_others = count == reading.channels or (maps[0].step > 1 and count in (32, 64, 128, 256))
+    # As many channels as the input has are a picture's colours.
+    like_others = count == reading.channels or (maps[0].step > 1 and count in _OTHER_COUNTS)
     if any(word in name for word in _OTHER_NAMES):
         return Evidence(words, "possible")
     if like_others and not any(word in name for word in _CLASS_NAMES):

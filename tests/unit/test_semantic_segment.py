@@ -114,8 +114,8 @@ def test_one_channel_is_one_classs_only_when_asked() -> None:
 
 
 def test_heat_maps_of_keypoints_are_not_told_as_classes() -> None:
-    heat = np.zeros((1, 17, 12, 16), np.float32)
-    heat[0, range(17), 5, range(16)[:16].index(3)] = 0.9
+    heat = np.zeros((1, 21, 12, 16), np.float32)
+    heat[0, :, 5, 3] = 0.9
     assert decode({"out": heat}, READING).guess.task == "tensors"
 
 
@@ -234,6 +234,8 @@ def test_shares_are_the_pictures_not_the_letterboxs() -> None:
         ({"softmax": (1, 3, 48, 64)}, NETWORK, "likely"),
         ({"out": (1, 1, 48, 64)}, NETWORK, "possible"),
         ({"heatmap": (1, 17, 12, 16)}, NETWORK, "possible"),
+        ({"out": (1, 17, 12, 16)}, NETWORK, "possible"),  # COCO's keypoints
+        ({"out": (1, 17, 48, 64)}, NETWORK, "likely"),
         ({"out": (1, 64, 12, 16)}, NETWORK, "possible"),  # a layer's features
         ({"out": (1, 257, 48, 64)}, NETWORK, None),
         ({"out": (1, 21, 3, 4)}, NETWORK, None),  # 1/16
@@ -282,7 +284,11 @@ def test_few_whole_numbers_may_be_classes(values: list[float], expected: bool) -
     assert maps.are_class_ids(np.array(values)) is expected
 
 
-def test_a_street_photo_is_about_a_third_road() -> None:
+def test_road_and_kerb_are_found_under_a_bus() -> None:
+    """The samples have no street photo from a car, of which a third is road; this is the nearest.
+
+    By eye: a bus stands on a road in its shadow, a low yellow kerb before it; brick walls behind.
+    """
     with Model.open(sample("models/road_segmentation_adas_0001.onnx")) as model:
         assert model.recipe is not None
         model.recipe = replace(model.recipe, color="bgr", scale=1.0, resize="stretch")
@@ -291,10 +297,13 @@ def test_a_street_photo_is_about_a_third_road() -> None:
     assert (result.guess.task, result.guess.certainty) == ("semantic-segment", "likely")
     [found] = result.predictions
     assert isinstance(found, ClassMap)
-    assert result.image is not None
-    assert found.class_ids.shape == result.image.pixels.shape[:2]
-    share = {one.label: one.share for one in found.shares}
-    assert 0.2 < share["road"] < 0.45
-    # By plain code: the share in the network's own map, which the stretch does not change.
+    assert found.class_ids.shape == (480, 640)
+    names = ("background", "road", "kerb", "mark")
+    at = {(320, 200): "background", (340, 415): "road", (320, 450): "kerb", (400, 30): "background"}
+    assert {(x, y): names[found.class_ids[y, x]] for x, y in at} == at
+    # By plain code: the shares in the network's own map, which stretching does not change.
     [scores] = result.outputs.values()
-    assert share["road"] == pytest.approx((scores[0].argmax(axis=2) == 1).mean(), abs=0.005)
+    best = scores[0].argmax(axis=2)
+    for one in found.shares:
+        assert one.share == pytest.approx((best == names.index(one.label)).mean(), abs=0.005)
+    assert [one.label for one in found.shares][:3] == ["background", "road", "kerb"]
