@@ -15,6 +15,7 @@ RESOURCES = ROOT / "resources"
 
 DEMO_MODEL = RESOURCES / "demo" / "shapes.onnx"
 DEMO_PICTURE = RESOURCES / "demo" / "picture-1.jpg"
+CLASS_NAMES = RESOURCES / "names"
 
 
 def python_path() -> str:

@@ -54,7 +54,7 @@ def parse_metadata(raw: Mapping[str, object]) -> Metadata:
     return Metadata(
         raw=dict(raw),
         task=_text(raw.get("task")),
-        names=_names(names),
+        names=class_names(names),
         image_size_hw=(size[0], size[-1]) if len(size) in (1, 2) else None,
         stride=next(iter(_ints(raw.get("stride"))), None),
         channels=next(iter(_ints(raw.get("channels"))), None),
@@ -106,8 +106,12 @@ def _ints(value: object) -> tuple[int, ...]:
     return numbers if len(numbers) == len(items) else ()
 
 
-def _names(value: object) -> tuple[str, ...]:
-    """Names by class id from {0: "a", 1: "b"}, {"0": "a"} or ["a", "b"]; ids must be 0..n-1."""
+def class_names(value: object) -> tuple[str, ...]:
+    """Names by class id from {0: "a", 1: "b"}, {"0": "a"} or ["a", "b"]; ids must be 0..n-1.
+
+    Returns:
+        One printable line each; () for anything else.
+    """
     if isinstance(value, (list, tuple)):
         return tuple(_one_line(name) for name in value)
     if not isinstance(value, dict):

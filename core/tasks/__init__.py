@@ -9,12 +9,23 @@ claiming anything.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from core.errors import InputError
 from core.predictions import Prediction
 from core.sessions.base import Arrays
-from core.tasks import classify, image, instance_segment, obb, pose, tensors
+from core.tasks import (
+    classify,
+    dense,
+    embed,
+    image,
+    instance_segment,
+    obb,
+    pose,
+    semantic_ids,
+    semantic_segment,
+    tensors,
+)
 from core.tasks.detect import (
     detr,
     efficient_nms,
@@ -40,7 +51,11 @@ READERS: tuple[Reader, ...] = (
     obb,
     classify,
     end_to_end,  # after classify: one box found has the shape of six or seven classes' scores
+    embed,
     image,
+    dense,
+    semantic_segment,
+    semantic_ids,
     tensors,
 )
 """In the order in which equally good evidence is believed."""
@@ -108,6 +123,8 @@ def decode(outputs: Arrays, reading: Reading) -> Decoded:
             warnings = (
                 f"The outputs have the shape of {what}, but not its values: shown as tensors.",
             )
+        if guess.assumed:
+            guess = replace(guess, evidence=f"{guess.evidence}; {guess.assumed}")
         return Decoded(guess, tuple(predictions), warnings, others)
     raise AssertionError("the tensors task takes everything")
 
@@ -117,7 +134,8 @@ def _fitting(outputs: Sequence[Named], reading: Reading) -> list[tuple[Reader, T
     for reader in READERS:
         evidence = reader.recognise(outputs, reading)
         if evidence is not None:
-            guess = TaskGuess(reader.TASK, evidence.words, reader.LAYOUT, evidence.certainty)
+            words, certainty = evidence.words, evidence.certainty
+            guess = TaskGuess(reader.TASK, words, reader.LAYOUT, certainty, evidence.assumed)
             found.append((reader, guess))
     return sorted(found, key=lambda pair: _ORDER.index(pair[1].certainty))
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+from core.class_names import BuiltIn, assumed_names
 from core.modelfile.metadata import Metadata
 from core.placement import Placement
 from core.predictions import Prediction
@@ -26,6 +27,7 @@ class Evidence:
 
     words: str
     certainty: Certainty = "likely"
+    assumed: str = ""  # what is taken for granted beside it: "names assumed: COCO's 80"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,7 @@ class TaskGuess:
     evidence: str
     layout: str = ""  # where the task has several: "ultralytics", "yolov5"; else ""
     certainty: Certainty = "likely"
+    assumed: str = ""  # as Evidence.assumed; what was decoded has it in its evidence, too
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,7 @@ class Choices:
     max_detections: int = 300
     top_k: int = 5
     class_names: tuple[str, ...] = ()  # in place of the file's own; () for none
+    image_range: Literal["automatic", "clamp", "fit"] = "automatic"  # of output images' values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,12 +71,25 @@ class Reading:
     metadata: Metadata = field(default_factory=Metadata)
     choices: Choices = field(default_factory=Choices)
 
-    def names(self, count: int) -> tuple[str, ...]:
-        """Names for `count` classes: the user's, else the file's; () where neither fits."""
-        for names in (self.choices.class_names, self.metadata.names):
+    def names(self, count: int, assume: BuiltIn | None = None) -> tuple[str, ...]:
+        """Names for `count` classes: the user's, else the file's; () where neither fits.
+
+        Args:
+            count: how many classes there are.
+            assume: the built-in list to take where neither the user nor the file names any
+                class. Evidence.assumed must then say so: see `assumed`.
+        """
+        given = (self.choices.class_names, self.metadata.names)
+        for names in given:
             if len(names) == count:
                 return names
-        return ()
+        return () if assume is None or any(given) else assumed_names(assume, count)[0]
+
+    def assumed(self, count: int | None, assume: BuiltIn) -> str:
+        """What `names` assumes, for Evidence.assumed; "" where it assumes nothing."""
+        if count is None or self.choices.class_names or self.metadata.names:
+            return ""
+        return assumed_names(assume, count)[1]
 
 
 class Reader(Protocol):

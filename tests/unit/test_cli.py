@@ -696,20 +696,19 @@ def test_the_mnist_sample_sees_an_eight(ask: Ask) -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "outputs"),
+    ("model", "task"),
     [
-        ("road_segmentation_adas_0001", {"tf.identity": [1, 512, 896, 4]}),
+        ("yolox_nano_coco80_416", "detect"),
+        ("ultraface_RFB-320", "detect"),
+        ("road_segmentation_adas_0001", "semantic-segment"),
     ],
 )
-def test_models_in_other_layouts_are_shown_as_tensors(
-    model: str, outputs: dict[str, list[int]], ask: Ask
-) -> None:
+def test_sample_models_are_read_as_what_they_are(model: str, task: str, ask: Ask) -> None:
     image = sample("images/trtcn_dog.png")
     status, answer = ask("run", sample(f"models/{model}.onnx"), image)
     assert status == 0
-    [entry] = answer["images"]
-    assert entry["task"] == "tensors"
-    assert {one["name"]: one["shape"] for one in entry["predictions"]} == outputs
+    assert [entry["task"] for entry in answer["images"]] == [task]
+
 
 
 def test_too_little_memory_is_said_and_not_thrown(

@@ -9,7 +9,7 @@ import pytest
 
 from core.modelfile.metadata import Metadata
 from core.placement import Placement
-from core.predictions import ClassScore, Detection, OutputImage, TensorSummary
+from core.predictions import Detection, TensorSummary
 from core.recipes import Recipe, prepare
 from core.tasks import Choices, Decoded, Reading, decode, guess_task
 from core.tensors import Shape
@@ -217,141 +217,6 @@ def test_a_finished_box_with_nan_in_it_is_none(column: int) -> None:
     assert found.box == (5.0, 5.0, 20.0, 20.0)
 
 
-# Classification
-
-
-def classes(decoded: Decoded) -> list[tuple[int, float]]:
-    assert decoded.guess.task == "classify"
-    return [(one.class_id, one.score) for one in decoded.predictions if isinstance(one, ClassScore)]
-
-
-@pytest.mark.parametrize("shape", [(1, 3), (1, 3, 1, 1)])
-def test_logits_go_through_softmax(shape: tuple[int, ...]) -> None:
-    # e^0 : e^1 : e^2 = 1 : 2.71828 : 7.38906, in all 11.10734
-    logits = np.array([1.0, 0.0, 2.0], np.float32).reshape(shape)
-    found = classes(decode({"logits": logits}, READING))
-    assert [class_id for class_id, _ in found] == [2, 0, 1]
-    expected = [7.38906 / 11.10734, 2.71828 / 11.10734, 1 / 11.10734]
-    np.testing.assert_allclose([score for _, score in found], expected, atol=1e-5)
-
-
-def test_probabilities_stay_as_they_are() -> None:
-    values = np.array([[0.125, 0.5, 0.375]], np.float32)
-    assert classes(decode({"p": values}, READING)) == [(1, 0.5), (2, 0.375), (0, 0.125)]
-
-
-def test_logits_that_happen_to_sum_to_1_are_logits() -> None:
-    values = np.array([[-1.0, 1.5, 0.5]], np.float32)  # e^-2.5 : 1 : e^-1
-    found = classes(decode({"logits": values}, READING))
-    whole = 0.0820850 + 1 + 0.3678794
-    np.testing.assert_allclose(
-        [score for _, score in found], np.array([1, 0.3678794, 0.082085]) / whole, atol=1e-6
-    )
-
-
-def test_huge_logits_do_not_overflow() -> None:
-    values = np.array([[-1000.0, 1000.0, 999.0]], np.float32)
-    found = classes(decode({"logits": values}, READING))
-    np.testing.assert_allclose([score for _, score in found], [0.731059, 0.268941, 0], atol=1e-6)
-
-
-def test_scores_are_named_only_where_every_class_has_a_name() -> None:
-    values = np.array([[0.0, 1.0]], np.float32)
-    for names, labels in ((("no", "yes"), ["yes", "no"]), (("no", "yes", "maybe"), ["1", "0"])):
-        reading = replace(READING, metadata=Metadata(names=names))
-        decoded = decode({"logits": values}, reading)
-        assert [getattr(one, "label", None) for one in decoded.predictions] == labels
-
-
-def test_only_the_best_few_classes_are_told() -> None:
-    values = np.arange(1000, dtype=np.float32)[None]
-    found = classes(decode({"logits": values}, READING))
-    assert [class_id for class_id, _ in found] == [999, 998, 997, 996, 995]
-    assert len(classes(decode({"logits": values}, replace(READING, choices=Choices(top_k=2))))) == 2
-
-
-@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
-def test_scores_that_are_no_numbers_rank_nothing(bad: float) -> None:
-    values = np.array([[0.0, bad, 2.0]], np.float32)
-    assert classes(decode({"logits": values}, READING)) == []
-
-
-def test_whole_numbers_are_scores_too() -> None:
-    values = np.array([[0, 5, 1]], np.int8)
-    assert classes(decode({"logits": values}, READING))[0][0] == 1
-
-
-# Pictures
-
-
-@pytest.mark.parametrize(
-    ("values", "dtype", "expected", "note"),
-    [
-        ([0.0, 0.5, 1.0], "float32", [0, 128, 255], "0..1 shown as 0..255"),
-        ([-0.05, 0.5, 1.05], "float32", [0, 128, 255], "0..1 shown as 0..255"),
-        ([-1.0, 0.0, 1.0], "float32", [0, 128, 255], "-1..1 shown as 0..255"),
-        ([0.0, 100.4, 255.0], "float32", [0, 100, 255], "clamped to 0..255"),
-        ([-20.0, 100.0, 300.0], "float32", [0, 100, 255], "clamped to 0..255"),
-        ([-1000.0, 0.0, 1000.0], "float32", [0, 128, 255], "-1000..1000 fitted to 0..255"),
-        ([0.0, 1.0, 2.0], "float32", [0, 128, 255], "0..2 fitted to 0..255"),
-        ([7, 100, 200], "uint8", [7, 100, 200], "bytes as they are"),
-        ([0.0, np.nan, 1.0], "float32", [0, 0, 255], "0..1 shown as 0..255"),
-        ([0.0, np.inf, 1.0], "float32", [0, 255, 255], "0..1 shown as 0..255"),
-        ([0.0, -np.inf, 1.0], "float32", [0, 0, 255], "0..1 shown as 0..255"),
-    ],
-)
-def test_values_become_colours_by_their_range(
-    values: list[float], dtype: str, expected: list[int], note: str
-) -> None:
-    output = np.zeros((1, 3, 64, 64), dtype)
-    output[0, :, :, :] = np.resize(np.array(values, dtype), 64)
-    decoded = decode({"out": output}, READING)
-    assert decoded.guess.task == "image"
-    [picture] = decoded.predictions
-    assert isinstance(picture, OutputImage)
-    assert picture.pixels.dtype == np.uint8
-    assert picture.pixels.shape == (64, 64, 3)
-    assert picture.pixels[0, :3, 0].tolist() == expected
-    assert picture.note == note
-
-
-@pytest.mark.parametrize(
-    ("shape", "channels", "expected"),
-    [
-        ((1, 3, 64, 64), 3, (64, 64, 3)),
-        ((1, 64, 64, 3), 3, (64, 64, 3)),
-        ((3, 128, 128), 3, (128, 128, 3)),
-        ((1, 3, 256, 256), 3, (256, 256, 3)),
-        ((1, 3, 32, 32), 3, (32, 32, 3)),
-        ((1, 1, 64, 64), 1, (64, 64, 3)),
-    ],
-)
-def test_a_picture_like_the_input_is_a_picture(
-    shape: tuple[int, ...], channels: int, expected: tuple[int, ...]
-) -> None:
-    output = np.zeros(shape, np.float32)
-    decoded = decode({"out": output}, replace(READING, channels=channels))
-    [picture] = decoded.predictions
-    assert isinstance(picture, OutputImage)
-    assert picture.pixels.shape == expected
-
-
-def test_the_channels_of_a_picture_keep_their_order_in_both_layouts() -> None:
-    output = np.zeros((1, 3, 64, 64), np.float32)
-    output[0, 0] = 1.0
-    output[0, :, 32:] = 0.5
-    for array in (output, output.transpose(0, 2, 3, 1)):
-        [picture] = decode({"out": array}, READING).predictions
-        assert isinstance(picture, OutputImage)
-        assert picture.pixels[5, 5].tolist() == [255, 0, 0]
-
-
-def test_a_picture_of_nothing_but_nan_is_none() -> None:
-    output = np.full((1, 3, 64, 64), np.nan, np.float32)
-    decoded = decode({"out": output}, READING)
-    assert (decoded.guess.task, decoded.predictions) == ("image", ())
-
-
 # What must not be claimed
 
 
@@ -359,9 +224,6 @@ def test_a_picture_of_nothing_but_nan_is_none() -> None:
     ("outputs", "network_wh", "metadata"),
     [
         ({"output": (1, 8400, 84)}, (640, 640), None),
-        ({"map": (1, 512, 896, 4)}, (896, 512), None),
-        ({"map": (1, 21, 64, 64)}, NETWORK, None),
-        ({"depth": (1, 1, 64, 64)}, NETWORK, None),  # one channel from three
         ({"out": (1, 3, 64, 32)}, NETWORK, None),  # another shape than the input's
         ({"out": (1, 3, 640, 640)}, NETWORK, None),  # ten times the input
         ({"embedding": (1, 512, 7, 7)}, (224, 224), None),
@@ -427,17 +289,3 @@ def test_plain_tensors_are_told_in_the_models_order() -> None:
         ("a", (4, 5), "int64"),
     ]
     assert decoded.warnings == ()
-
-
-def test_channels_that_add_up_to_one_are_no_picture() -> None:
-    scores = np.random.default_rng(0).random((1, 3, 64, 64)).astype(np.float32)
-    decoded = decode({"out": scores / scores.sum(axis=1, keepdims=True)}, READING)
-    assert decoded.guess.task == "tensors"
-    assert decoded.warnings
-
-
-def test_a_vector_of_length_one_with_both_signs_is_no_classification() -> None:
-    vector = np.random.default_rng(0).standard_normal((1, 128)).astype(np.float32)
-    decoded = decode({"out": vector / np.linalg.norm(vector)}, READING)
-    assert decoded.guess.task == "tensors"
-    assert decoded.warnings

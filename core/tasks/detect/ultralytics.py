@@ -49,9 +49,11 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
                 f"{said}the output {_form(classes, columns, turned)} has a "
                 f"{'row' if turned else 'column'} for each cell at strides {steps}",
                 certainty,
+                reading.assumed(classes, "coco"),
             )
     if said and (columns is None or columns > rows):
-        return Evidence(f"{said}the output is (1, 4 + {classes}, {columns or 'N'})", "certain")
+        words = f"{said}the output is (1, 4 + {classes}, {columns or 'N'})"
+        return Evidence(words, "certain", reading.assumed(classes, "coco"))
     return None
 
 
@@ -88,5 +90,5 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     half = found[2:4] / 2
     boxes = np.concatenate([found[:2] - half, found[:2] + half]).T
     kept = suppress(boxes, scores, class_ids, reading)
-    names = reading.names(len(head) - 4)
+    names = reading.names(len(head) - 4, assume="coco")
     return detections(boxes[kept], scores[kept], class_ids[kept], names, reading)

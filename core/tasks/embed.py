@@ -1,0 +1,106 @@
+"""Embeddings: a vector that stands for the picture, to be compared with other pictures'."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from core.errors import InputError
+from core.predictions import Embedding
+from core.sessions.base import Arrays
+from core.tasks.reading import Evidence, Named, Reading
+
+TASK, LAYOUT = "embed", ""
+
+_WORDS = ("embed", "feature", "descriptor", "latent")
+_SMALLEST = 16
+
+
+class Similarity(NamedTuple):
+    """How alike two pictures' embeddings are: the other's name, and the cosine, -1..1."""
+
+    source: str
+    cosine: float
+
+
+def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
+    """A single output (1, D) or (1, D, 1, 1) with D of at least 16."""
+    size = vector_size(outputs, reading)
+    if size is None or size < _SMALLEST or reading.metadata.task is not None:
+        return None
+    name = outputs[0][0]
+    if is_named_embedding(name):
+        return Evidence(f"the output {name!r} is a vector of {size} numbers")
+    words = f"the output is a vector of {size} numbers"
+    if size % 32 == 0:
+        return Evidence(f"{words}, a size that embeddings have")
+    return Evidence(words, "possible")
+
+
+def decode(outputs: Arrays, reading: Reading) -> list[Embedding] | None:
+    """The vector and its length; None when the values are probabilities of classes."""
+    name, array = next(iter(outputs.items()))
+    if array.dtype.kind in "OUSc":
+        return None
+    values = array[0].reshape(-1).astype(np.float32)
+    if not np.isfinite(values).all():
+        return []  # warned of elsewhere; it has no length and is like nothing
+    chosen = reading.choices.task == TASK or is_named_embedding(name)
+    if not chosen and values.min() >= 0 and abs(float(values.sum()) - 1) < 1e-2:
+        return None
+    return [Embedding(name, values, float(np.linalg.norm(values.astype(np.float64))))]
+
+
+def vector_size(outputs: Sequence[Named], reading: Reading) -> int | None:
+    """The length of the one vector that a picture gives: (1, D) or (1, D, 1, 1); else None."""
+    if len(outputs) != 1 or reading.network_wh is None:
+        return None
+    shape = outputs[0][1]
+    if len(shape) not in (2, 4) or any(dim != 1 for dim in shape[2:]):
+        return None
+    if shape[0] not in (None, reading.batch):  # rows of something else, as of boxes found
+        return None
+    return shape[1]
+
+
+def is_named_embedding(name: str) -> bool:
+    """Whether an output's name says that it is an embedding."""
+    return any(word in name.lower() for word in _WORDS)
+
+
+def cosine(a: np.ndarray, b: np.ndarray) -> float:
+    """The cosine of the angle between two vectors (d,), -1..1; 0 where one has no length.
+
+    Raises:
+        InputError: kind "embedding-size", if they are not of one size.
+    """
+    if a.shape != b.shape:
+        raise InputError(
+            "embedding-size",
+            f"A vector of {a.size} numbers cannot be compared with one of {b.size}.",
+            "Compare embeddings that the same model made.",
+        )
+    one, other = a.astype(np.float64), b.astype(np.float64)
+    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
+    return float(np.clip(one @ other / lengths, -1, 1)) if lengths > 0 else 0.0
+
+
+def similarities(
+    embedding: Embedding, previous: Sequence[tuple[str, np.ndarray]]
+) -> tuple[Similarity, ...]:
+    """How alike a picture is to others, the most alike first.
+
+    Args:
+        embedding: the picture's.
+        previous: name and vector (d,) of each other picture; those of another size, made by
+            another model, are left out.
+    """
+    values = embedding.values
+    found = [
+        Similarity(source, cosine(values, vector))
+        for source, vector in previous
+        if vector.shape == values.shape
+    ]
+    return tuple(sorted(found, key=lambda one: -one.cosine))
