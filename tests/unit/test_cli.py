@@ -720,7 +720,7 @@ def test_too_little_memory_is_said_and_not_thrown(
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError("Unable to allocate 40.2 GiB")
 
-    monkeypatch.setattr("core.cli.read_model_file", exhausted)
+    monkeypatch.setattr("core.cli_run.read_model_file", exhausted)
     assert main(["run", "model.onnx", "image.png", "--json"]) == 1
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["kind"] == "out-of-memory"
