@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.placement import Placement
-from core.recipes import Recipe, Resize, image_layout, picture_of, prepare
+from core.preprocess import picture_of, prepare
+from core.recipes import Recipe, Resize, image_layout
 from core.tensors import Shape
 
 RANDOM = np.random.default_rng(0)
