@@ -98,3 +98,12 @@ def apply_preset(name: str, recipe: Recipe) -> Recipe:
         values |= _PLAIN | {"scale": 1.0}
     words = f"the preset {name}"
     return replace(recipe, **values, color=color, evidence=words, certainty="certain")
+
+
+def preset_of(recipe: Recipe) -> str:
+    """The first preset that a recipe has all the values of, or ""."""
+    for name in PRESETS:
+        same = apply_preset(name, recipe)
+        if recipe == replace(same, evidence=recipe.evidence, certainty=recipe.certainty):
+            return name
+    return ""

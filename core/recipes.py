@@ -14,6 +14,9 @@ Layout = Literal["NCHW", "NHWC", "CHW", "HWC"]
 Resize = Literal["stretch", "letterbox", "letterbox-top-left", "center-crop", "none"]
 Color = Literal["rgb", "bgr", "grey"]
 Interpolation = Literal["nearest", "linear", "cubic", "area", "lanczos"]
+Certainty = Literal["certain", "likely", "guess"]
+"""certain: the file or the user says so. likely: nearly all models of its kind do so. guess:
+nothing speaks for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,7 +36,7 @@ class Recipe:
     std: tuple[float, ...] = (1.0,)
     dtype: str = "float32"
     evidence: str = ""  # why this recipe was chosen, for people
-    certainty: Literal["certain", "likely", "guess"] = "guess"  # of that evidence
+    certainty: Certainty = "guess"  # of that evidence
 
     @property
     def channels(self) -> int:
