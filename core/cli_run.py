@@ -8,11 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import EnginebayError
+from core.images import read_image
 from core.model import Model
 from core.modelfile import read_model_file
 from core.opening import OpenOptions
 from core.progress_line import ProgressLine
-from core.report import run_text
+from core.recipe_arguments import add_recipe_arguments, apply_options, asks_for_recipe
+from core.recipe_file import RecipeFile, write_recipe_file
+from core.recipe_search import find_recipes
+from core.report import candidates_text, run_text
 from core.results import TestResult
 from core.sessions.base import Arrays
 from core.text import printable
@@ -22,6 +26,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` takes: files, and what happens to them."""
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("images", metavar="IMAGE", nargs="*")
+    add_recipe_arguments(parser)
     parser.add_argument("--random", action="store_true", help="run once on random input instead")
     parser.add_argument(
         "--save",
@@ -40,12 +45,23 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
     """
     if bool(options.images) == options.random:
         options.parser.error("give at least one IMAGE, or --random instead")
+    if options.random and asks_for_recipe(options):
+        options.parser.error("a recipe is for pictures, not for --random")
+    if options.find_recipe and len(options.images) != 1:
+        options.parser.error("--find-recipe takes one IMAGE")
     line = ProgressLine()
     try:
         opened = Model.of(read_model_file(options.file), opening, line.show)
     finally:
         line.clear()
     with opened as model:
+        apply_options(options, model)
+        if options.find_recipe:
+            return _find(model, options, line)
+        if options.save_recipe is not None:
+            assert model.recipe is not None  # apply_options made sure of it
+            content = RecipeFile(recipe=model.recipe, choices=model.choices)
+            write_recipe_file(options.save_recipe, content)
         entries: list[dict[str, object]] = []
         results: list[TestResult] = []
         errors: list[EnginebayError] = []
@@ -77,6 +93,34 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         for other in errors[1:]:  # the first is told as the command's own
             text += f"\n\n{printable(other.message)}\n{printable(other.hint)}"
     return answer, text
+
+
+def _find(
+    model: Model, options: argparse.Namespace, line: ProgressLine
+) -> tuple[dict[str, Any], str]:
+    """The ranking, best first; with --save-recipe the first of it is saved."""
+    assert model.recipe is not None  # apply_options made sure of it
+    try:
+        found = find_recipes(
+            model.session,
+            read_image(options.images[0]).pixels,
+            model.recipe,
+            metadata=model.file.metadata,
+            choices=model.choices,
+            progress=line.show,
+        )
+    finally:
+        line.clear()
+    if options.save_recipe is not None:
+        content = RecipeFile(recipe=found[0].recipe, choices=model.choices)
+        write_recipe_file(options.save_recipe, content)
+    answer: dict[str, Any] = {
+        "model": str(model.file.path),
+        "runtime": model.session.runtime,
+        "image": options.images[0],
+        "candidates": [one.as_json() for one in found],
+    }
+    return answer, candidates_text(model, options.images[0], found)
 
 
 def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) -> None:

@@ -107,8 +107,13 @@ def find_recipes(
     found: list[RecipeCandidate] = []
 
     def attempt(preset: str, recipe: Recipe) -> None:
-        progress(len(found) / total, f"Trying {preset}, {recipe.color}, {recipe.resize}")
-        found.append(bench.tried(preset_of(recipe) or preset, recipe))
+        preset = preset_of(recipe) or preset
+        words = f"{preset}, {recipe.color}, {recipe.resize}"
+        progress(len(found) / total, f"Trying {words}")
+        if recipe != base:
+            words = f"found by trying on a picture: {words}"
+            recipe = replace(recipe, evidence=words, certainty="guess")
+        found.append(bench.tried(preset, recipe))
 
     for preset, recipe in first:
         attempt(preset, recipe)
@@ -145,15 +150,15 @@ def _first_round(base: Recipe) -> list[tuple[str, Recipe]]:
     found = [("given", base)]
     seen = {_signature(base)}
     colors: tuple[Color, ...] = ("grey",) if base.color == "grey" else ("rgb", "bgr")
-    names = _VALUES if base.color != "grey" else _VALUES[:4]
-    names = ("zero-to-255",) if base.dtype == "uint8" else names
+    names: tuple[str, ...] = _VALUES
+    if base.dtype == "uint8":  # it holds nothing else
+        names = ("zero-to-255",)
+    elif base.color == "grey":  # the last is 0 to 255 less a constant
+        names = _VALUES[:-1]
     for name in names:
         for color in colors:
             preset = apply_preset(name, base)
-            words = f"found by trying: {name}, {color}"
-            recipe = replace(
-                preset, color=color, resize=base.resize, evidence=words, certainty="guess"
-            )
+            recipe = replace(preset, color=color, resize=base.resize)
             if name in ("imagenet", "caffe-bgr-mean") and PRESETS[name]["color"] != color:
                 recipe = replace(recipe, mean=recipe.mean[::-1], std=recipe.std[::-1])
             if _signature(recipe) not in seen:
