@@ -16,6 +16,7 @@ from core.cli import main
 from core.model import Model
 from core.paths import DEMO_MODEL, DEMO_PICTURE
 from tests.unit import onnx_models
+from tests.unit.sample_files import sample
 
 Ask = Callable[..., tuple[int, dict[str, Any]]]
 
@@ -202,3 +203,21 @@ def test_wrong_usage_is_exit_status_2(
         main(["run", "model.onnx", *arguments])
     assert caught.value.code == 2
     assert capsys.readouterr().err
+
+
+def test_the_mnist_sample_by_its_preset(ask: Ask) -> None:
+    image = sample("images/digit_8_trtcn.png")
+    status, answer = ask(sample("models/mnist_cntk.onnx"), image, "--recipe", "mnist")
+    assert status == 0
+    best = answer["images"][0]["predictions"][0]
+    assert best["class_id"] == 8
+    assert best["score"] > 0.995
+
+
+def test_the_road_sample_gets_bgr_of_0_to_255(ask: Ask) -> None:
+    model = sample("models/road_segmentation_adas_0001.onnx")
+    status, answer = ask(model, sample("images/fastestdet_1.jpg"))
+    assert status == 0
+    recipe = answer["recipe"]
+    assert (recipe["layout"], recipe["color"], recipe["scale"]) == ("NHWC", "bgr", 1.0)
+    assert recipe["resize"] == "stretch"
