@@ -49,6 +49,8 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         options.parser.error("a recipe is for pictures, not for --random")
     if options.find_recipe and len(options.images) != 1:
         options.parser.error("--find-recipe takes one IMAGE")
+    if options.find_recipe and options.save is not None:
+        options.parser.error("--save keeps what a run gives; --find-recipe only ranks")
     line = ProgressLine()
     try:
         opened = Model.of(read_model_file(options.file), opening, line.show)

@@ -109,7 +109,8 @@ def find_recipes(
     def attempt(preset: str, recipe: Recipe) -> None:
         preset = preset_of(recipe) or preset
         words = f"{preset}, {recipe.color}, {recipe.resize}"
-        progress(len(found) / total, f"Trying {words}")
+        text, fraction = f"Trying {words}", len(found) / total
+        bench.note = lambda: progress(fraction, text)
         if recipe != base:
             words = f"found by trying on a picture: {words}"
             recipe = replace(recipe, evidence=words, certainty="guess")
@@ -185,6 +186,7 @@ class _Bench:
         others: Mapping[str, np.ndarray],
     ) -> None:
         self.failure: EnginebayError | None = None
+        self.note: Callable[[], None] = lambda: None  # called before each run
         self._session = session
         self._spec = spec
         self._metadata = metadata
@@ -229,6 +231,7 @@ class _Bench:
 
     def _run(self, pixels: np.ndarray, recipe: Recipe) -> tuple[Arrays, Reading]:
         size = (pixels.shape[1], pixels.shape[0])
+        self.note()
         recipe = sized_for(recipe, self._spec, size)
         prepared = prepare(pixels, recipe, self._session.input_buffer)
         outputs = self._session.run({**self._others, recipe.input: prepared.tensor}).outputs

@@ -191,6 +191,7 @@ def test_a_recipe_for_a_model_that_takes_no_picture_says_why_not(
         ["x.png", "--color", "RGB"],
         ["x.png", "--task", "magic"],
         ["x.png", "y.png", "--find-recipe"],
+        ["x.png", "--find-recipe", "--save", "out"],
         ["--random", "--recipe", "yolox"],
         ["--random", "--find-recipe"],
         ["--random", "--save-recipe", "x.json"],

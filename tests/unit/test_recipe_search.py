@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 from pathlib import Path
 
@@ -81,7 +82,7 @@ def test_a_classifier_that_wants_rgb_of_0_to_1_is_found_out(tmp_path: Path, base
     assert len(wrong) >= 6
     assert max(one.score for one in wrong) < 0.1
     scores = [one.score for one in found]
-    assert scores == sorted(scores, reverse=True)
+    assert all(one >= after - 0.002 for one, after in itertools.pairwise(scores))
 
 
 @pytest.mark.parametrize("number", [1, 2, 3, 4])
@@ -176,6 +177,7 @@ def test_progress_rises_from_0_to_1_and_can_stop_it() -> None:
             find_recipes(model.session, pixels, model.recipe, progress=stop)
         assert model.recipe is before
     numbers = [one for one in told if one is not None]
+    assert len(numbers) > 2 * len(set(numbers))  # before each run, not only before each recipe
     assert numbers[0] == 0
     assert numbers[-1] == 1
     assert numbers == sorted(numbers)
