@@ -12,21 +12,18 @@ import json
 import logging
 import os
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.cli_run import add_run_arguments, run
 from core.errors import EnginebayError, out_of_memory
 from core.machine import describe
-from core.model import Model
 from core.modelfile import ModelFile, fingerprint, read_model_file
 from core.opening import OpenOptions, open_session
 from core.opening_arguments import add_opening_arguments
 from core.progress_line import ProgressLine
-from core.report import doctor_text, info_text, run_text
-from core.results import TestResult
-from core.sessions.base import Arrays
+from core.report import doctor_text, info_text
 from core.shelf_report import folder_answer
 from core.tensors import TensorSpec
 from core.text import printable
@@ -95,19 +92,11 @@ def _parser() -> argparse.ArgumentParser:
     info.add_argument("file", metavar="FILE", help="a model, or a folder to list its models")
     info.add_argument("--csv", action="store_true", help="print a folder's models as CSV")
     info.set_defaults(command=_info, parser=info)
-    run = commands.add_parser(
+    run_parser = commands.add_parser(
         "run", parents=[common, opening], help="run images through a model: predictions, timings"
     )
-    run.add_argument("file", metavar="FILE")
-    run.add_argument("images", metavar="IMAGE", nargs="*")
-    run.add_argument("--random", action="store_true", help="run once on random input instead")
-    run.add_argument(
-        "--save",
-        metavar="DIR",
-        type=Path,
-        help="save raw outputs (STEM.npz), inputs (STEM.inputs.npz) and overlays (STEM.png)",
-    )
-    run.set_defaults(command=_run, parser=run)
+    add_run_arguments(run_parser)
+    run_parser.set_defaults(command=_run, parser=run_parser)
     doctor = commands.add_parser(
         "doctor", parents=[common], help="what this machine has for running models"
     )
@@ -126,6 +115,10 @@ def _opening(options: argparse.Namespace) -> OpenOptions:
         plugins=tuple(options.plugin),
         trial=not options.no_trial,
     )
+
+
+def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    return run(options, _opening(options))
 
 
 def _doctor(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
@@ -198,96 +191,3 @@ def card_json(
         "verdict": verdict.as_json(),
         "tensors": None if tensors is None else [spec.as_json() for spec in tensors],
     }
-
-
-def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    if bool(options.images) == options.random:
-        options.parser.error("give at least one IMAGE, or --random instead")
-    line = ProgressLine()
-    try:
-        opened = Model.of(read_model_file(options.file), _opening(options), line.show)
-    finally:
-        line.clear()
-    with opened as model:
-        entries: list[dict[str, object]] = []
-        results: list[TestResult] = []
-        errors: list[EnginebayError] = []
-        used: set[str] = set()
-        sources = {Path(image).resolve() for image in options.images}
-        for source in [None] if options.random else options.images:
-            try:
-                result = model.test_random() if source is None else model.test(source)
-            except EnginebayError as error:
-                # Without a recipe no picture can run, and a lost GPU ends it all.
-                if error is model.recipe_problem or error.fatal:
-                    raise
-                errors.append(error)
-                entries.append({"path": source, "error": error.as_json()})
-                continue
-            if options.save is not None:
-                _save(result, options.save, used, sources)
-            results.append(result)
-            entries.append(result.as_json())
-        answer: dict[str, Any] = {
-            "model": str(model.file.path),
-            "runtime": model.session.runtime,
-            "recipe": None if model.recipe is None else model.recipe.as_json(),
-            "images": entries,
-        }
-        if errors:
-            answer["error"] = errors[0].as_json()
-        text = run_text(model, results)
-        for other in errors[1:]:  # the first is told as the command's own
-            text += f"\n\n{printable(other.message)}\n{printable(other.hint)}"
-    return answer, text
-
-
-def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) -> None:
-    """Write STEM.npz, STEM.inputs.npz and, for a picture, STEM.png with its overlay.
-
-    Types that numpy's format cannot keep (bfloat16, float8) are written as float32, strings and
-    sequences as text. No picture that was given is overwritten: the overlay then is
-    STEM.overlay.png.
-    """
-    import numpy as np
-
-    from core.overlay import draw
-
-    stem = base = Path(result.source).stem.replace(" ", "-")
-    number = 1
-    while used & {stem, f"{stem}.inputs"}:
-        number += 1
-        stem = f"{base}-{number}"
-    used |= {stem, f"{stem}.inputs"}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        _write_npz(folder / f"{stem}.npz", result.outputs)
-        _write_npz(folder / f"{stem}.inputs.npz", result.inputs)
-        if result.image is not None:
-            import cv2
-
-            overlay = draw(result.image.pixels, result.predictions)
-            done, data = cv2.imencode(".png", np.ascontiguousarray(overlay[..., ::-1]))
-            assert done  # PNG takes any uint8 picture
-            target = folder / f"{stem}.png"
-            if target.resolve() in sources:
-                target = folder / f"{stem}.overlay.png"
-            target.write_bytes(data.tobytes())
-    except OSError as error:
-        raise EnginebayError(
-            "cannot-save", f"Nothing can be saved to {folder}: {error}.", "Choose another folder."
-        ) from None
-
-
-def _write_npz(path: Path, arrays: Arrays) -> None:
-    """As numpy.savez, which cannot save a tensor that is called "file"."""
-    import numpy as np
-
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            if array.dtype.kind == "O":
-                array = np.array([str(item) for item in array.flat], str).reshape(array.shape)
-            elif array.dtype.kind not in "biufcUS":
-                array = array.astype(np.float32)
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, array, allow_pickle=False)

@@ -14,14 +14,17 @@ from pathlib import Path
 
 import numpy as np
 
-from core import example_inputs
-from core.errors import EnginebayError
+from core import example_inputs, recipe_file
+from core.errors import EnginebayError, InputError, ModelFileError
 from core.images import import_libraries, read_image
-from core.modelfile import Metadata, ModelFile, read_model_file
+from core.modelfile import Metadata, ModelFile, fingerprint, read_model_file
 from core.opening import OpenOptions, Progress, no_progress, open_session
 from core.predictions import summarize
+from core.preprocess import prepare, sized_for
+from core.recipe_check import check_choices, check_recipe
+from core.recipe_file import RecipeFile
 from core.recipe_guess import guess_recipe
-from core.recipes import Recipe, prepare
+from core.recipes import Recipe
 from core.results import TestResult, stages_of, watch
 from core.sessions import RunResult, Session
 from core.sessions.base import Arrays
@@ -50,6 +53,7 @@ class Model:
         self.recipe: Recipe | None = None
         self.recipe_problem: EnginebayError | None = None
         self.choices = Choices()
+        self._sha256: str | None = None
         try:
             self.recipe = guess_recipe(session.inputs, session.outputs, file.metadata)
             # OpenCV sets itself up on first use; that is not the first picture's time either.
@@ -94,7 +98,9 @@ class Model:
         """Open an identified file; see core.opening.open_session."""
         session = open_session(file, options, progress)
         try:
-            return cls(file, session)
+            model = cls(file, session)
+            model._use_kept_recipe(progress)
+            return model
         except BaseException:
             session.close()  # a CUDA context that is left open ends the process
             raise
@@ -108,6 +114,69 @@ class Model:
     def outputs(self) -> tuple[TensorSpec, ...]:
         """The model's outputs."""
         return self.session.outputs
+
+    def use(self, recipe: Recipe, choices: Choices | None = None) -> None:
+        """Feed pictures by this recipe from now on, and read the outputs by these choices.
+
+        Raises:
+            InputError: if the recipe makes no sense or does not fit (core.recipe_check), or if
+                a choice does not; the model then is as it was.
+        """
+        check_recipe(recipe, self.inputs)
+        if choices is not None:
+            check_choices(choices)
+            self.choices = choices
+        self.recipe = recipe
+
+    def keep_recipe(self, progress: Progress = no_progress) -> None:
+        """Save recipe and choices for this very file: whoever opens it next begins with them.
+
+        Raises:
+            EnginebayError: kind "cannot-save"; that of recipe_problem where there is no recipe.
+        """
+        if self.recipe is None:
+            assert self.recipe_problem is not None
+            raise self.recipe_problem
+        sha256 = self._fingerprint(progress)
+        recipe_file.keep(
+            self.file.size_bytes, sha256, RecipeFile(recipe=self.recipe, choices=self.choices)
+        )
+
+    def forget_recipe(self, progress: Progress = no_progress) -> bool:
+        """Delete the saved recipe; False where there was none. The one in use stays.
+
+        Raises:
+            EnginebayError: kind "cannot-save".
+        """
+        size = self.file.size_bytes
+        if not recipe_file.is_kept_for_size(size):
+            return False
+        return recipe_file.forget(size, self._fingerprint(progress))
+
+    def _use_kept_recipe(self, progress: Progress) -> None:
+        """The user's saved recipe goes before any guess; one that does not fit is told of."""
+        size = self.file.size_bytes
+        if self.recipe is None or not recipe_file.is_kept_for_size(size):
+            return
+        try:
+            kept = recipe_file.kept(size, self._fingerprint(progress))
+            if kept is not None:
+                self.use(kept.recipe, kept.choices)
+        except InputError as error:
+            words = f"{self.recipe.evidence}; your saved recipe is not used: {error.message}"
+            self.recipe = replace(self.recipe, evidence=words)
+
+    def _fingerprint(self, progress: Progress) -> str:
+        if self._sha256 is None:
+            try:
+                self._sha256 = fingerprint(self.file.path, progress)
+            except OSError as error:
+                raise ModelFileError(
+                    "unreadable",
+                    f"{self.file.path} cannot be read: {error.strerror or error}.",
+                    "Check the disk.",
+                ) from None
+        return self._sha256
 
     def __call__(self, value: np.ndarray | str | os.PathLike[str]) -> Arrays:
         """Run on an array for the one input, or on an image file; gives outputs by name."""
@@ -138,19 +207,20 @@ class Model:
         image = read_image(path)
         read_done = time.perf_counter()
         note("preparing the input")
-        prepared = prepare(image.pixels, self.recipe, self.session.input_buffer)
+        recipe = sized_for(self.recipe, check_recipe(self.recipe, self.inputs), image.size_wh)
+        prepared = prepare(image.pixels, recipe, self.session.input_buffer)
         prepare_done = time.perf_counter()
         note("running the model")
-        inputs = {self.recipe.input: prepared.tensor}
+        inputs = {recipe.input: prepared.tensor}
         result = self.session.run(inputs)
         run_done = time.perf_counter()
         note("reading the outputs")
         reading = Reading(
             picture_wh=image.size_wh,
-            network_wh=self.recipe.size_wh,
+            network_wh=recipe.size_wh,
             placement=prepared.placement,
-            channels=self.recipe.channels,
-            batch=self.recipe.batch,
+            channels=recipe.channels,
+            batch=recipe.batch,
             metadata=self.file.metadata or Metadata(),
             choices=self.choices,
         )
@@ -160,7 +230,7 @@ class Model:
         return TestResult(
             source=str(path),
             image=image,
-            recipe=self.recipe,
+            recipe=recipe,
             inputs=inputs,
             outputs=result.outputs,
             summaries=summaries,

@@ -1,24 +1,24 @@
-"""Choose a recipe from what a model says of itself, and say on what evidence."""
+"""Choose a recipe from what a model says of itself, and say on what evidence.
+
+The exporter's metadata goes first, then the tensors' names, shapes and dtypes. The recipe that a
+user saved for the file goes before both: core.model.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from core.errors import ModelError
 from core.modelfile.metadata import Metadata
-from core.recipes import Recipe, image_layout
-from core.tasks import Reading, guess_task
+from core.presets import apply_preset
+from core.recipes import Certainty, Recipe, image_layout
+from core.tasks import Reading, TaskGuess, guess_task
 from core.tensors import TensorSpec, shape_text
 
 _FREE_SIDE = 640  # pixels, where the model, its metadata and its profiles leave the size open
 
-# torchvision's weights' transforms (ImageNet_Weights.IMAGENET1K_V1): mean and std of RGB in 0..1.
-_IMAGENET: dict[str, Any] = {
-    "mean": (0.485, 0.456, 0.406),
-    "std": (0.229, 0.224, 0.225),
-    "resize": "center-crop",
-}
 # Windows ML's image metadata (ONNX MetadataProps.md): colour order and nominal range.
 _PIXEL_FORMATS = {"Gray8": "grey", "Rgb8": "rgb", "Bgr8": "bgr"}
 _PIXEL_RANGES: dict[str, dict[str, Any]] = {
@@ -62,35 +62,129 @@ def guess_recipe(
 def _with_values(
     recipe: Recipe, spec: TensorSpec, outputs: tuple[TensorSpec, ...], metadata: Metadata
 ) -> Recipe:
-    shape = shape_text(spec.shape)
     if metadata.pixel_format in _PIXEL_FORMATS or metadata.pixel_range in _PIXEL_RANGES:
         values = _PIXEL_RANGES.get(metadata.pixel_range or "", {"scale": 1.0})
         color: Any = _PIXEL_FORMATS.get(metadata.pixel_format or "", recipe.color)
         if (color == "grey") == (recipe.color == "grey"):
             values = values | {"color": color}
         words = f"the file's image metadata: {metadata.pixel_format}, {metadata.pixel_range}"
-        return replace(recipe, **values, evidence=words)
+        return replace(recipe, **values, evidence=words, certainty="certain")
     if metadata.is_ultralytics:
         resize: Any = "center-crop" if metadata.task == "classify" else "letterbox"
         words = f"the file's metadata: exported by Ultralytics for {metadata.task}"
-        return replace(recipe, resize=resize, evidence=words)
+        return replace(recipe, resize=resize, evidence=words, certainty="certain")
     if spec.dtype == "uint8":
-        return replace(recipe, scale=1.0, evidence=f"a uint8 input {shape}: pixels as they are")
+        words = f"a uint8 input {shape_text(spec.shape)}: pixels as they are"
+        return replace(recipe, scale=1.0, evidence=words, certainty="likely")
     reading = Reading(
         network_wh=recipe.size_wh,
         channels=recipe.channels,
         batch=recipe.batch,
         metadata=metadata,
     )
-    guess = guess_task([(out.name, out.shape) for out in outputs], reading)
-    if guess.task == "detect":
-        words = f"{guess.evidence}, so letterboxed and 0 to 1 as Ultralytics does"
-        return replace(recipe, resize="letterbox", evidence=words)
-    if guess.task == "classify" and recipe.color == "rgb" and outputs[0].shape[1] in (1000, 1001):
-        words = "1000 scores, so ImageNet's mean and deviation as torchvision has them"
-        return replace(recipe, **_IMAGENET, evidence=words)
-    words = f"only the input {shape} is known: {recipe.color}, stretched, 0 to 1 is assumed"
+    named = [(out.name, out.shape) for out in outputs]
+    return values_for(guess_task(named, reading), recipe, spec, outputs)
+
+
+def values_for(
+    guess: TaskGuess, recipe: Recipe, spec: TensorSpec, outputs: tuple[TensorSpec, ...]
+) -> Recipe:
+    """The recipe with the values that are usual where outputs are read in this way.
+
+    Args:
+        guess: how the outputs are read.
+        recipe: with the input's layout, size and channels.
+        spec: the input.
+        outputs: the model's outputs.
+    """
+    if guess.task == "classify":
+        scores = outputs[0].shape[1] if len(outputs[0].shape) > 1 else None
+        if recipe.color == "rgb" and scores in (1000, 1001):
+            words = "1000 scores, so ImageNet's mean and deviation as torchvision has them"
+            return _by_preset(recipe, "imagenet", words, "likely")
+    elif guess.task == "detect" and guess.layout in _BY_LAYOUT:
+        return _BY_LAYOUT[guess.layout](guess, recipe, outputs)
+    elif guess.task in ("instance-segment", "pose", "obb"):  # Ultralytics' own heads
+        return _as_ultralytics(guess, recipe, outputs)
+    if recipe.layout.endswith("HWC") and recipe.color == "rgb" and spec.name == "data":
+        # Open Model Zoo, models/intel: "data", in the order BGR, as pixels are, stretched.
+        words = "the input is called data and has its channels last, as OpenVINO's models: BGR"
+        words += ", 0 to 255, stretched is assumed"
+        return replace(_by_preset(recipe, "zero-to-255", words, "guess"), color="bgr")
+    given = f"only the input {shape_text(spec.shape)} is known"
+    words = f"{given}: {recipe.color}, stretched, 0 to 1 is assumed"
     return replace(recipe, evidence=words)
+
+
+def _as_ultralytics(guess: TaskGuess, recipe: Recipe, _: Outputs) -> Recipe:
+    words = f"{guess.evidence}, so letterboxed and 0 to 1 as Ultralytics does"
+    return _by_preset(recipe, "ultralytics", words, "likely")
+
+
+def _as_yolox(guess: TaskGuess, recipe: Recipe, _: Outputs) -> Recipe:
+    color = "grey" if recipe.color == "grey" else "BGR"
+    words = f"{guess.evidence}, so {color}, 0 to 255, letterboxed to the top left as YOLOX does"
+    return _by_preset(recipe, "yolox", words, "likely")
+
+
+def _as_ssd(guess: TaskGuess, recipe: Recipe, outputs: Outputs) -> Recipe:
+    """UltraFace's two sizes and its two columns of scores; else nothing is usual."""
+    sizes, columns = {(320, 240), (640, 480)}, [out.shape[-1] for out in outputs if out.shape]
+    if recipe.size_wh in sizes and recipe.color == "rgb" and 2 in columns:
+        # Ultra-Light-Fast-Generic-Face-Detector-1MB, vision/ssd/config/fd_config.py:
+        # image_mean_test 127, image_std 128.
+        words = f"{guess.evidence}, of UltraFace's size and two classes, so (pixel - 127) / 128"
+        return replace(
+            recipe,
+            scale=1 / 128,
+            mean=(127 / 128,),
+            evidence=words,
+            certainty="likely",
+        )
+    return replace(recipe, evidence=f"{guess.evidence}; stretched and 0 to 1 is assumed")
+
+
+def _as_detr(guess: TaskGuess, recipe: Recipe, outputs: Outputs) -> Recipe:
+    """DETR's mean and deviation, unless it is RT-DETR, which has none.
+
+    RT-DETR counts COCO's 80 classes, DETR its 91 and "no object". Sources: detr,
+    datasets/coco.py (make_coco_transforms); RT-DETR, configs/rtdetr/include/dataloader.yml.
+    """
+    if 80 in [out.shape[-1] for out in outputs if out.shape]:
+        words = f"{guess.evidence}, with RT-DETR's 80 classes, so stretched and 0 to 1 as it does"
+        return _by_preset(recipe, "zero-to-one", words, "likely")
+    words = f"{guess.evidence}, so stretched, with ImageNet's mean and deviation as DETR has them"
+    return replace(_by_preset(recipe, "imagenet", words, "likely"), resize="stretch")
+
+
+def _as_efficient_nms(guess: TaskGuess, recipe: Recipe, outputs: Outputs) -> Recipe:
+    """Channels last: EfficientDet's, which has its arithmetic inside; else YOLO's.
+
+    Source: TensorRT, samples/python/efficientdet (image_batcher.py: fitted into the top left
+    corner, black around, 0 to 255 for its NHWC models).
+    """
+    if not recipe.layout.endswith("HWC"):
+        return _as_ultralytics(guess, recipe, outputs)
+    words = f"{guess.evidence}, channels last, so 0 to 255 to the top left as EfficientDet's"
+    fitted = replace(recipe, resize="letterbox-top-left", pad=0)
+    return _by_preset(fitted, "zero-to-255", words, "guess")
+
+
+Outputs = tuple[TensorSpec, ...]
+_BY_LAYOUT: dict[str, Callable[[TaskGuess, Recipe, Outputs], Recipe]] = {
+    "ultralytics": _as_ultralytics,
+    "end-to-end": _as_ultralytics,
+    "yolov5": _as_ultralytics,
+    "yolox": _as_yolox,
+    "efficient-nms": _as_efficient_nms,
+    "ssd": _as_ssd,
+    "detr": _as_detr,
+}
+"""By detection layout (core.tasks.detect)."""
+
+
+def _by_preset(recipe: Recipe, name: str, words: str, certainty: Certainty) -> Recipe:
+    return replace(apply_preset(name, recipe), evidence=words, certainty=certainty)
 
 
 def _image_input(inputs: tuple[TensorSpec, ...]) -> TensorSpec:

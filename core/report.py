@@ -9,6 +9,7 @@ from core.model import Model
 from core.modelfile import ModelFile
 from core.modelfile.facts import all_facts
 from core.prediction_rows import PredictionRow, prediction_rows
+from core.recipe_search import RecipeCandidate
 from core.results import TestResult
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.text import printable
@@ -62,6 +63,19 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
         lines += [f"  warning: {warning}" for warning in result.warnings]
         lines += [f"  image: {note}" for note in (result.image.notes if result.image else ())]
         lines.append(f"  ms: {stages}{first}")
+    return "\n".join(lines)
+
+
+def candidates_text(model: Model, image: str, found: Sequence[RecipeCandidate]) -> str:
+    """What `enginebay run --find-recipe` prints."""
+    rows = [
+        (f"{one.score:.2f}", one.preset, one.recipe.color, one.recipe.resize, one.why)
+        for one in found
+    ]
+    titles = ("score", "values", "colour", "resize", "why")
+    lines = [f"{model.file.path} on {model.session.runtime}", f"tried on {image}", ""]
+    lines += table(titles, rows)
+    lines += ["", "Look at what each gives, and pick: --recipe NAME --color ... --resize ..."]
     return "\n".join(lines)
 
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from core.images import Image
 from core.predictions import Prediction, TensorSummary
-from core.recipes import Recipe, picture_of
+from core.preprocess import picture_of
+from core.recipes import Recipe
 from core.sessions.base import Arrays, Timing
 from core.tasks import Choices, Reading, TaskGuess, decode
 

@@ -27,7 +27,7 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
     words = f"the output is a vector of {count} scores"
     if task == "classify":
         return Evidence(f"metadata says classify and {words}", "certain", assumed)
-    if reading.names(count):
+    if reading.fitting_names(count):
         return Evidence(f"{words}, and there are {count} class names")
     name = outputs[0][0].lower()
     # Embeddings come in 128, 256, 512 ... numbers; classes hardly ever do.

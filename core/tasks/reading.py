@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from core.class_names import BuiltIn, assumed_names
+from core.class_names import BuiltIn, assumed_names, check_count
 from core.modelfile.metadata import Metadata
 from core.placement import Placement
 from core.predictions import Prediction
@@ -15,6 +15,9 @@ from core.tensors import Shape
 
 Named = tuple[str, Shape]
 """An output's name and shape."""
+
+ImageRange = Literal["automatic", "clamp", "fit"]
+"""How an output image's values become 0..255: by what they are, cut off, or stretched."""
 
 Certainty = Literal["certain", "likely", "possible"]
 """certain: the file says so and the shapes agree. likely: names or shapes that hardly anything
@@ -56,7 +59,7 @@ class Choices:
     max_detections: int = 300
     top_k: int = 5
     class_names: tuple[str, ...] = ()  # in place of the file's own; () for none
-    image_range: Literal["automatic", "clamp", "fit"] = "automatic"  # of output images' values
+    image_range: ImageRange = "automatic"  # of output images' values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +75,16 @@ class Reading:
     choices: Choices = field(default_factory=Choices)
 
     def names(self, count: int, assume: BuiltIn | None = None) -> tuple[str, ...]:
+        """As fitting_names, for outputs that have `count` classes for certain.
+
+        Raises:
+            InputError: kind "class-names-count", if the user's names are more or fewer.
+        """
+        if self.choices.class_names:
+            check_count(self.choices.class_names, count)
+        return self.fitting_names(count, assume)
+
+    def fitting_names(self, count: int, assume: BuiltIn | None = None) -> tuple[str, ...]:
         """Names for `count` classes: the user's, else the file's; () where neither fits.
 
         Args:

@@ -45,7 +45,7 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
     if count == 1:
         return Evidence(f"{which} is one number a point at {size}, as of one class", "possible")
     words = f"{which} has {count} channels at {size}, as scores of {count} classes"
-    if reading.names(count):
+    if reading.fitting_names(count):
         return Evidence(f"{words}, and there are {count} class names")
     name = outputs[0][0].lower()
     # As many channels as the input has are a picture's colours.
@@ -114,7 +114,7 @@ def _one_class(
         return None  # neither probabilities nor logits, which have both signs
     threshold = 0.5 if low >= 0 else 0.0
     plane = to_picture(scores[0], shape, reading, "linear")
-    alone = reading.names(1)
+    alone = reading.fitting_names(1)
     names = ("background", *alone) if alone else reading.names(2)
     return [class_map(name, (plane >= threshold).astype(np.uint16), names)]
 

@@ -8,7 +8,8 @@ from functools import cache
 import numpy as np
 
 from core.placement import Placement
-from core.recipes import Recipe, Resize, prepare
+from core.preprocess import prepare
+from core.recipes import Recipe, Resize
 
 SIDE = 320
 NETWORK = (SIDE, SIDE)

@@ -7,12 +7,13 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.class_names import MAX_BYTES, assumed_names, built_in, check_count, read_class_names
 from core.errors import InputError
 from core.modelfile.metadata import Metadata
-from core.tasks import Choices, Reading
+from core.tasks import Choices, Reading, decode
 
 IMAGENET = {
     0: "tench", 1: "goldfish", 2: "great white shark", 7: "cock", 9: "ostrich", 22: "bald eagle",
@@ -81,7 +82,7 @@ def test_nothing_is_assumed_unasked_or_where_names_are_given() -> None:
     ):
         assert reading.names(80, assume="coco") == own
         assert reading.assumed(80, "coco") == ""
-        assert reading.names(1000, assume="imagenet") == ()
+        assert reading.fitting_names(1000, assume="imagenet") == ()
         assert reading.assumed(1000, "imagenet") == ""
 
 
@@ -225,3 +226,10 @@ def test_the_built_in_lists_can_be_written_and_read_again(tmp_path: Path) -> Non
         for file, text in texts.items():
             (tmp_path / file).write_text(text, encoding="utf-8")
             assert read_class_names(tmp_path / file) == names, (which, file)
+
+
+def test_names_that_are_too_many_or_too_few_for_the_outputs_are_refused() -> None:
+    head = np.zeros((1, 4 + 2, 84), np.float32)
+    reading = Reading(network_wh=(64, 64), choices=Choices(class_names=("cat", "dog", "cow")))
+    with pytest.raises(InputError, match="3 class names, but the model has 2"):
+        decode({"output0": head}, reading)

@@ -710,14 +710,13 @@ def test_sample_models_are_read_as_what_they_are(model: str, task: str, ask: Ask
     assert [entry["task"] for entry in answer["images"]] == [task]
 
 
-
 def test_too_little_memory_is_said_and_not_thrown(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def exhausted(*_: object, **__: object) -> None:
         raise MemoryError("Unable to allocate 40.2 GiB")
 
-    monkeypatch.setattr("core.cli.read_model_file", exhausted)
+    monkeypatch.setattr("core.cli_run.read_model_file", exhausted)
     assert main(["run", "model.onnx", "image.png", "--json"]) == 1
     error = json.loads(capsys.readouterr().out)["error"]
     assert error["kind"] == "out-of-memory"

@@ -9,7 +9,8 @@ import pytest
 
 from core.modelfile.metadata import Metadata
 from core.predictions import DenseMap
-from core.recipes import Recipe, Resize, prepare
+from core.preprocess import prepare
+from core.recipes import Recipe, Resize
 from core.tasks import Choices, Decoded, Reading, decode, guess_task, ways_to_read
 from core.tensors import Shape
 

@@ -12,7 +12,8 @@ import pytest
 from core.modelfile.metadata import Metadata
 from core.placement import Placement
 from core.predictions import Detection
-from core.recipes import Recipe, prepare
+from core.preprocess import prepare
+from core.recipes import Recipe
 from core.tasks import Choices, Decoded, Reading, decode
 from tests.unit.detection_outputs import WRITERS, Object
 

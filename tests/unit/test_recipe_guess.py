@@ -9,7 +9,10 @@ import pytest
 
 from core.errors import ModelError
 from core.modelfile.metadata import parse_metadata
-from core.recipe_guess import guess_recipe
+from core.recipe_check import check_recipe
+from core.recipe_guess import guess_recipe, values_for
+from core.recipes import Recipe
+from core.tasks import TaskGuess
 from core.tensors import Profile, Shape, TensorSpec
 
 ULTRALYTICS = {"task": "detect", "names": "{0: 'a', 1: 'b'}", "imgsz": "[320, 640]", "stride": "32"}
@@ -259,3 +262,129 @@ def test_a_model_that_a_picture_cannot_feed_says_what_it_needs(
     assert caught.value.kind == kind
     assert words in caught.value.message
     assert "--random" in caught.value.hint
+
+
+def test_metadata_is_certain_bytes_are_likely_and_the_rest_is_a_guess() -> None:
+    outputs = (TensorSpec(name="out", mode="output", dtype="float32", shape=(1, 7)),)
+    [picture] = inputs(("x", "float32", (1, 3, 8, 8)))
+    [pixels] = inputs(("x", "uint8", (1, 8, 8, 3)))
+    by_exporter = parse_metadata(ULTRALYTICS | {"task": "classify"})
+    assert guess_recipe((picture,), outputs, by_exporter).certainty == "certain"
+    by_winml = parse_metadata({"Image.BitmapPixelFormat": "Bgr8"})
+    assert guess_recipe((picture,), outputs, by_winml).certainty == "certain"
+    assert guess_recipe((pixels,), outputs, None).certainty == "likely"
+    assert guess_recipe((picture,), outputs, None).certainty == "guess"
+
+
+# What follows from how the outputs are read, whichever module recognised that.
+
+YOLO = {"resize": "letterbox", "color": "rgb", "scale": 1 / 255, "pad": 114, "mean": (0.0,)}
+PLAIN = {"resize": "stretch", "color": "rgb", "scale": 1 / 255, "mean": (0.0,), "std": (1.0,)}
+ULTRAFACE = {"resize": "stretch", "color": "rgb", "scale": 1 / 128, "mean": (127 / 128,)}
+OPENVINO = {"resize": "stretch", "color": "bgr", "scale": 1.0, "mean": (0.0,), "std": (1.0,)}
+YOLOX = {"resize": "letterbox-top-left", "color": "bgr", "scale": 1.0, "pad": 114, "mean": (0.0,)}
+DETR = IMAGENET | {"resize": "stretch"}
+READ = [
+    # task, layout, input, outputs, expected, certainty, words
+    ("detect", "yolov5", (1, 3, 640, 640), [(1, 25200, 85)], YOLO, "likely", "as Ultralytics"),
+    ("detect", "yolov5", (1, 640, 640, 3), [(1, 25200, 85)], YOLO, "likely", "as Ultralytics"),
+    ("detect", "ultralytics", (1, 3, 64, 64), [(1, 84, 84)], YOLO, "likely", "as Ultralytics"),
+    ("detect", "end-to-end", (1, 3, 640, 640), [(1, 300, 6)], YOLO, "likely", "as Ultralytics"),
+    ("pose", "", (1, 3, 640, 640), [(1, 56, 8400)], YOLO, "likely", "as Ultralytics"),
+    ("obb", "", (1, 3, 1024, 1024), [(1, 20, 21504)], YOLO, "likely", "as Ultralytics"),
+    (
+        "instance-segment", "", (1, 3, 640, 640), [(1, 116, 8400), (1, 32, 160, 160)],
+        YOLO, "likely", "as Ultralytics",
+    ),
+    ("detect", "yolox", (1, 3, 416, 416), [(1, 3549, 85)], YOLOX, "likely", "BGR, 0 to 255"),
+    (
+        "detect", "yolox", (1, 1, 416, 416), [(1, 3549, 85)],
+        YOLOX | {"color": "grey"}, "likely", "grey, 0 to 255",
+    ),
+    (
+        "detect", "ssd", (1, 3, 240, 320), [(1, 4420, 2), (1, 4420, 4)],
+        ULTRAFACE, "likely", "(pixel - 127) / 128",
+    ),
+    (
+        "detect", "ssd", (1, 3, 480, 640), [(1, 17640, 2), (1, 17640, 4)],
+        ULTRAFACE, "likely", "UltraFace",
+    ),
+    (
+        "detect", "ssd", (1, 3, 300, 300), [(1, 8732, 2), (1, 8732, 4)],
+        PLAIN, "guess", "is assumed",
+    ),
+    (
+        "detect", "ssd", (1, 3, 240, 320), [(1, 4420, 21), (1, 4420, 4)],
+        PLAIN, "guess", "is assumed",
+    ),
+    (
+        "detect", "detr", (1, 3, 800, 800), [(1, 100, 92), (1, 100, 4)],
+        DETR, "likely", "as DETR has them",
+    ),
+    (
+        "detect", "detr", (1, 3, 640, 640), [(1, 300, 80), (1, 300, 4)],
+        PLAIN, "likely", "RT-DETR",
+    ),
+    (
+        "detect", "efficient-nms", (1, 3, 640, 640),
+        [(1, 1), (1, 100, 4), (1, 100), (1, 100)], YOLO, "likely", "as Ultralytics",
+    ),
+    (
+        "detect", "efficient-nms", (1, 512, 512, 3),
+        [(1, 1), (1, 100, 4), (1, 100), (1, 100)],
+        {"resize": "letterbox-top-left", "color": "rgb", "scale": 1.0, "pad": 0},
+        "guess", "EfficientDet",
+    ),
+    ("classify", "", (1, 3, 224, 224), [(1, 1000)], IMAGENET, "likely", "ImageNet"),
+    ("classify", "", (1, 3, 224, 224), [(1, 1001, 1, 1)], IMAGENET, "likely", "ImageNet"),
+    ("classify", "", (1, 3, 224, 224), [(1, 10)], PLAIN, "guess", "is assumed"),
+    ("classify", "", (1, 1, 224, 224), [(1, 1000)], PLAIN | {"color": "grey"}, "guess", "grey"),
+    ("semantic-segment", "", (1, 512, 896, 3), [(1, 512, 896, 4)], PLAIN, "guess", "is assumed"),
+    ("dense", "", (1, 3, 256, 256), [(1, 256, 256)], PLAIN, "guess", "is assumed"),
+    ("image", "", (1, 3, 224, 224), [(1, 3, 224, 224)], PLAIN, "guess", "is assumed"),
+    ("embed", "", (1, 3, 112, 112), [(1, 512)], PLAIN, "guess", "is assumed"),
+    ("tensors", "", (1, 224, 224, 3), [(1, 7, 7)], PLAIN, "guess", "is assumed"),
+    ("detect", "a layout to come", (1, 3, 64, 64), [(1, 7, 7)], PLAIN, "guess", "is assumed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("task", "layout", "shape", "outputs", "expected", "certainty", "words"), READ
+)
+def test_values_follow_from_how_the_outputs_are_read(
+    task: str,
+    layout: str,
+    shape: tuple[int, ...],
+    outputs: list[tuple[int, ...]],
+    expected: dict[str, Any],
+    certainty: str,
+    words: str,
+) -> None:
+    channels_last = shape[3] in (1, 3)
+    height, width = shape[1:3] if channels_last else shape[2:]
+    [spec] = inputs(("images", "float32", shape))
+    base = Recipe(
+        input="images",
+        layout="NHWC" if channels_last else "NCHW",
+        size_wh=(width, height),
+        color="grey" if 1 in (shape[1], shape[3]) else "rgb",
+    )
+    given = tuple(
+        TensorSpec(name=f"out{index}", mode="output", dtype="float32", shape=one)
+        for index, one in enumerate(outputs)
+    )
+    recipe = values_for(TaskGuess(task, "the outputs say so", layout), base, spec, given)
+    assert {key: getattr(recipe, key) for key in expected} == expected
+    assert recipe.certainty == certainty
+    assert words in recipe.evidence
+    assert check_recipe(recipe, (spec,)) is spec
+    assert recipe.shape == base.shape
+
+
+def test_channels_last_called_data_is_taken_for_openvinos() -> None:
+    [spec] = inputs(("data", "float32", (1, 512, 896, 3)))
+    output = TensorSpec(name="map", mode="output", dtype="float32", shape=(1, 512, 896, 4))
+    recipe = guess_recipe((spec,), (output,), None)
+    assert {key: getattr(recipe, key) for key in OPENVINO} == OPENVINO
+    assert recipe.certainty == "guess"
+    assert "OpenVINO" in recipe.evidence

@@ -10,7 +10,8 @@ import pytest
 from core.model import Model
 from core.modelfile.metadata import Metadata
 from core.predictions import ClassMap
-from core.recipes import Recipe, Resize, prepare
+from core.preprocess import prepare
+from core.recipes import Recipe, Resize
 from core.tasks import Choices, Decoded, Reading, decode, maps, semantic_segment, ways_to_read
 from core.tensors import Shape
 from tests.unit.sample_files import sample

@@ -10,7 +10,8 @@ import pytest
 from core.modelfile.metadata import Metadata
 from core.placement import Placement
 from core.predictions import Detection, TensorSummary
-from core.recipes import Recipe, prepare
+from core.preprocess import prepare
+from core.recipes import Recipe
 from core.tasks import Choices, Decoded, Reading, decode, guess_task
 from core.tensors import Shape
 from tests.unit.onnx_models import detector_head

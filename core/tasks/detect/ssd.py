@@ -124,9 +124,10 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     class_ids = found.argmax(axis=1) + first if rows.size else np.empty(0, int)
     best = best[rows]
     kept = suppress(boxes[rows], best, class_ids, reading)
-    names = reading.names(pair.columns)
-    if background and not names and (others := reading.names(pair.columns - 1)):
+    names = reading.fitting_names(pair.columns)
+    if background and not names and (others := reading.fitting_names(pair.columns - 1)):
         names = ("background", *others)
+    names = names or reading.names(pair.columns)
     return detections(boxes[rows][kept], best[kept], class_ids[kept], names, reading)
 
 

@@ -37,6 +37,7 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
                 f"{named}the output (1, {rows}, 5 + {classes}) has a row for each of {_ANCHORS} "
                 f"anchors in each cell at strides {steps}",
                 "certain" if named else "likely",
+                reading.assumed(classes, "coco"),
             )
     if rows is None:
         words = f"{named}the output is (1, N, 5 + {classes})"
@@ -53,5 +54,5 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     # Over all rows the middles reach the picture's far edge, in pixels or in fractions.
     boxes = corners_of(in_pixels(head[:, :4], reading)[found.rows])
     kept = suppress(boxes, found.scores, found.class_ids, reading)
-    names = reading.names(head.shape[1] - 5)
+    names = reading.names(head.shape[1] - 5, assume="coco")
     return detections(boxes[kept], found.scores[kept], found.class_ids[kept], names, reading)

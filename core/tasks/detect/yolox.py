@@ -51,6 +51,7 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
         f"{named}{form} has a row for each cell at strides {steps}; whether its boxes are "
         "raw or in pixels is told by their values",
         certainty,
+        reading.assumed(classes, "coco"),
     )
 
 
@@ -70,7 +71,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
         boxes = np.concatenate([boxes[:, :2] + cell, sizes], axis=1) * stride
     boxes = corners_of(boxes)
     kept = suppress(boxes, found.scores, found.class_ids, reading)
-    names = reading.names(head.shape[1] - 5)
+    names = reading.names(head.shape[1] - 5, assume="coco")
     return detections(boxes[kept], found.scores[kept], found.class_ids[kept], names, reading)
 
 

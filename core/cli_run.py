@@ -1,0 +1,176 @@
+"""The command `run`: pictures through a model, what came out, and what is saved of it."""
+
+from __future__ import annotations
+
+import argparse
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from core.errors import EnginebayError
+from core.images import read_image
+from core.model import Model
+from core.modelfile import read_model_file
+from core.opening import OpenOptions
+from core.progress_line import ProgressLine
+from core.recipe_arguments import add_recipe_arguments, apply_options, asks_for_recipe
+from core.recipe_file import RecipeFile, write_recipe_file
+from core.recipe_search import find_recipes
+from core.report import candidates_text, run_text
+from core.results import TestResult
+from core.sessions.base import Arrays
+from core.text import printable
+
+
+def add_run_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `run` takes: files, and what happens to them."""
+    parser.add_argument("file", metavar="FILE")
+    parser.add_argument("images", metavar="IMAGE", nargs="*")
+    add_recipe_arguments(parser)
+    parser.add_argument("--random", action="store_true", help="run once on random input instead")
+    parser.add_argument(
+        "--save",
+        metavar="DIR",
+        type=Path,
+        help="save raw outputs (STEM.npz), inputs (STEM.inputs.npz) and overlays (STEM.png)",
+    )
+
+
+def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, Any], str]:
+    """The answer of `enginebay run`, as JSON and as text.
+
+    Args:
+        options: as add_run_arguments parses them.
+        opening: how the model is opened.
+    """
+    if bool(options.images) == options.random:
+        options.parser.error("give at least one IMAGE, or --random instead")
+    if options.random and asks_for_recipe(options):
+        options.parser.error("a recipe is for pictures, not for --random")
+    if options.find_recipe and len(options.images) != 1:
+        options.parser.error("--find-recipe takes one IMAGE")
+    if options.find_recipe and options.save is not None:
+        options.parser.error("--save keeps what a run gives; --find-recipe only ranks")
+    line = ProgressLine()
+    try:
+        opened = Model.of(read_model_file(options.file), opening, line.show)
+    finally:
+        line.clear()
+    with opened as model:
+        apply_options(options, model)
+        if options.find_recipe:
+            return _find(model, options, line)
+        if options.save_recipe is not None:
+            assert model.recipe is not None  # apply_options made sure of it
+            content = RecipeFile(recipe=model.recipe, choices=model.choices)
+            write_recipe_file(options.save_recipe, content)
+        entries: list[dict[str, object]] = []
+        results: list[TestResult] = []
+        errors: list[EnginebayError] = []
+        used: set[str] = set()
+        sources = {Path(image).resolve() for image in options.images}
+        for source in [None] if options.random else options.images:
+            try:
+                result = model.test_random() if source is None else model.test(source)
+            except EnginebayError as error:
+                # Without a recipe no picture can run, and a lost GPU ends it all.
+                if error is model.recipe_problem or error.fatal:
+                    raise
+                errors.append(error)
+                entries.append({"path": source, "error": error.as_json()})
+                continue
+            if options.save is not None:
+                _save(result, options.save, used, sources)
+            results.append(result)
+            entries.append(result.as_json())
+        answer: dict[str, Any] = {
+            "model": str(model.file.path),
+            "runtime": model.session.runtime,
+            "recipe": None if model.recipe is None else model.recipe.as_json(),
+            "images": entries,
+        }
+        if errors:
+            answer["error"] = errors[0].as_json()
+        text = run_text(model, results)
+        for other in errors[1:]:  # the first is told as the command's own
+            text += f"\n\n{printable(other.message)}\n{printable(other.hint)}"
+    return answer, text
+
+
+def _find(
+    model: Model, options: argparse.Namespace, line: ProgressLine
+) -> tuple[dict[str, Any], str]:
+    """The ranking, best first; with --save-recipe the first of it is saved."""
+    assert model.recipe is not None  # apply_options made sure of it
+    try:
+        found = find_recipes(
+            model.session,
+            read_image(options.images[0]).pixels,
+            model.recipe,
+            metadata=model.file.metadata,
+            choices=model.choices,
+            progress=line.show,
+        )
+    finally:
+        line.clear()
+    if options.save_recipe is not None:
+        content = RecipeFile(recipe=found[0].recipe, choices=model.choices)
+        write_recipe_file(options.save_recipe, content)
+    answer: dict[str, Any] = {
+        "model": str(model.file.path),
+        "runtime": model.session.runtime,
+        "image": options.images[0],
+        "candidates": [one.as_json() for one in found],
+    }
+    return answer, candidates_text(model, options.images[0], found)
+
+
+def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) -> None:
+    """Write STEM.npz, STEM.inputs.npz and, for a picture, STEM.png with its overlay.
+
+    Types that numpy's format cannot keep (bfloat16, float8) are written as float32, strings and
+    sequences as text. No picture that was given is overwritten: the overlay then is
+    STEM.overlay.png.
+    """
+    import numpy as np
+
+    from core.overlay import draw
+
+    stem = base = Path(result.source).stem.replace(" ", "-")
+    number = 1
+    while used & {stem, f"{stem}.inputs"}:
+        number += 1
+        stem = f"{base}-{number}"
+    used |= {stem, f"{stem}.inputs"}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write_npz(folder / f"{stem}.npz", result.outputs)
+        _write_npz(folder / f"{stem}.inputs.npz", result.inputs)
+        if result.image is not None:
+            import cv2
+
+            overlay = draw(result.image.pixels, result.predictions)
+            done, data = cv2.imencode(".png", np.ascontiguousarray(overlay[..., ::-1]))
+            assert done  # PNG takes any uint8 picture
+            target = folder / f"{stem}.png"
+            if target.resolve() in sources:
+                target = folder / f"{stem}.overlay.png"
+            target.write_bytes(data.tobytes())
+    except OSError as error:
+        raise EnginebayError(
+            "cannot-save", f"Nothing can be saved to {folder}: {error}.", "Choose another folder."
+        ) from None
+
+
+def _write_npz(path: Path, arrays: Arrays) -> None:
+    """As numpy.savez, which cannot save a tensor that is called "file"."""
+    import numpy as np
+
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, array in arrays.items():
+            if array.dtype.kind == "O":
+                array = np.array([str(item) for item in array.flat], str).reshape(array.shape)
+            elif array.dtype.kind not in "biufcUS":
+                array = array.astype(np.float32)
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
+                np.lib.format.write_array(entry, array, allow_pickle=False)
