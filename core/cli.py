@@ -18,13 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import EnginebayError, out_of_memory
+from core.input_arguments import add_input_arguments, apply_input_arguments, require_all_given
 from core.machine import describe
 from core.model import Model
 from core.modelfile import ModelFile, fingerprint, read_model_file
 from core.opening import OpenOptions, open_session
 from core.opening_arguments import add_opening_arguments
 from core.progress_line import ProgressLine
-from core.report import doctor_text, info_text, run_text
+from core.report import doctor_text, info_text, recipe_used, run_text
 from core.results import TestResult
 from core.sessions.base import Arrays
 from core.shelf_report import folder_answer
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="save raw outputs (STEM.npz), inputs (STEM.inputs.npz) and overlays (STEM.png)",
     )
+    add_input_arguments(run)
     run.set_defaults(command=_run, parser=run)
     doctor = commands.add_parser(
         "doctor", parents=[common], help="what this machine has for running models"
@@ -201,7 +203,7 @@ def card_json(
 
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    if bool(options.images) == options.random:
+    if bool(options.images) == options.random and (options.random or not options.input):
         options.parser.error("give at least one IMAGE, or --random instead")
     line = ProgressLine()
     try:
@@ -209,14 +211,20 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     finally:
         line.clear()
     with opened as model:
+        apply_input_arguments(model, options)
+        if not options.images and not options.random:
+            require_all_given(model)
         entries: list[dict[str, object]] = []
         results: list[TestResult] = []
         errors: list[EnginebayError] = []
         used: set[str] = set()
         sources = {Path(image).resolve() for image in options.images}
-        for source in [None] if options.random else options.images:
+        for source in options.images or [None]:
             try:
-                result = model.test_random() if source is None else model.test(source)
+                if source is not None:
+                    result = model.test(source)
+                else:
+                    result = model.test_random() if options.random else model.test_given()
             except EnginebayError as error:
                 # Without a recipe no picture can run, and a lost GPU ends it all.
                 if error is model.recipe_problem or error.fatal:
@@ -231,7 +239,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         answer: dict[str, Any] = {
             "model": str(model.file.path),
             "runtime": model.session.runtime,
-            "recipe": None if model.recipe is None else model.recipe.as_json(),
+            "recipe": None if (seen := recipe_used(model, results)) is None else seen.as_json(),
             "images": entries,
         }
         if errors:

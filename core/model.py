@@ -7,29 +7,35 @@ window's thread both go this way.
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from core import example_inputs
 from core.errors import EnginebayError
-from core.images import import_libraries, read_image
+from core.images import import_libraries
+from core.input_choices import Fill
+from core.input_plan import (
+    InputPlan,
+    awaits_picture,
+    fill_inputs,
+    plan_inputs,
+    recipe_for,
+    recipe_in_profile,
+    shape_tensor_values,
+)
+from core.input_shapes import with_shape
 from core.modelfile import Metadata, ModelFile, read_model_file
 from core.opening import OpenOptions, Progress, no_progress, open_session
-from core.predictions import summarize
 from core.recipe_guess import guess_recipe
 from core.recipes import Recipe, prepare
-from core.results import TestResult, stages_of, watch
+from core.results import TestResult
+from core.runs import Note, run_filled, run_pictures
 from core.sessions import RunResult, Session
 from core.sessions.base import Arrays
-from core.tasks import Choices, Reading, decode
-from core.tensors import TensorSpec
-
-Note = Callable[[str], None]
-"""Told what begins now; may raise core.errors.Cancelled to stop."""
+from core.tasks import Choices, Reading
+from core.tensors import Shape, TensorSpec
 
 
 class Model:
@@ -41,6 +47,8 @@ class Model:
         recipe: how a picture becomes its input, or None when it takes no picture.
         recipe_problem: why there is no recipe.
         choices: how the outputs are read.
+        fills: what the user chose for inputs, by name; see choose_inputs.
+        shapes: the shapes that the user chose, by input.
     """
 
     def __init__(self, file: ModelFile, session: Session) -> None:
@@ -50,6 +58,8 @@ class Model:
         self.recipe: Recipe | None = None
         self.recipe_problem: EnginebayError | None = None
         self.choices = Choices()
+        self.fills: dict[str, Fill] = {}
+        self.shapes: dict[str, Shape] = {}
         try:
             self.recipe = guess_recipe(session.inputs, session.outputs, file.metadata)
             # OpenCV sets itself up on first use; that is not the first picture's time either.
@@ -119,6 +129,59 @@ class Model:
         """Run on arrays by tensor name; gives outputs by name and the timing."""
         return self.session.run(inputs)
 
+    def choose_inputs(
+        self,
+        fills: Mapping[str, Fill],
+        shapes: Mapping[str, Shape],
+        profile: int | None = None,
+    ) -> None:
+        """Say what inputs get, instead of what is assumed for them; all earlier choices go.
+
+        A newly pinned profile moves the recipe's free sides to its best size.
+
+        Args:
+            fills: what fills an input, by name.
+            shapes: the shapes of inputs with free dimensions, by name; None for what stays free.
+            profile: the optimization profile that every run uses; None: the first that fits.
+
+        Raises:
+            InputError: for what does not fit; then nothing is changed.
+        """
+        pinned = self.session.pinned_profile
+        recipe = self.recipe
+        self.session.pin_profile(profile)
+        try:
+            if recipe is not None and profile not in (None, pinned):
+                recipe = recipe_in_profile(recipe, self._image_spec(recipe), profile or 0)
+            if fills or shapes or profile is not None:
+                pictures = int(recipe is not None and awaits_picture(self.inputs, fills))
+                plan_inputs(self.session, recipe, fills, shapes, profile, pictures)
+        except BaseException:
+            self.session.pin_profile(pinned)
+            raise
+        self.recipe, self.fills, self.shapes = recipe, dict(fills), dict(shapes)
+
+    @property
+    def awaits_picture(self) -> bool:
+        """True where an input gets a picture that is still to be given."""
+        return self.recipe is not None and awaits_picture(self.inputs, self.fills)
+
+    def resolved_tensors(self) -> tuple[TensorSpec, ...]:
+        """Inputs and outputs in the shapes of the next run, which tell the buffers' bytes.
+
+        None stays for the dimensions of outputs that only a run can tell.
+
+        Raises:
+            EnginebayError: as the run would, for what shows before it.
+        """
+        plan = self._plan(int(self.awaits_picture))
+        values = shape_tensor_values(self.session, plan, self.fills)
+        outputs = self.session.output_shapes(plan.shapes, values)
+        return (
+            *(with_shape(spec, plan.shapes[spec.name]) for spec in self.inputs),
+            *(with_shape(spec, outputs[spec.name]) for spec in self.outputs),
+        )
+
     def test(self, path: str | os.PathLike[str], note: Note = lambda _text: None) -> TestResult:
         """Run on an image file, with each stage timed.
 
@@ -128,87 +191,73 @@ class Model:
 
         Raises:
             ImageError: if the picture cannot be read.
+            InputError: if what was chosen for an input does not fit.
             ModelError: if the model takes no picture, or fails.
+        """
+        [result] = self.test_batch([path], note)
+        return result
+
+    def test_batch(
+        self, paths: Sequence[str | os.PathLike[str]], note: Note = lambda _text: None
+    ) -> list[TestResult]:
+        """Run once on several image files, one a row; otherwise as test.
+
+        Each result has its own picture's rows, the batch's stages, and outputs without rows
+        whole, with a warning.
+
+        Raises:
+            InputError: also if they are more than one run takes.
         """
         if self.recipe is None:
             assert self.recipe_problem is not None
             raise self.recipe_problem
-        begin = time.perf_counter()
-        note(f"reading {Path(path).name}")
-        image = read_image(path)
-        read_done = time.perf_counter()
-        note("preparing the input")
-        prepared = prepare(image.pixels, self.recipe, self.session.input_buffer)
-        prepare_done = time.perf_counter()
-        note("running the model")
-        inputs = {self.recipe.input: prepared.tensor}
-        result = self.session.run(inputs)
-        run_done = time.perf_counter()
-        note("reading the outputs")
-        reading = Reading(
-            picture_wh=image.size_wh,
-            network_wh=self.recipe.size_wh,
-            placement=prepared.placement,
-            channels=self.recipe.channels,
-            batch=self.recipe.batch,
+        plan = self._plan(len(paths))
+        assert plan.recipe is not None  # pictures are placed by it
+        reading = self._reading(plan.recipe)
+        return run_pictures(self.session, plan, self.fills, paths, reading, note)
+
+    def test_random(self) -> TestResult:
+        """Run without a picture: on what was chosen for inputs, and seeded random values else."""
+        return self._test_without_picture("random input", Fill("random"))
+
+    def test_given(self) -> TestResult:
+        """Run without a picture, on what was chosen for the inputs.
+
+        What is not chosen is assumed, see core.input_choices. Outputs are read as a picture's
+        where the image input was given; places are then in the network's pixels.
+        """
+        return self._test_without_picture("given input", None)
+
+    def _test_without_picture(self, source: str, otherwise: Fill | None) -> TestResult:
+        plan = self._plan(0)
+        filled = fill_inputs(self.session, plan, self.fills, (), otherwise=otherwise)
+        reading = Reading()
+        if self.recipe is not None and self.recipe.input in self.fills and not filled.is_random:
+            shape = plan.shapes[self.recipe.input]
+            recipe = recipe_for(self.recipe, self._image_spec(self.recipe), shape)
+            reading = replace(self._reading(recipe), picture_wh=recipe.size_wh)
+        return run_filled(self.session, filled, source, reading)
+
+    def _reading(self, recipe: Recipe) -> Reading:
+        return Reading(
+            network_wh=recipe.size_wh,
+            channels=recipe.channels,
+            batch=recipe.batch,
             metadata=self.file.metadata or Metadata(),
             choices=self.choices,
         )
-        decoded = decode(result.outputs, reading)
-        summaries = tuple(summarize(name, array) for name, array in result.outputs.items())
-        end = time.perf_counter()
-        return TestResult(
-            source=str(path),
-            image=image,
-            recipe=self.recipe,
-            inputs=inputs,
-            outputs=result.outputs,
-            summaries=summaries,
-            reading=reading,
-            guess=decoded.guess,
-            alternatives=decoded.alternatives,
-            predictions=decoded.predictions,
-            warnings=(*watch(summaries), *decoded.warnings),
-            stages=stages_of(
-                result.timing,
-                read=(read_done - begin) * 1000,
-                preprocess=(prepare_done - read_done) * 1000,
-                postprocess=(end - run_done) * 1000,
-                total=(end - begin) * 1000,
-            ),
-            is_first=result.is_first,
-        )
 
-    def test_random(self) -> TestResult:
-        """Run on seeded random input (core.example_inputs), for models that take no picture."""
-        inputs = example_inputs.random(self.inputs)
-        begin = time.perf_counter()
-        result = self.session.run(inputs)
-        run_done = time.perf_counter()
-        reading = Reading()
-        decoded = decode(result.outputs, reading)
-        summaries = tuple(summarize(name, array) for name, array in result.outputs.items())
-        end = time.perf_counter()
-        return TestResult(
-            source="random input",
-            image=None,
-            recipe=None,
-            inputs=inputs,
-            outputs=result.outputs,
-            summaries=summaries,
-            reading=reading,
-            guess=replace(decoded.guess, evidence="the input was random"),
-            alternatives=(),
-            predictions=decoded.predictions,
-            warnings=watch(summaries),
-            stages=stages_of(
-                result.timing,
-                read=None,
-                preprocess=None,
-                postprocess=(end - run_done) * 1000,
-                total=(end - begin) * 1000,
-            ),
-            is_first=result.is_first,
+    def _image_spec(self, recipe: Recipe) -> TensorSpec:
+        return next(spec for spec in self.inputs if spec.name == recipe.input)
+
+    def _plan(self, pictures: int) -> InputPlan:
+        return plan_inputs(
+            self.session,
+            self.recipe,
+            self.fills,
+            self.shapes,
+            self.session.pinned_profile,
+            pictures,
         )
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from core.model import Model
 from core.modelfile import ModelFile
 from core.modelfile.facts import all_facts
 from core.prediction_rows import PredictionRow, prediction_rows
+from core.recipes import Recipe
 from core.results import TestResult
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.text import printable
@@ -40,8 +41,8 @@ def info_text(
 def run_text(model: Model, results: Sequence[TestResult]) -> str:
     """What `enginebay run` prints."""
     lines = [f"{model.file.path} on {model.session.runtime}"]
-    if model.recipe is not None:
-        recipe = model.recipe
+    recipe = recipe_used(model, results)
+    if recipe is not None:
         width, height = recipe.size_wh
         lines.append(
             f"input {printable(recipe.input)}: {width} x {height} {recipe.color}, {recipe.resize} "
@@ -63,6 +64,11 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
         lines += [f"  image: {note}" for note in (result.image.notes if result.image else ())]
         lines.append(f"  ms: {stages}{first}")
     return "\n".join(lines)
+
+
+def recipe_used(model: Model, results: Sequence[TestResult]) -> Recipe | None:
+    """The recipe as the runs used it, in their shapes; the model's own where none did."""
+    return next((one.recipe for one in results if one.recipe is not None), model.recipe)
 
 
 def _row_text(row: PredictionRow) -> str:
