@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from core import input_choices
 from core.batches import batch_for, prepare_batch
 from core.errors import InputError
-from core.images import MAX_PIXELS, read_image
+from core.images import read_image
 from core.input_choices import Fill, Filled
-from core.input_shapes import Shapes, choose_shapes, profile_of
+from core.input_shapes import Resolved, Shapes, choose_shapes, settled_dims
 from core.placement import Placement
 from core.recipe_guess import picture_inputs
+from core.recipe_shapes import recipe_for
 from core.recipes import Recipe, image_layout, prepare
-from core.sessions.base import Arrays, Session, misfit
+from core.sessions.base import Arrays, Session, check_shape, misfit
 from core.tensors import Shape, TensorSpec, shape_text
 
 
@@ -98,6 +99,8 @@ def plan_inputs(
     if recipe is not None:
         hints = _following(session, recipe, first.shapes, hints)
     found = choose_shapes(specs, wanted, pinned, hints=hints, symbols=session.symbols)
+    if recipe is not None and any(spec.name == recipe.input for spec in pictured):
+        _require_size(session, recipe, found, wanted)
     recipes: dict[str, Recipe] = {}
     for spec in pictured:
         assert recipe is not None  # else none was pictured
@@ -191,52 +194,6 @@ def awaits_picture(specs: tuple[TensorSpec, ...], fills: Mapping[str, Fill]) -> 
     return bool(_waiting(specs, fills))
 
 
-def recipe_for(recipe: Recipe, spec: TensorSpec, shape: tuple[int, ...]) -> Recipe:
-    """The recipe in the shape of a run, or for another input that takes the same picture.
-
-    Another input keeps colours, resizing and values as far as its channels and dtype let it:
-    bytes are taken as they are, and mean and deviation of three channels become their average.
-
-    Raises:
-        InputError: kind "input-shape", if a picture of that size is none.
-    """
-    layout = recipe.layout if spec.name == recipe.input else image_layout(spec.shape, spec.dtype)
-    assert layout is not None  # it takes a picture
-    dims = dict(zip(layout, shape, strict=True))
-    if not 0 < dims["H"] * dims["W"] <= MAX_PIXELS or dims.get("N") == 0:
-        raise misfit(spec, "shape", f"a picture of 1 to {MAX_PIXELS:,} pixels", shape_text(shape))
-    recipe = replace(recipe, size_wh=(dims["W"], dims["H"]), batch=dims.get("N", 1))
-    if spec.name == recipe.input:
-        return recipe
-    if (dims["C"] == 1) != (recipe.channels == 1):
-        recipe = replace(
-            recipe,
-            color="grey" if dims["C"] == 1 else "rgb",
-            mean=(sum(recipe.mean) / len(recipe.mean),),
-            std=(sum(recipe.std) / len(recipe.std),),
-        )
-    if spec.dtype == "uint8":
-        recipe = replace(recipe, scale=1.0, mean=(0.0,), std=(1.0,))
-    elif recipe.dtype == "uint8":
-        recipe = replace(recipe, scale=1 / 255)
-    return replace(recipe, input=spec.name, layout=layout, dtype=spec.dtype)
-
-
-def recipe_in_profile(recipe: Recipe, spec: TensorSpec, profile: int) -> Recipe:
-    """The recipe with free sides at the profile's best size, and its smallest batch."""
-    if not spec.profiles:
-        return recipe
-    limits = profile_of(spec, profile)
-    best = [
-        low if letter == "N" else opt
-        for letter, low, opt in zip(recipe.layout, limits.min, limits.opt, strict=True)
-    ]
-    shape = tuple(
-        other if dim is None else dim for dim, other in zip(spec.shape, best, strict=True)
-    )
-    return recipe_for(recipe, spec, shape)
-
-
 def _pictured(
     specs: tuple[TensorSpec, ...],
     recipe: Recipe | None,
@@ -288,6 +245,21 @@ def _with_dictated(
             raise misfit(spec, "shape", shape_text(before), f"{shape_text(shape)} to fill it")
         found[spec.name] = shape
     return found
+
+
+def _require_size(
+    session: Session, recipe: Recipe, found: Resolved, wanted: Mapping[str, Shape]
+) -> None:
+    """Refuse a recipe's size that the model cannot have, where no wanted shape overrules it."""
+    spec = next(spec for spec in session.inputs if spec.name == recipe.input)
+    settled = settled_dims(spec, session.inputs, wanted, session.symbols)
+    shape = tuple(
+        asked if letter in "HW" and dim not in settled else got
+        for dim, (letter, asked, got) in enumerate(
+            zip(recipe.layout, recipe.shape, found.shapes[spec.name], strict=True)
+        )
+    )
+    check_shape(spec, shape, found.profile)
 
 
 def _with_first(spec: TensorSpec, wanted: Mapping[str, Shape], batch: int) -> Shape:

@@ -128,6 +128,20 @@ def choose_shapes(
     return min(found, key=lambda pair: (pair[0], pair[1].profile))[1]
 
 
+def settled_dims(
+    spec: TensorSpec,
+    specs: tuple[TensorSpec, ...],
+    wanted: Mapping[str, Shape],
+    symbols: Mapping[str, tuple[str | None, ...]],
+) -> set[int]:
+    """The dimensions of an input that wanted shapes decide, its own or by symbol another's."""
+    bound = _bind(specs, wanted, symbols)
+    own = wanted.get(spec.name, ())
+    return {dim for dim, value in enumerate(own) if value is not None} | {
+        dim for symbol, dim, _ in _free(spec, wanted, symbols) if symbol in bound
+    }
+
+
 def with_shape(spec: TensorSpec, shape: Shape | None) -> TensorSpec:
     """The tensor as a run will have it, so that its size in bytes can be told."""
     return spec if shape is None else replace(spec, shape=shape)

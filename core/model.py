@@ -21,14 +21,13 @@ from core.input_plan import (
     awaits_picture,
     fill_inputs,
     plan_inputs,
-    recipe_for,
-    recipe_in_profile,
     shape_tensor_values,
 )
 from core.input_shapes import with_shape
 from core.modelfile import Metadata, ModelFile, read_model_file
 from core.opening import OpenOptions, Progress, no_progress, open_session
 from core.recipe_guess import guess_recipe
+from core.recipe_shapes import recipe_for, recipe_in_profile
 from core.recipes import Recipe, prepare
 from core.results import TestResult
 from core.runs import Note, run_filled, run_pictures

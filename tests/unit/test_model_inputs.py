@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -123,6 +124,41 @@ def test_a_chosen_shape_is_the_pictures_new_size(tmp_path: Path) -> None:
         assert (result.recipe.size_wh, result.recipe.batch) == ((6, 4), 2)
         model.choose_inputs({}, {"image": (None, None, 4, None)})
         assert model.test(picture(tmp_path, RED)).outputs["image_out"].shape == (1, 3, 4, 640)
+
+
+@pytest.mark.parametrize(
+    ("dims", "kind"), [((1, 3, 8, 8), "input-shape"), ((1, 3, "h", "w"), None)]
+)
+def test_a_recipes_size_holds_or_is_refused(
+    tmp_path: Path, dims: onnx_models.Dims, kind: str | None
+) -> None:
+    with echo(tmp_path, ("image", "float32", dims)) as model:
+        assert model.recipe is not None
+        model.recipe = replace(model.recipe, size_wh=(6, 4))
+        if kind is None:
+            assert model.test(picture(tmp_path, RED)).outputs["image_out"].shape == (1, 3, 4, 6)
+            model.choose_inputs({}, {"image": (1, 3, 9, 9)})
+            assert model.test(picture(tmp_path, RED)).outputs["image_out"].shape == (1, 3, 9, 9)
+            return
+        with pytest.raises(InputError, match="given 1 x 3 x 4 x 6") as caught:
+            model.test(picture(tmp_path, RED))
+        assert caught.value.kind == kind
+
+
+def test_a_recipes_size_outside_the_profiles_is_refused(engine: Path, tmp_path: Path) -> None:
+    with Model.open(engine) as model:
+        assert model.recipe is not None
+        model.recipe = replace(model.recipe, size_wh=(99, 99))
+        with pytest.raises(InputError, match="dimension 2 takes 8 to 16") as caught:
+            model.test(picture(tmp_path, RED))
+        assert caught.value.kind == "input-profile"
+
+
+def test_anothers_shape_overrules_the_recipes_size_by_symbol(tmp_path: Path) -> None:
+    mask: Value = ("mask", "float32", ("h", "w"))
+    with echo(tmp_path, ("image", "float32", (1, 3, "h", "w")), mask) as model:
+        model.choose_inputs({}, {"mask": (5, 7)})
+        assert model.test(picture(tmp_path, RED)).outputs["image_out"].shape == (1, 3, 5, 7)
 
 
 def test_dimensions_of_one_symbol_agree_between_inputs(tmp_path: Path) -> None:
