@@ -194,7 +194,19 @@ def _size_values(
     return None
 
 
-def _typed(values: Sequence[str], spec: TensorSpec, shape: tuple[int, ...]) -> np.ndarray:
+def require_values(fill: Fill, spec: TensorSpec, shape: tuple[int, ...]) -> None:
+    """Check typed values without making the array.
+
+    Raises:
+        InputError: as make.
+    """
+    if fill.kind == "values":
+        if spec.dtype != "string":
+            _require_numpy(spec)
+        _parsed(fill.values, spec, shape)
+
+
+def _parsed(values: Sequence[str], spec: TensorSpec, shape: tuple[int, ...]) -> np.ndarray:
     count = int(np.prod(shape, dtype=np.int64))
     if len(values) not in (1, count):
         raise _bad_value(
@@ -203,10 +215,13 @@ def _typed(values: Sequence[str], spec: TensorSpec, shape: tuple[int, ...]) -> n
             "Give one value for all of them, or as many as there are.",
         )
     if spec.dtype == "string":
-        numbers = np.array(list(values), dtype=object)
-    else:
-        dtype = numpy_dtype(spec.dtype)
-        numbers = np.array([_number(value, spec, dtype) for value in values], dtype)
+        return np.array(list(values), dtype=object)
+    dtype = numpy_dtype(spec.dtype)
+    return np.array([_number(value, spec, dtype) for value in values], dtype)
+
+
+def _typed(values: Sequence[str], spec: TensorSpec, shape: tuple[int, ...]) -> np.ndarray:
+    numbers = _parsed(values, spec, shape)
     if len(values) == 1:
         try:
             return np.full(shape, numbers[0], numbers.dtype)

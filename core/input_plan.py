@@ -99,6 +99,9 @@ def plan_inputs(
     if recipe is not None:
         hints = _following(session, recipe, first.shapes, hints)
     found = choose_shapes(specs, wanted, pinned, hints=hints, symbols=session.symbols)
+    for spec in specs:
+        if spec.name in fills:
+            input_choices.require_values(fills[spec.name], spec, found.shapes[spec.name])
     if recipe is not None and any(spec.name == recipe.input for spec in pictured):
         _require_size(session, recipe, found, wanted)
     recipes: dict[str, Recipe] = {}

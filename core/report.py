@@ -56,6 +56,7 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
         )
         first = " (first run)" if result.is_first else ""
         lines += ["", f"{result.source}: {result.guess.task}, {result.guess.evidence}"]
+        lines += _input_lines(result)
         for found in result.predictions:
             lines += [_row_text(row) for row in prediction_rows(found)]
         if not result.predictions:
@@ -64,6 +65,17 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
         lines += [f"  image: {note}" for note in (result.image.notes if result.image else ())]
         lines.append(f"  ms: {stages}{first}")
     return "\n".join(lines)
+
+
+def _input_lines(result: TestResult) -> list[str]:
+    """What each input got; nothing where it was the picture alone."""
+    if set(result.origins.values()) <= {"image"}:
+        return []
+    return [
+        f"  input {printable(name)}: {array.dtype.name} {shape_text(array.shape)}, "
+        f"{printable(result.origins.get(name, 'array'))}"
+        for name, array in result.inputs.items()
+    ]
 
 
 def recipe_used(model: Model, results: Sequence[TestResult]) -> Recipe | None:

@@ -92,6 +92,18 @@ def test_every_input_given_needs_neither_an_image_nor_random(
         assert saved["image_out"].shape == (1, 3, 8, 8)
 
 
+def test_the_text_says_what_each_input_got(
+    tmp_path: Path, model: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    red = str(picture(tmp_path, RED))
+    assert main(["run", str(model), red, "--input", "factor=random:7"]) == 0
+    text = capfd.readouterr().out
+    assert "  input image: float32 1 x 3 x 8 x 8, image\n" in text
+    assert "  input factor: float32 4, random, seed 7\n" in text
+    assert main(["run", str(onnx_models.classifier(tmp_path)), red]) == 0
+    assert "  input " not in capfd.readouterr().out
+
+
 def test_random_keeps_what_is_given(model: Path, ask: Ask) -> None:
     status, answer = ask(model, "--random", "--input", "factor=zeros")
     assert status == 0

@@ -205,6 +205,8 @@ def test_random_input_keeps_what_was_chosen_and_is_the_same_every_time(tmp_path:
         ({}, {"images": (2, 3, 8, 8)}, None, "input-shape"),
         ({}, {}, 0, "no-profile"),
         ({"sizes": Fill("file", path=Path("nothing.npy"))}, {}, None, "input-file"),
+        ({"sizes": Fill("values", ("a",))}, {}, None, "input-value"),
+        ({"sizes": Fill("values", ("1", "2", "3"))}, {}, None, "input-value"),
     ],
 )
 def test_a_choice_that_does_not_fit_changes_nothing(
