@@ -9,6 +9,7 @@ from typing import Any
 
 from core.errors import EnginebayError
 from core.images import read_image
+from core.input_arguments import add_input_arguments, apply_input_arguments, require_all_given
 from core.model import Model
 from core.modelfile import read_model_file
 from core.opening import OpenOptions
@@ -16,7 +17,7 @@ from core.progress_line import ProgressLine
 from core.recipe_arguments import add_recipe_arguments, apply_options, asks_for_recipe
 from core.recipe_file import RecipeFile, write_recipe_file
 from core.recipe_search import find_recipes
-from core.report import candidates_text, run_text
+from core.report import candidates_text, recipe_used, run_text
 from core.results import TestResult
 from core.sessions.base import Arrays
 from core.text import printable
@@ -27,6 +28,7 @@ def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE")
     parser.add_argument("images", metavar="IMAGE", nargs="*")
     add_recipe_arguments(parser)
+    add_input_arguments(parser)
     parser.add_argument("--random", action="store_true", help="run once on random input instead")
     parser.add_argument(
         "--save",
@@ -43,7 +45,7 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         options: as add_run_arguments parses them.
         opening: how the model is opened.
     """
-    if bool(options.images) == options.random:
+    if bool(options.images) == options.random and (options.random or not options.input):
         options.parser.error("give at least one IMAGE, or --random instead")
     if options.random and asks_for_recipe(options):
         options.parser.error("a recipe is for pictures, not for --random")
@@ -58,6 +60,9 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         line.clear()
     with opened as model:
         apply_options(options, model)
+        apply_input_arguments(model, options)
+        if not options.images and not options.random:
+            require_all_given(model)
         if options.find_recipe:
             return _find(model, options, line)
         if options.save_recipe is not None:
@@ -69,9 +74,12 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         errors: list[EnginebayError] = []
         used: set[str] = set()
         sources = {Path(image).resolve() for image in options.images}
-        for source in [None] if options.random else options.images:
+        for source in options.images or [None]:
             try:
-                result = model.test_random() if source is None else model.test(source)
+                if source is not None:
+                    result = model.test(source)
+                else:
+                    result = model.test_random() if options.random else model.test_given()
             except EnginebayError as error:
                 # Without a recipe no picture can run, and a lost GPU ends it all.
                 if error is model.recipe_problem or error.fatal:
@@ -86,7 +94,7 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         answer: dict[str, Any] = {
             "model": str(model.file.path),
             "runtime": model.session.runtime,
-            "recipe": None if model.recipe is None else model.recipe.as_json(),
+            "recipe": None if (seen := recipe_used(model, results)) is None else seen.as_json(),
             "images": entries,
         }
         if errors:

@@ -1,4 +1,4 @@
-"""Inputs that any model takes, made up: zeros, and seeded random values."""
+"""Inputs that any model takes, made up: zeros, ones, and seeded random values."""
 
 from __future__ import annotations
 
@@ -6,41 +6,61 @@ from collections.abc import Callable
 
 import numpy as np
 
+from core.input_shapes import profile_of, resolve_shapes
 from core.sessions.base import Arrays
 from core.tensors import TensorSpec, numpy_dtype, shape_text
-
-_SEED = 0
 
 Shape = tuple[int, ...]
 
 
 def zeros(specs: tuple[TensorSpec, ...]) -> Arrays:
     """Zeros for each input; free dimensions become the first profile's optimum, or 1."""
-    return {spec.name: _made(spec, lambda shape, dtype: np.zeros(shape, dtype)) for spec in specs}
+    shapes = resolve_shapes(specs, {})
+    return {spec.name: zeros_for(spec, shapes[spec.name]) for spec in specs}
 
 
-def random(specs: tuple[TensorSpec, ...]) -> Arrays:
-    """Seeded random values for each input; shapes as in zeros().
+def zeros_for(spec: TensorSpec, shape: Shape, profile: int = 0) -> np.ndarray:
+    """Zeros for one input; see filled."""
+    return filled(spec, shape, profile, np.zeros)
+
+
+def ones_for(spec: TensorSpec, shape: Shape, profile: int = 0) -> np.ndarray:
+    """Ones for one input; see filled."""
+    return filled(spec, shape, profile, np.ones)
+
+
+def random_for(
+    spec: TensorSpec, shape: Shape, profile: int = 0, *, seed: tuple[int, ...]
+) -> np.ndarray:
+    """Random values for one input, the same for the same seed; see filled.
 
     Floats lie in 0..1, integers are 0 or 1, which are valid indices nearly everywhere.
     """
-    generator = np.random.default_rng(_SEED)
+    generator = np.random.default_rng(seed)
 
     def draw(shape: Shape, dtype: np.dtype) -> np.ndarray:
         if dtype.kind in "biu":
             return generator.integers(0, 2, shape).astype(dtype)
         return generator.random(shape).astype(dtype)
 
-    return {spec.name: _made(spec, draw) for spec in specs}
+    return filled(spec, shape, profile, draw)
 
 
-def _made(spec: TensorSpec, fill: Callable[[Shape, np.dtype], np.ndarray]) -> np.ndarray:
-    optimum = spec.profiles[0].opt if spec.profiles else (1,) * len(spec.shape)
-    if spec.location == "host" and spec.profiles:  # a shape tensor: values within the profile
-        return np.array(optimum, numpy_dtype(spec.dtype)).reshape([dim or 1 for dim in spec.shape])
-    shape = tuple(
-        other if dim is None else dim for dim, other in zip(spec.shape, optimum, strict=True)
-    )
+def filled(
+    spec: TensorSpec, shape: Shape, profile: int, fill: Callable[[Shape, np.dtype], np.ndarray]
+) -> np.ndarray:
+    """An array of the input's dtype as `fill` makes it from a shape and a dtype.
+
+    A shape tensor gets the profile's optimum instead, where one is known: its values are
+    dimensions, and others would be refused. Strings are empty.
+
+    Raises:
+        MemoryError: if no address space holds it.
+        TypeError: for a dtype without a numpy form.
+    """
+    if spec.location == "host" and spec.profiles:
+        optimum = profile_of(spec, profile).opt
+        return np.array(optimum, numpy_dtype(spec.dtype)).reshape(shape)
     if spec.dtype == "string":
         return np.full(shape, "", dtype=object)
     try:

@@ -83,3 +83,7 @@ class Placement:
                 borderMode=cv2.BORDER_REPLICATE,
             )
         )
+
+
+IN_PLACE = Placement(1.0, 1.0, 0.0, 0.0)
+"""The picture is the network's picture."""

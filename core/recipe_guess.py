@@ -28,15 +28,20 @@ _PIXEL_RANGES: dict[str, dict[str, Any]] = {
 }
 
 
+# Words in the names of inputs that have a picture's shape.
+_IMAGE_WORDS = ("image", "img", "pixel", "picture", "photo", "frame", "rgb", "bgr")
+_NO_IMAGE_WORDS = ("mask", "noise", "latent", "hidden", "state", "trimap", "prior", "flow")
+
+
 def guess_recipe(
     inputs: tuple[TensorSpec, ...],
     outputs: tuple[TensorSpec, ...],
     metadata: Metadata | None,
 ) -> Recipe:
-    """The recipe for a model's one image input.
+    """The recipe for a model's image input, the first of picture_inputs.
 
     Raises:
-        ModelError: kind "no-image-input" or "several-inputs", where a picture alone does not do.
+        ModelError: kind "no-image-input", where nothing takes a picture.
     """
     spec = _image_input(inputs)
     layout = image_layout(spec.shape, spec.dtype)
@@ -187,24 +192,44 @@ def _by_preset(recipe: Recipe, name: str, words: str, certainty: Certainty) -> R
     return replace(apply_preset(name, recipe), evidence=words, certainty=certainty)
 
 
+def picture_inputs(inputs: tuple[TensorSpec, ...]) -> tuple[TensorSpec, ...]:
+    """The inputs that take a picture by type and shape, the most likely one first.
+
+    Names decide between several: those that speak of an image, then those that say nothing, each
+    in the model's order. What is called a mask, noise or state is a picture only where nothing
+    else is.
+    """
+    fitting = [spec for spec in inputs if takes_picture(spec)]
+    ranked = {spec.name: _likeness(spec.name) for spec in fitting}
+    best = max(ranked.values(), default=0)
+    likely = [spec for spec in fitting if ranked[spec.name] > 0 or best == 0]
+    likely = likely if best else likely[:1]
+    return tuple(sorted(likely, key=lambda spec: -ranked[spec.name]))
+
+
+def takes_picture(spec: TensorSpec) -> bool:
+    """True for an input that a picture fits, by type and shape."""
+    return spec.location == "device" and image_layout(spec.shape, spec.dtype) is not None
+
+
+def _likeness(name: str) -> int:
+    """2 for a name that speaks of an image, 1 for one that says nothing, 0 against it."""
+    lower = name.lower()
+    if any(word in lower for word in _NO_IMAGE_WORDS):
+        return 0
+    return 2 if any(word in lower for word in _IMAGE_WORDS) else 1
+
+
 def _image_input(inputs: tuple[TensorSpec, ...]) -> TensorSpec:
-    fitting = [
-        spec
-        for spec in inputs
-        if spec.location == "device" and image_layout(spec.shape, spec.dtype) is not None
-    ]
-    described = ", ".join(f"{spec.name} {spec.dtype} {shape_text(spec.shape)}" for spec in inputs)
+    fitting = picture_inputs(inputs)
     if not fitting:
+        described = ", ".join(
+            f"{spec.name} {spec.dtype} {shape_text(spec.shape)}" for spec in inputs
+        )
         raise ModelError(
             "no-image-input",
             f"The model has no input that takes a picture; its inputs are: {described or 'none'}.",
-            "Run it on random input instead (--random on the command line).",
-        )
-    if len(inputs) > 1:
-        raise ModelError(
-            "several-inputs",
-            f"The model needs more than a picture; its inputs are: {described}.",
-            "Run it on random input (--random on the command line), or from Python with an "
-            "array for each input.",
+            "Run it on random input instead (--random on the command line), or say what each "
+            "input gets (--input NAME=VALUE).",
         )
     return fitting[0]

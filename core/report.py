@@ -10,6 +10,7 @@ from core.modelfile import ModelFile
 from core.modelfile.facts import all_facts
 from core.prediction_rows import PredictionRow, prediction_rows
 from core.recipe_search import RecipeCandidate
+from core.recipes import Recipe
 from core.results import TestResult
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.text import printable
@@ -41,8 +42,8 @@ def info_text(
 def run_text(model: Model, results: Sequence[TestResult]) -> str:
     """What `enginebay run` prints."""
     lines = [f"{model.file.path} on {model.session.runtime}"]
-    if model.recipe is not None:
-        recipe = model.recipe
+    recipe = recipe_used(model, results)
+    if recipe is not None:
         width, height = recipe.size_wh
         lines.append(
             f"input {printable(recipe.input)}: {width} x {height} {recipe.color}, {recipe.resize} "
@@ -56,6 +57,7 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
         )
         first = " (first run)" if result.is_first else ""
         lines += ["", f"{result.source}: {result.guess.task}, {result.guess.evidence}"]
+        lines += _input_lines(result)
         for found in result.predictions:
             lines += [_row_text(row) for row in prediction_rows(found)]
         if not result.predictions:
@@ -77,6 +79,22 @@ def candidates_text(model: Model, image: str, found: Sequence[RecipeCandidate]) 
     lines += table(titles, rows)
     lines += ["", "Look at what each gives, and pick: --recipe NAME --color ... --resize ..."]
     return "\n".join(lines)
+
+
+def _input_lines(result: TestResult) -> list[str]:
+    """What each input got; nothing where it was the picture alone."""
+    if set(result.origins.values()) <= {"image"}:
+        return []
+    return [
+        f"  input {printable(name)}: {array.dtype.name} {shape_text(array.shape)}, "
+        f"{printable(result.origins.get(name, 'array'))}"
+        for name, array in result.inputs.items()
+    ]
+
+
+def recipe_used(model: Model, results: Sequence[TestResult]) -> Recipe | None:
+    """The recipe as the runs used it, in their shapes; the model's own where none did."""
+    return next((one.recipe for one in results if one.recipe is not None), model.recipe)
 
 
 def _row_text(row: PredictionRow) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -47,11 +48,14 @@ class Stages:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class TestResult:
-    """One picture (or one random input) run through a model."""
+    """One picture (or one random or given input) run through a model.
+
+    Of a batch, inputs and outputs are the picture's own rows, and the stages those of all.
+    """
 
     __test__ = False  # for pytest: no test class
 
-    source: str  # the picture's path, or "random input"
+    source: str  # the picture's path, "random input" or "given input"
     image: Image | None
     recipe: Recipe | None
     inputs: Arrays  # what the network got, by tensor name
@@ -61,9 +65,11 @@ class TestResult:
     guess: TaskGuess
     alternatives: tuple[TaskGuess, ...]  # the other ways in which they could be read
     predictions: tuple[Prediction, ...]
-    warnings: tuple[str, ...]
+    warnings: tuple[str, ...]  # with the assumptions
     stages: Stages
     is_first: bool  # the first run with these shapes; slower than those to come
+    origins: Mapping[str, str] = field(default_factory=dict)  # where each input came from
+    assumptions: tuple[str, ...] = ()  # about inputs that nobody chose; they need no outputs
 
     def read_again(self, choices: Choices) -> TestResult:
         """The same run with its outputs read by other choices; the model does not run.
@@ -79,7 +85,7 @@ class TestResult:
             guess=decoded.guess,
             alternatives=decoded.alternatives,
             predictions=decoded.predictions,
-            warnings=(*watch(self.summaries), *decoded.warnings),
+            warnings=(*watch(self.summaries), *self.assumptions, *decoded.warnings),
         )
 
     def network_picture(self) -> np.ndarray | None:
@@ -94,6 +100,14 @@ class TestResult:
             "path": self.source,
             "task": self.guess.task,
             "evidence": self.guess.evidence,
+            "inputs": {
+                name: {
+                    "shape": list(array.shape),
+                    "dtype": array.dtype.name,
+                    "from": self.origins.get(name, "array"),
+                }
+                for name, array in self.inputs.items()
+            },
             "predictions": [prediction.as_json() for prediction in self.predictions],
             "warnings": list(self.warnings),
             "notes": [] if self.image is None else list(self.image.notes),

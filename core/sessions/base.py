@@ -5,12 +5,13 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
 import numpy as np
 
 from core.errors import InputError
-from core.tensors import TensorSpec, numpy_dtype, shape_text
+from core.tensors import Shape, TensorSpec, numpy_dtype, shape_text
 
 Arrays = dict[str, np.ndarray]
 
@@ -52,12 +53,19 @@ class Session(ABC):
         inputs: what run() needs, in the model's order.
         outputs: what run() gives, in the model's order.
         runtime: the runtime with its version, for people ("TensorRT 8.6.1").
+        profile: index of the optimization profile of the last run.
+        pinned_profile: the profile that every run must use; None: the first that fits.
+        symbols: the model's names for its free dimensions ("batch"), by tensor, a name or None
+            for each dimension; dimensions of one name are one number. Empty where the model has
+            none.
     """
 
     inputs: tuple[TensorSpec, ...]
     outputs: tuple[TensorSpec, ...]
     runtime: str
     profile: int = 0
+    pinned_profile: int | None = None
+    symbols: Mapping[str, tuple[str | None, ...]] = MappingProxyType({})
 
     def __init__(self) -> None:
         self._shapes_seen: set[tuple[tuple[int, ...], ...]] = set()
@@ -73,7 +81,7 @@ class Session(ABC):
             InputError: if an array is missing, unknown, or does not fit.
             ModelError, CudaError: if the runtime fails.
         """
-        self.profile = fitting_profile(self.inputs, inputs, self.profile)
+        self.profile = self._profile_for({name: np.shape(one) for name, one in inputs.items()})
         arrays = check_inputs(self.inputs, inputs, self.profile)
         shapes = tuple(array.shape for array in arrays.values())
         outputs, timing = self._execute(arrays)
@@ -101,6 +109,85 @@ class Session(ABC):
             KeyError: if there is no input of that name.
         """
         return np.empty(shape, numpy_dtype(self._input_spec(name).dtype))
+
+    @property
+    def profile_count(self) -> int:
+        """How many optimization profiles there are; 0 where no input has any."""
+        return max((len(spec.profiles) for spec in self.inputs), default=0)
+
+    def pin_profile(self, profile: int | None) -> None:
+        """Use this optimization profile in every run; None: the first that fits again.
+
+        Raises:
+            InputError: kind "no-profile", if the model has no such profile.
+        """
+        count = self.profile_count
+        if profile is not None and not 0 <= profile < count:
+            what = f"profiles 0 to {count - 1}" if count else "no optimization profiles"
+            raise InputError(
+                "no-profile",
+                f"There is no profile {profile}: the model has {what}.",
+                "Choose one of them." if count else "Leave the profile out.",
+            )
+        self.pinned_profile = profile
+
+    def output_shapes(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        values: Mapping[str, np.ndarray] = MappingProxyType({}),
+    ) -> dict[str, Shape | None]:
+        """What shapes the outputs would have, without a run.
+
+        Args:
+            shapes: one for every input.
+            values: those of the shape tensors (inputs with location "host"), which shapes may
+                depend on.
+
+        Returns:
+            A shape for each output, None for dimensions that only a run can tell, and None where
+            not even their number is known. An ONNX's are what the model declares.
+
+        Raises:
+            InputError: as run(), for a shape that does not fit.
+            ModelError: if the runtime refuses these shapes.
+        """
+        _check_names(self.inputs, shapes)
+        profile = self._profile_for(shapes)
+        for spec in self.inputs:
+            check_shape(spec, shapes[spec.name], profile)
+        self.profile = profile
+        return self._infer_outputs(shapes, values)
+
+    def _infer_outputs(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        values: Mapping[str, np.ndarray],  # noqa: ARG002 - for runtimes with shape tensors
+    ) -> dict[str, Shape | None]:
+        known = {
+            symbol: dim
+            for name, shape in shapes.items()
+            for symbol, dim in zip(self.symbols.get(name, ()), shape, strict=False)
+            if symbol is not None
+        }
+        # ONNX Runtime gives scalars, tensors of unknown rank and sequences alike no dimensions.
+        return {
+            spec.name: None
+            if not spec.shape
+            else tuple(
+                known.get(symbol or "") if dim is None else dim
+                for dim, symbol in zip(
+                    spec.shape,
+                    self.symbols.get(spec.name, (None,) * len(spec.shape)),
+                    strict=True,
+                )
+            )
+            for spec in self.outputs
+        }
+
+    def _profile_for(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
+        if self.pinned_profile is not None:
+            return self.pinned_profile
+        return fitting_profile(self.inputs, shapes, self.profile)
 
     def _input_spec(self, name: str) -> TensorSpec:
         return {spec.name: spec for spec in self.inputs}[name]
@@ -137,6 +224,11 @@ def check_inputs(
     Raises:
         InputError: naming the tensor, what was expected and what was given.
     """
+    _check_names(specs, inputs)
+    return {spec.name: _check(spec, np.asarray(inputs[spec.name]), profile) for spec in specs}
+
+
+def _check_names(specs: tuple[TensorSpec, ...], inputs: Mapping[str, object]) -> None:
     names = [spec.name for spec in specs]
     missing = [name for name in names if name not in inputs]
     if missing:
@@ -152,11 +244,10 @@ def check_inputs(
             f"The model has no input {extra[0]!r}.",
             f"Its inputs are: {', '.join(names)}.",
         )
-    return {spec.name: _check(spec, np.asarray(inputs[spec.name]), profile) for spec in specs}
 
 
 def fitting_profile(
-    specs: tuple[TensorSpec, ...], inputs: Mapping[str, np.ndarray], current: int
+    specs: tuple[TensorSpec, ...], shapes: Mapping[str, tuple[int, ...]], current: int
 ) -> int:
     """The optimization profile that all shapes fit in: `current` if it does, else the first.
 
@@ -164,42 +255,64 @@ def fitting_profile(
     """
     count = max((len(spec.profiles) for spec in specs), default=0)
     for profile in sorted(range(count), key=lambda index: index != current):
-        if all(_fits(spec, inputs.get(spec.name), profile) for spec in specs):
+        if all(
+            spec.name not in shapes or not _outside(spec, shapes[spec.name], profile)
+            for spec in specs
+        ):
             return profile
     return current
 
 
-def _fits(spec: TensorSpec, array: np.ndarray | None, profile: int) -> bool:
-    if array is None or not spec.profiles or spec.location == "host":
-        return True
+def check_shape(spec: TensorSpec, shape: tuple[int, ...], profile: int, dtype: str = "") -> None:
+    """Check a shape against an input's fixed dimensions and the limits of a profile.
+
+    Args:
+        spec: the input.
+        shape: what it shall have.
+        profile: index of the optimization profile.
+        dtype: what was given with it, for the message.
+
+    Raises:
+        InputError: naming the input, what was expected and what was given.
+    """
+    given = f"{dtype} {shape_text(shape)}".strip()
+    if len(shape) != len(spec.shape):
+        raise misfit(spec, "rank", f"{len(spec.shape)} dimensions", given)
+    for wanted, dim in zip(spec.shape, shape, strict=True):
+        if dim < 0 or (wanted is not None and wanted != dim):
+            raise misfit(spec, "shape", shape_text(spec.shape), given)
+    for index in _outside(spec, shape, profile):
+        limits = spec.profiles[profile]
+        wanted_text = f"{shape_text(limits.min)} to {shape_text(limits.max)} (profile {profile})"
+        given += f": dimension {index} takes {limits.min[index]} to {limits.max[index]}"
+        raise misfit(spec, "profile", wanted_text, given)
+
+
+def _outside(spec: TensorSpec, shape: tuple[int, ...], profile: int) -> list[int]:
+    """The dimensions that lie outside the profile's limits; all where the rank is another."""
+    if not spec.profiles or spec.location == "host":
+        return []
     limits = spec.profiles[profile]
-    shape = np.shape(array)
-    return len(shape) == len(limits.min) and all(
-        low <= dim <= high for low, dim, high in zip(limits.min, shape, limits.max, strict=True)
-    )
+    if len(shape) != len(limits.min):
+        return list(range(len(limits.min)))
+    triples = zip(limits.min, shape, limits.max, strict=True)
+    return [index for index, (low, dim, high) in enumerate(triples) if not low <= dim <= high]
 
 
 def _check(spec: TensorSpec, array: np.ndarray, profile: int) -> np.ndarray:
     given = f"{array.dtype.name} {shape_text(array.shape)}"
     if spec.dtype == "string":
         if array.dtype.kind not in "OUS":
-            raise _misfit(spec, "dtype", "strings", given)
+            raise misfit(spec, "dtype", "strings", given)
     elif array.dtype.name != spec.dtype:
-        raise _misfit(spec, "dtype", spec.dtype, given)
-    if array.ndim != len(spec.shape):
-        raise _misfit(spec, "rank", f"{len(spec.shape)} dimensions", given)
-    for wanted, dim in zip(spec.shape, array.shape, strict=True):
-        if wanted is not None and wanted != dim:
-            raise _misfit(spec, "shape", shape_text(spec.shape), given)
-    if not _fits(spec, array, profile):
-        limits = spec.profiles[profile]
-        wanted_text = f"{shape_text(limits.min)} to {shape_text(limits.max)}"
-        raise _misfit(spec, "profile", f"{wanted_text} (profile {profile})", given)
+        raise misfit(spec, "dtype", spec.dtype, given)
+    check_shape(spec, array.shape, profile, array.dtype.name)
     array = array.astype(array.dtype.newbyteorder("="), copy=False)
     return np.ascontiguousarray(array) if array.ndim else array
 
 
-def _misfit(spec: TensorSpec, what: str, expected: str, given: str) -> InputError:
+def misfit(spec: TensorSpec, what: str, expected: str, given: str) -> InputError:
+    """What does not fit an input: its "rank", "shape", "dtype" or "profile"."""
     return InputError(
         f"input-{what}",
         f"Input {spec.name!r} does not fit: expected {expected}, given {given}.",

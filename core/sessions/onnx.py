@@ -97,6 +97,12 @@ class OnnxSession(Session):
         self.runtime = f"ONNX Runtime {onnxruntime.__version__} (CPU)"
         self.inputs = tuple(_spec(node, "input") for node in self._session.get_inputs())
         self.outputs = tuple(_spec(node, "output") for node in self._session.get_outputs())
+        self.symbols = {
+            node.name: tuple(
+                (dim or None) if isinstance(dim, str) else None for dim in (node.shape or ())
+            )
+            for node in (*self._session.get_inputs(), *self._session.get_outputs())
+        }
 
     def _execute(self, inputs: Arrays) -> tuple[Arrays, Timing]:
         if self._session is None:

@@ -5,7 +5,7 @@ Everything here runs on the thread that made the session.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,13 +14,13 @@ import numpy as np
 
 from core.cuda import CudaContext, open_context
 from core.errors import EnginebayError, ModelError
-from core.sessions.base import Arrays, Session, Timing
+from core.sessions.base import Arrays, Session, Timing, check_inputs
 from core.sessions.buffers import Buffers
 from core.sessions.output_allocator import output_allocator
 from core.sessions.tensorrt_specs import read_specs, unreadable_tensor
 from core.tensorrt_library import Library, LogLine, deserialize, load_library, refusal
 from core.tensorrt_plugins import load_plugin
-from core.tensors import numpy_dtype, size_bytes
+from core.tensors import Shape, numpy_dtype, size_bytes
 from core.translator import Circumstances
 
 _UPLOADING, _RUNNING = "copying the input to the GPU", "running the engine"
@@ -214,9 +214,7 @@ class TensorRTSession(Session):
             good = self._set_profile()
             for name, array in inputs.items() if good else ():
                 if name in host:
-                    self._host_arrays[name] = array.copy()
-                    address = self._host_arrays[name].ctypes.data
-                    good &= context.set_tensor_address(name, address)
+                    good &= self._bind_shape_tensor(name, array)
                 else:
                     good &= context.set_input_shape(name, array.shape)
                     good &= self._bind_memory(name, array.nbytes)
@@ -227,6 +225,35 @@ class TensorRTSession(Session):
         if not good:
             raise self._refusal(lines, f"{self._name} refuses these input shapes")
         self._bound = key
+
+    def _infer_outputs(
+        self, shapes: Mapping[str, tuple[int, ...]], values: Mapping[str, np.ndarray]
+    ) -> dict[str, Shape | None]:
+        host = {spec.name: spec for spec in self.inputs if spec.location == "host"}
+        cuda, context = self._live_cuda(), self._context
+        if not host.keys() <= values.keys():
+            return {spec.name: spec.shape for spec in self.outputs}
+        arrays = check_inputs(tuple(host.values()), {name: values[name] for name in host})
+        self._bound = None  # whatever comes of it, the next run binds everything anew
+        with self._library.tape.capture() as lines, cuda.errors("working out the output shapes"):
+            good = self._set_profile()
+            for name, shape in shapes.items() if good else ():
+                if name in host:
+                    good &= self._bind_shape_tensor(name, arrays[name])
+                else:
+                    good &= context.set_input_shape(name, shape)
+            good = good and self._infer_shapes()
+        if not good:
+            raise self._refusal(lines, f"{self._name} refuses these input shapes")
+        found = {spec.name: context.get_tensor_shape(spec.name) for spec in self.outputs}
+        return {
+            name: tuple(int(dim) if dim >= 0 else None for dim in shape)
+            for name, shape in found.items()
+        }
+
+    def _bind_shape_tensor(self, name: str, values: np.ndarray) -> bool:
+        self._host_arrays[name] = values.copy()
+        return bool(self._context.set_tensor_address(name, self._host_arrays[name].ctypes.data))
 
     def _set_profile(self) -> bool:
         if self._context.active_optimization_profile == self.profile:

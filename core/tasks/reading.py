@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 
 from core.class_names import BuiltIn, assumed_names, check_count
 from core.modelfile.metadata import Metadata
-from core.placement import Placement
+from core.placement import IN_PLACE, Placement
 from core.predictions import Prediction
 from core.sessions.base import Arrays
 from core.tensors import Shape
@@ -68,7 +68,7 @@ class Reading:
 
     picture_wh: tuple[int, int] | None = None  # None: the input was no picture
     network_wh: tuple[int, int] | None = None
-    placement: Placement = field(default=Placement(1.0, 1.0, 0.0, 0.0))
+    placement: Placement = IN_PLACE
     channels: int = 3
     batch: int = 1  # the input's; an output whose first dimension is another is no batch
     metadata: Metadata = field(default_factory=Metadata)

@@ -86,6 +86,24 @@ def test_a_batch_outside_the_profile_names_the_limits(engine: Model) -> None:
         engine(np.zeros((5, 3, 256, 256), np.float32))
 
 
+def test_output_shapes_are_known_before_a_run_and_the_next_run_is_good(engine: Model) -> None:
+    session = engine.session
+    images = np.random.default_rng(5).random((2, 3, 256, 256), np.float32)
+    before = engine(images)["output0"]
+    for batch in (1, 4):
+        shapes = session.output_shapes({"images": (batch, 3, 256, 256)})
+        assert shapes == {"output0": (batch, 10, 1344)}
+    np.testing.assert_array_equal(engine(images)["output0"], before)
+    with pytest.raises(InputError, match="dimension 0 takes 1 to 4"):
+        session.output_shapes({"images": (5, 3, 256, 256)})
+
+
+def test_pictures_of_a_batch_have_the_boxes_that_each_has_alone(engine: Model) -> None:
+    together = engine.test_batch(PICTURES[:3])
+    for picture, result in zip(PICTURES[:3], together, strict=True):
+        assert_same_boxes(result, engine.test(picture))
+
+
 def test_results_are_the_callers_own(engine: Model) -> None:
     random = np.random.default_rng(0)
     images = [random.random((1, 3, 256, 256), np.float32) for _ in range(10)]
@@ -147,6 +165,7 @@ def test_data_dependent_output(workshop: Path) -> None:
     random = np.random.default_rng(3)
     with Model.open(target) as model, Model.open(onnx_path) as reference:
         assert model.outputs[0].shape[1] is None
+        assert model.session.output_shapes({"x": (4, 8)})["where"] == (2, None)
         for _ in range(4):
             x = random.standard_normal((4, 8)).astype(np.float32)
             got, want = model(x)["where"], reference(x)["where"]
@@ -172,6 +191,8 @@ def test_host_shape_tensor(workshop: Path) -> None:
             shape = np.array((rows * 2, 6), shape_spec.dtype)
             got = model.run({"x": x, "shape": shape}).outputs["y"]
             assert np.array_equal(got, x.reshape(rows * 2, 6))
+            known = model.session.output_shapes({"x": x.shape, "shape": (2,)}, {"shape": shape})
+            assert known == {"y": (rows * 2, 6)}
 
 
 def damaged(engine: Path, path: Path, change: Callable[[bytearray], Any]) -> Path:

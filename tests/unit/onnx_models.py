@@ -182,6 +182,16 @@ def two_inputs(folder: Path) -> Path:
     )
 
 
+def echo(folder: Path, inputs: Sequence[Value]) -> Path:
+    """Gives every input back as it came: `x` as `x_out`."""
+    return save(
+        folder / "echo.onnx",
+        [helper.make_node("Identity", [name], [f"{name}_out"]) for name, _, _ in inputs],
+        inputs,
+        [(f"{name}_out", dtype, dims) for name, dtype, dims in inputs],
+    )
+
+
 def no_image_input(folder: Path) -> Path:
     """Token numbers in, floats out: nothing for a picture."""
     return save(

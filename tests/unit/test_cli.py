@@ -486,9 +486,13 @@ def test_random_input_needs_no_picture(tmp_path: Path, ask: Ask) -> None:
     model, folder = onnx_models.two_inputs(tmp_path), tmp_path / "out"
     status, answer = ask("run", model, "--random", "--save", folder)
     assert status == 0
-    assert answer["recipe"] is None
+    assert answer["recipe"]["input"] == "images"
     [entry] = answer["images"]
     assert (entry["path"], entry["task"]) == ("random input", "tensors")
+    assert entry["inputs"] == {
+        "images": {"shape": [1, 3, 8, 8], "dtype": "float32", "from": "random, seed 0"},
+        "sizes": {"shape": [1, 2], "dtype": "float32", "from": "random, seed 0"},
+    }
     assert entry["timing_ms"]["read"] is None
     assert sorted(path.name for path in folder.iterdir()) == [
         "random-input.inputs.npz",
@@ -519,7 +523,6 @@ def test_infinite_and_huge_outputs_are_json(tmp_path: Path, ask: Ask) -> None:
     ("build", "kind"),
     [
         (onnx_models.no_image_input, "no-image-input"),
-        (onnx_models.two_inputs, "several-inputs"),
         (onnx_models.unknown_operator, "unsupported-operator"),
         (onnx_models.external_data_missing, "external-data"),
         (onnx_models.from_the_future, "onnx-version"),

@@ -130,7 +130,7 @@ def test_opening_reads_no_fingerprint_unless_a_recipe_is_kept_for_that_size(
         asked.append(arguments)
         return fingerprint(path)
 
-    monkeypatch.setattr("core.model.fingerprint", counted)
+    monkeypatch.setattr("core.kept_recipe.fingerprint", counted)
     with Model.open(path) as model:
         assert asked == []
         model.keep_recipe()

@@ -10,7 +10,7 @@ import pytest
 from core.errors import ModelError
 from core.modelfile.metadata import parse_metadata
 from core.recipe_check import check_recipe
-from core.recipe_guess import guess_recipe, values_for
+from core.recipe_guess import guess_recipe, picture_inputs, values_for
 from core.recipes import Recipe
 from core.tasks import TaskGuess
 from core.tensors import Profile, Shape, TensorSpec
@@ -242,16 +242,6 @@ HOST_PICTURE = TensorSpec(
         (inputs(("x", "float32", (1, 4, 8, 8))), "no-image-input", "x float32 1 x 4 x 8 x 8"),
         ((), "no-image-input", "its inputs are: none"),
         ((HOST_PICTURE,), "no-image-input", "size float32"),
-        (
-            inputs(("left", "float32", (1, 3, 8, 8)), ("right", "float32", (1, 3, 8, 8))),
-            "several-inputs",
-            "left float32 1 x 3 x 8 x 8, right float32 1 x 3 x 8 x 8",
-        ),
-        (
-            inputs(("images", "float32", (1, 3, 8, 8)), ("sizes", "int64", (1, 2))),
-            "several-inputs",
-            "sizes int64 1 x 2",
-        ),
     ],
 )
 def test_a_model_that_a_picture_cannot_feed_says_what_it_needs(
@@ -388,3 +378,26 @@ def test_channels_last_called_data_is_taken_for_openvinos() -> None:
     assert {key: getattr(recipe, key) for key in OPENVINO} == OPENVINO
     assert recipe.certainty == "guess"
     assert "OpenVINO" in recipe.evidence
+
+
+PICTURE = (1, 3, 8, 8)
+
+
+@pytest.mark.parametrize(
+    ("specs", "expected"),
+    [
+        (inputs(("images", "float32", PICTURE), ("sizes", "int64", (1, 2))), ["images"]),
+        (inputs(("sizes", "int64", (1, 2)), ("x", "uint8", (1, 8, 8, 3))), ["x"]),
+        (inputs(("left", "float32", PICTURE), ("right", "float32", PICTURE)), ["left", "right"]),
+        (inputs(("mask", "float32", (1, 1, 8, 8)), ("x", "float32", PICTURE)), ["x"]),
+        (inputs(("a", "float32", PICTURE), ("image", "float32", PICTURE)), ["image", "a"]),
+        (inputs(("noise", "float32", PICTURE), ("mask", "float32", PICTURE)), ["noise"]),
+        (inputs(("ids", "int64", (1, 16))), []),
+    ],
+)
+def test_the_inputs_that_take_the_picture_are_told_by_shape_and_name(
+    specs: tuple[TensorSpec, ...], expected: list[str]
+) -> None:
+    assert [spec.name for spec in picture_inputs(specs)] == expected
+    if expected:
+        assert guess_recipe(specs, (), None).input == expected[0]

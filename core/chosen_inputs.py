@@ -1,0 +1,67 @@
+"""What the user chose for a model's inputs: checked before it is used, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from core.input_choices import Fill
+from core.input_plan import InputPlan, awaits_picture, plan_inputs, shape_tensor_values
+from core.input_shapes import with_shape
+from core.recipe_shapes import recipe_in_profile
+from core.recipes import Recipe
+from core.sessions import Session
+from core.tensors import Shape, TensorSpec
+
+
+def checked_choice(
+    session: Session,
+    recipe: Recipe | None,
+    fills: Mapping[str, Fill],
+    shapes: Mapping[str, Shape],
+    profile: int | None,
+) -> Recipe | None:
+    """Pin the profile and see that everything fits; gives the recipe in that profile's size.
+
+    Args:
+        session: the model, whose profile is pinned.
+        recipe: how its image input takes a picture; None where it takes none.
+        fills: what fills an input, by name.
+        shapes: the shapes of inputs with free dimensions, by name; None for what stays free.
+        profile: the optimization profile that every run uses; None: the first that fits.
+
+    Raises:
+        InputError: for what does not fit; the profile then is the one before.
+    """
+    pinned = session.pinned_profile
+    session.pin_profile(profile)
+    try:
+        if recipe is not None and profile not in (None, pinned):
+            recipe = recipe_in_profile(recipe, image_spec(session, recipe), profile or 0)
+        if fills or shapes or profile is not None:
+            pictures = int(recipe is not None and awaits_picture(session.inputs, fills))
+            plan_inputs(session, recipe, fills, shapes, profile, pictures)
+    except BaseException:
+        session.pin_profile(pinned)
+        raise
+    return recipe
+
+
+def resolved_tensors(
+    session: Session, plan: InputPlan, fills: Mapping[str, Fill]
+) -> tuple[TensorSpec, ...]:
+    """Inputs and outputs in the shapes of a run; None for what only the run can tell.
+
+    Raises:
+        EnginebayError: as the run would, for what shows before it.
+    """
+    values = shape_tensor_values(session, plan, fills)
+    outputs = session.output_shapes(plan.shapes, values)
+    return (
+        *(with_shape(spec, plan.shapes[spec.name]) for spec in session.inputs),
+        *(with_shape(spec, outputs[spec.name]) for spec in session.outputs),
+    )
+
+
+def image_spec(session: Session, recipe: Recipe) -> TensorSpec:
+    """The input that a recipe feeds."""
+    return next(spec for spec in session.inputs if spec.name == recipe.input)
