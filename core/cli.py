@@ -19,6 +19,7 @@ from typing import Any
 
 from core.errors import EnginebayError, out_of_memory
 from core.machine import describe
+from core.many_images import add_many_images_arguments, is_for_rows, rows_answer
 from core.model import Model
 from core.modelfile import ModelFile, fingerprint, read_model_file
 from core.opening import OpenOptions, open_session
@@ -99,7 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         "run", parents=[common, opening], help="run images through a model: predictions, timings"
     )
     run.add_argument("file", metavar="FILE")
-    run.add_argument("images", metavar="IMAGE", nargs="*")
+    run.add_argument("images", metavar="IMAGE", nargs="*", help="images, and folders of them")
     run.add_argument("--random", action="store_true", help="run once on random input instead")
     run.add_argument(
         "--save",
@@ -107,6 +108,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         help="save raw outputs (STEM.npz), inputs (STEM.inputs.npz) and overlays (STEM.png)",
     )
+    add_many_images_arguments(run)
     run.set_defaults(command=_run, parser=run)
     doctor = commands.add_parser(
         "doctor", parents=[common], help="what this machine has for running models"
@@ -203,12 +205,15 @@ def card_json(
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if bool(options.images) == options.random:
         options.parser.error("give at least one IMAGE, or --random instead")
+    in_rows = is_for_rows(options)
     line = ProgressLine()
     try:
         opened = Model.of(read_model_file(options.file), _opening(options), line.show)
     finally:
         line.clear()
     with opened as model:
+        if in_rows:
+            return rows_answer(model, options)
         entries: list[dict[str, object]] = []
         results: list[TestResult] = []
         errors: list[EnginebayError] = []

@@ -16,9 +16,10 @@ import numpy as np
 
 from core import example_inputs
 from core.errors import EnginebayError
-from core.images import import_libraries, read_image
+from core.images import Image, import_libraries, read_image
 from core.modelfile import Metadata, ModelFile, read_model_file
 from core.opening import OpenOptions, Progress, no_progress, open_session
+from core.placement import Placement
 from core.predictions import summarize
 from core.recipe_guess import guess_recipe
 from core.recipes import Recipe, prepare
@@ -130,37 +131,78 @@ class Model:
             ImageError: if the picture cannot be read.
             ModelError: if the model takes no picture, or fails.
         """
-        if self.recipe is None:
-            assert self.recipe_problem is not None
-            raise self.recipe_problem
+        self._require_recipe()
         begin = time.perf_counter()
         note(f"reading {Path(path).name}")
         image = read_image(path)
-        read_done = time.perf_counter()
-        note("preparing the input")
-        prepared = prepare(image.pixels, self.recipe, self.session.input_buffer)
-        prepare_done = time.perf_counter()
-        note("running the model")
-        inputs = {self.recipe.input: prepared.tensor}
-        result = self.session.run(inputs)
-        run_done = time.perf_counter()
-        note("reading the outputs")
-        reading = Reading(
-            picture_wh=image.size_wh,
-            network_wh=self.recipe.size_wh,
-            placement=prepared.placement,
-            channels=self.recipe.channels,
-            batch=self.recipe.batch,
+        return self._test(image, str(path), (time.perf_counter() - begin) * 1000, note)
+
+    def test_frame(
+        self,
+        pixels: np.ndarray,
+        name: str,
+        read_ms: float | None = None,
+        note: Note = lambda _text: None,
+    ) -> TestResult:
+        """Run on a picture that is read already: a frame of a video.
+
+        Args:
+            pixels: (H, W, 3) uint8, RGB; kept in the result.
+            name: what it is called in the result.
+            read_ms: how long reading it took, milliseconds.
+            note: as in test.
+
+        Raises:
+            ModelError: as in test.
+        """
+        return self._test(Image(pixels), name, read_ms, note)
+
+    def reading_of(
+        self, picture_wh: tuple[int, int], placement: Placement, batch: int
+    ) -> Reading:
+        """How outputs for a picture are read, by the recipe and the choices.
+
+        Args:
+            picture_wh: the picture's size.
+            placement: where it lies in the network's picture.
+            batch: the outputs' batch dimension; the first of it is read.
+        """
+        recipe = self._require_recipe()
+        return Reading(
+            picture_wh=picture_wh,
+            network_wh=recipe.size_wh,
+            placement=placement,
+            channels=recipe.channels,
+            batch=batch,
             metadata=self.file.metadata or Metadata(),
             choices=self.choices,
         )
+
+    def _require_recipe(self) -> Recipe:
+        if self.recipe is None:
+            assert self.recipe_problem is not None
+            raise self.recipe_problem
+        return self.recipe
+
+    def _test(self, image: Image, source: str, read_ms: float | None, note: Note) -> TestResult:
+        recipe = self._require_recipe()
+        begin = time.perf_counter()
+        note("preparing the input")
+        prepared = prepare(image.pixels, recipe, self.session.input_buffer)
+        prepare_done = time.perf_counter()
+        note("running the model")
+        inputs = {recipe.input: prepared.tensor}
+        result = self.session.run(inputs)
+        run_done = time.perf_counter()
+        note("reading the outputs")
+        reading = self.reading_of(image.size_wh, prepared.placement, recipe.batch)
         decoded = decode(result.outputs, reading)
         summaries = tuple(summarize(name, array) for name, array in result.outputs.items())
         end = time.perf_counter()
         return TestResult(
-            source=str(path),
+            source=source,
             image=image,
-            recipe=self.recipe,
+            recipe=recipe,
             inputs=inputs,
             outputs=result.outputs,
             summaries=summaries,
@@ -171,10 +213,10 @@ class Model:
             warnings=(*watch(summaries), *decoded.warnings),
             stages=stages_of(
                 result.timing,
-                read=(read_done - begin) * 1000,
-                preprocess=(prepare_done - read_done) * 1000,
+                read=read_ms,
+                preprocess=(prepare_done - begin) * 1000,
                 postprocess=(end - run_done) * 1000,
-                total=(end - begin) * 1000,
+                total=(end - begin) * 1000 + (read_ms or 0.0),
             ),
             is_first=result.is_first,
         )

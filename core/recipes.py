@@ -89,12 +89,24 @@ def prepare(
         tensor = np.empty(recipe.shape, numpy_dtype(recipe.dtype))
     else:
         tensor = make_buffer(recipe.input, recipe.shape)
-    picture, placement = _resize(pixels, recipe)
     first = tensor[0] if recipe.layout.startswith("N") else tensor
-    _fill(first, _order(picture, recipe.color), recipe)
+    placement = prepare_into(first, pixels, recipe)
     if first is not tensor:
         tensor[1:] = first
     return Prepared(tensor, placement)
+
+
+def prepare_into(row: np.ndarray, pixels: np.ndarray, recipe: Recipe) -> Placement:
+    """Apply a recipe to one picture of a batch; any thread, where nobody else has the row.
+
+    Args:
+        row: where to write: (C, H, W) or (H, W, C), of recipe.dtype, without the batch.
+        pixels: (H, W, 3) uint8, RGB.
+        recipe: what to do.
+    """
+    picture, placement = _resize(pixels, recipe)
+    _fill(row, _order(picture, recipe.color), recipe)
+    return placement
 
 
 def picture_of(tensor: np.ndarray, recipe: Recipe) -> np.ndarray:
