@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,12 +18,9 @@ from core.errors import EnginebayError, InputError, out_of_memory
 from core.images import Image, read_image
 from core.model import Model
 from core.placement import Placement
-from core.predictions import summarize
 from core.recipes import Recipe, prepare, prepare_into
-from core.result_rows import ResultRow, RowError, result_row
-from core.results import watch
+from core.result_rows import ResultRow, RowError, read_outputs
 from core.sessions.base import Arrays
-from core.tasks import decode
 
 LOOK_AHEAD = 32
 """Pictures that are prepared, or being so, ahead of the model: at most these, or two batches."""
@@ -31,9 +28,13 @@ LOOK_AHEAD = 32
 LOOK_AHEAD_BYTES = 128_000_000
 """Where so many inputs would be larger, fewer are prepared: at most this, or two batches."""
 
-_MOST_READERS = 16
+LOOK_BEHIND = 8
+"""Pictures whose outputs wait to be read: at most these, or one batch."""
+
+_MOST_THREADS = 16
 _TICK_S = 0.1  # how often a wait for the readers asks whether to go on
 
+T = TypeVar("T")
 Picture = str | os.PathLike[str]
 Read = Callable[[Picture], Image]
 
@@ -90,7 +91,7 @@ def run_images(
     batch: int | None = None,
     report: Report = lambda _progress: None,
     read: Read = read_image,
-) -> Iterator[ResultRow]:
+) -> Generator[ResultRow, None, None]:
     """Run pictures through a model, in batches where it takes several.
 
     The model runs on the calling thread, which must be its own; pictures are read and prepared
@@ -143,30 +144,45 @@ class _Run:
         self._done = self._failed = 0
         self._begin = time.perf_counter()
 
-    def rows(self, paths: Iterator[Picture]) -> Iterator[ResultRow]:
-        readers = min(os.cpu_count() or 1, _MOST_READERS)
-        pool = ThreadPoolExecutor(readers, thread_name_prefix="image-reader")
+    def rows(self, paths: Iterator[Picture]) -> Generator[ResultRow, None, None]:
+        threads = min(os.cpu_count() or 1, _MOST_THREADS)
+        readers = ThreadPoolExecutor(threads, "image-reader")
+        # Of their own, or reading outputs would wait behind the pictures to come.
+        decoders = ThreadPoolExecutor(max(threads // 2, 1), "output-reader")
         batches: deque[_Batch] = deque()
+        rows: deque[Future[ResultRow] | ResultRow] = deque()
         try:
             self._tell()
             while True:
                 while self._has_room(batches) and (chunk := list(islice(paths, self._plan.size))):
-                    batches.append(self._start(pool, [os.fspath(path) for path in chunk]))
-                if not batches:
-                    return
-                for row in self._finish(batches[0]):
+                    batches.append(self._start(readers, [os.fspath(path) for path in chunk]))
+                if batches:
+                    rows.extend(self._finish(batches[0], decoders))
+                    batches.popleft()
+                kept = max(LOOK_BEHIND, self._plan.size) if batches else 0
+                while rows and (len(rows) > kept or _is_done(rows[0])):
+                    first = rows.popleft()
+                    row = first if isinstance(first, ResultRow) else self._awaited(first)
                     self._done += 1
                     self._failed += row.error is not None
                     yield row
                     self._tell()
-                batches.popleft()
+                if not batches:
+                    return
         finally:
             # Not waited for: a reader may hang on a network's disk. Its input outlives the run.
-            pool.shutdown(wait=False, cancel_futures=True)
+            readers.shutdown(wait=False, cancel_futures=True)
+            decoders.shutdown(wait=False, cancel_futures=True)
 
     def _tell(self) -> None:
         seconds = time.perf_counter() - self._begin
         self._report(RunProgress(self._done, self._failed, self._total, seconds))
+
+    def _awaited(self, future: Future[T]) -> T:
+        """What comes out, asking meanwhile whether to go on."""
+        while not wait([future], timeout=_TICK_S).done:
+            self._tell()
+        return future.result()
 
     def _has_room(self, batches: deque[_Batch]) -> bool:
         if len(batches) < 2:
@@ -216,30 +232,34 @@ class _Run:
             return RowError.of(out_of_memory(error))
         return _Ready(placement, image.size_wh, (time.perf_counter() - begin) * 1000)
 
-    def _finish(self, batch: _Batch) -> Iterator[ResultRow]:
-        waiting = set(batch.futures)
-        while waiting:
-            _, waiting = wait(waiting, timeout=_TICK_S)
-            if waiting:
-                self._tell()
-        ready = [future.result() for future in batch.futures]
-        if all(isinstance(one, RowError) for one in ready):
-            outputs: list[Arrays] | RowError | None = []
-            share_ms = 0.0
-        else:
-            begin = time.perf_counter()
-            outputs = self._run(batch)
-            good = sum(isinstance(one, _Ready) for one in ready)
-            share_ms = (time.perf_counter() - begin) * 1000 / good
+    def _finish(
+        self, batch: _Batch, decoders: ThreadPoolExecutor
+    ) -> list[Future[ResultRow] | ResultRow]:
+        """Run a batch, and have its outputs read."""
+        ready = [self._awaited(future) for future in batch.futures]
+        good = sum(isinstance(one, _Ready) for one in ready)
+        begin = time.perf_counter()
+        outputs = self._run(batch) if good else []
+        share_ms = (time.perf_counter() - begin) * 1000 / max(good, 1)
+        rows: list[Future[ResultRow] | ResultRow] = []
         for index, (path, one) in enumerate(zip(batch.paths, ready, strict=True)):
             if isinstance(one, RowError):
-                yield ResultRow(path=path, error=one)
-            elif isinstance(outputs, RowError):
-                yield ResultRow(path=path, error=outputs)
-            elif outputs is None:
-                yield self._alone(path, one, batch.tensor[index])
+                rows.append(ResultRow(path=path, error=one))
+                continue
+            if outputs is None:
+                begin = time.perf_counter()
+                own = self._outputs(self._filled(batch.tensor[index]))
+                share_ms = (time.perf_counter() - begin) * 1000
+                self._tell()
             else:
-                yield self._row(path, one, outputs[index], share_ms)
+                own = outputs if isinstance(outputs, RowError) else outputs[index]
+            if isinstance(own, RowError):
+                rows.append(ResultRow(path=path, error=own))
+                continue
+            dimension = self._recipe.batch if self._plan.size == 1 else 1
+            reading = self._model.reading_of(one.size_wh, one.placement, dimension)
+            rows.append(decoders.submit(read_outputs, path, own, reading, one.ms + share_ms))
+        return rows
 
     def _run(self, batch: _Batch) -> list[Arrays] | RowError | None:
         """Each picture's outputs, why there are none, or None where each must run alone."""
@@ -262,13 +282,6 @@ class _Run:
             self._plan = ONE_BY_ONE
         return rows
 
-    def _alone(self, path: str, ready: _Ready, row: np.ndarray) -> ResultRow:
-        begin = time.perf_counter()
-        outputs = self._outputs(self._filled(row))
-        if isinstance(outputs, RowError):
-            return ResultRow(path=path, error=outputs)
-        return self._row(path, ready, outputs, (time.perf_counter() - begin) * 1000)
-
     def _filled(self, row: np.ndarray) -> np.ndarray:
         """An input that holds nothing but this picture."""
         return np.repeat(row[None], self._recipe.batch, axis=0)
@@ -283,15 +296,6 @@ class _Run:
         except MemoryError as error:
             return RowError.of(out_of_memory(error))
 
-    def _row(self, path: str, ready: _Ready, outputs: Arrays, run_ms: float) -> ResultRow:
-        begin = time.perf_counter()
-        batch = self._recipe.batch if self._plan.size == 1 else 1
-        reading = self._model.reading_of(ready.size_wh, ready.placement, batch)
-        try:
-            decoded = decode(outputs, reading)
-        except EnginebayError as error:
-            return ResultRow(path=path, error=RowError.of(error))
-        summaries = tuple(summarize(name, array) for name, array in outputs.items())
-        warnings = (*watch(summaries), *decoded.warnings)
-        own_ms = ready.ms + (time.perf_counter() - begin) * 1000
-        return result_row(path, decoded, warnings, own_ms + run_ms)
+
+def _is_done(row: Future[ResultRow] | ResultRow) -> bool:
+    return isinstance(row, ResultRow) or row.done()

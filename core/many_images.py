@@ -114,7 +114,9 @@ def rows_answer(model: Model, options: argparse.Namespace) -> tuple[dict[str, An
             _write(options.csv, rows_csv(rows))
         except EnginebayError as error:  # the rows are printed all the same
             answer["error"] = error.as_json()
-    end = f"{counted(len(rows), 'image')} in {seconds:.1f} s, {summary['images_per_s']:.1f} a second"
+    end = (
+        f"{counted(len(rows), 'image')} in {seconds:.1f} s, {summary['images_per_s']:.1f} a second"
+    )
     end += f", {len(failed):,} failed" if failed else ""
     lines = [run_text(model, []), "", *table(_TITLES, [_words(row) for row in rows]), "", end]
     return answer, "\n".join(lines)

@@ -157,9 +157,7 @@ class Model:
         """
         return self._test(Image(pixels), name, read_ms, note)
 
-    def reading_of(
-        self, picture_wh: tuple[int, int], placement: Placement, batch: int
-    ) -> Reading:
+    def reading_of(self, picture_wh: tuple[int, int], placement: Placement, batch: int) -> Reading:
         """How outputs for a picture are read, by the recipe and the choices.
 
         Args:

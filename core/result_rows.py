@@ -4,14 +4,25 @@ from __future__ import annotations
 
 import json
 import math
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from core.csv_lines import csv_lines
-from core.errors import EnginebayError
+from core.errors import EnginebayError, out_of_memory
 from core.prediction_rows import prediction_rows
-from core.predictions import ClassScore, Detection, OrientedBox, Pose, Prediction, Segment
-from core.tasks import Decoded
+from core.predictions import (
+    ClassScore,
+    Detection,
+    OrientedBox,
+    Pose,
+    Prediction,
+    Segment,
+    summarize,
+)
+from core.results import watch
+from core.sessions.base import Arrays
+from core.tasks import Decoded, Reading, decode
 
 _LOCATED = (Detection, Segment, OrientedBox, Pose)
 _COLUMNS = ("path", "task", "top", "score", "count", "time_ms", "warnings", "error")
@@ -60,6 +71,27 @@ class ResultRow:
             "warnings": list(self.warnings),
             "error": None if self.error is None else self.error.as_json(),
         }
+
+
+def read_outputs(path: str, outputs: Arrays, reading: Reading, ms: float) -> ResultRow:
+    """Read one picture's outputs into a row; any thread.
+
+    Args:
+        path: the picture's.
+        outputs: arrays by name.
+        reading: how they are read.
+        ms: what was spent on the picture before.
+    """
+    begin = time.perf_counter()
+    try:
+        decoded = decode(outputs, reading)
+        summaries = tuple(summarize(name, array) for name, array in outputs.items())
+    except EnginebayError as error:
+        return ResultRow(path=path, error=RowError.of(error))
+    except MemoryError as error:
+        return ResultRow(path=path, error=RowError.of(out_of_memory(error)))
+    warnings = (*watch(summaries), *decoded.warnings)
+    return result_row(path, decoded, warnings, ms + (time.perf_counter() - begin) * 1000)
 
 
 def result_row(path: str, decoded: Decoded, warnings: tuple[str, ...], time_ms: float) -> ResultRow:
