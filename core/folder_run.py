@@ -98,7 +98,7 @@ def run_images(
     on others. One that cannot be read, or fails to run, is a row with its error.
 
     Args:
-        model: an open model; its recipe and choices are those of the beginning.
+        model: an open model; nobody may change its recipe before the last row.
         paths: the pictures, asked for as they are needed.
         batch: pictures in a run; default see core.batching.plan_batches.
         report: told how far it is; what it raises ends the run.
@@ -142,9 +142,10 @@ class _Run:
         self._read = read
         self._is_proven = plan.is_certain
         self._done = self._failed = 0
-        self._begin = time.perf_counter()
+        self._begin = 0.0
 
     def rows(self, paths: Iterator[Picture]) -> Generator[ResultRow, None, None]:
+        self._begin = time.perf_counter()
         threads = min(os.cpu_count() or 1, _MOST_THREADS)
         readers = ThreadPoolExecutor(threads, "image-reader")
         # Of their own, or reading outputs would wait behind the pictures to come.
