@@ -31,6 +31,10 @@ LOOK_AHEAD_BYTES = 128_000_000
 LOOK_BEHIND = 8
 """Pictures whose outputs wait to be read: at most these, or one batch."""
 
+LONGEST_RUN_S = 0.25
+"""Where a batch that nobody asked for takes longer, pictures run one by one: a cancellation has
+to wait for the run."""
+
 _MOST_THREADS = 16
 _TICK_S = 0.1  # how often a wait for the readers asks whether to go on
 
@@ -119,7 +123,8 @@ def run_images(
         raise model.recipe_problem
     plan = plan_batches(model.session, model.recipe, batch)
     total = len(paths) if isinstance(paths, Sized) else None
-    return _Run(model, model.recipe, plan, total, report, read).rows(iter(paths))
+    may_shrink = batch is None and not plan.is_certain
+    return _Run(model, model.recipe, plan, total, report, read, may_shrink).rows(iter(paths))
 
 
 class _Run:
@@ -133,6 +138,7 @@ class _Run:
         total: int | None,
         report: Report,
         read: Read,
+        may_shrink: bool,
     ) -> None:
         self._model = model
         self._recipe = recipe
@@ -141,6 +147,7 @@ class _Run:
         self._report = report
         self._read = read
         self._is_proven = plan.is_certain
+        self._may_shrink = may_shrink
         self._done = self._failed = 0
         self._begin = 0.0
 
@@ -241,7 +248,8 @@ class _Run:
         good = sum(isinstance(one, _Ready) for one in ready)
         begin = time.perf_counter()
         outputs = self._run(batch) if good else []
-        share_ms = (time.perf_counter() - begin) * 1000 / max(good, 1)
+        run_s = time.perf_counter() - begin
+        share_ms = run_s * 1000 / max(good, 1)
         rows: list[Future[ResultRow] | ResultRow] = []
         for index, (path, one) in enumerate(zip(batch.paths, ready, strict=True)):
             if isinstance(one, RowError):
@@ -260,6 +268,8 @@ class _Run:
             dimension = self._recipe.batch if self._plan.size == 1 else 1
             reading = self._model.reading_of(one.size_wh, one.placement, dimension)
             rows.append(decoders.submit(read_outputs, path, own, reading, one.ms + share_ms))
+        if self._may_shrink and self._done and run_s > LONGEST_RUN_S:  # the first is always slow
+            self._plan = ONE_BY_ONE
         return rows
 
     def _run(self, batch: _Batch) -> list[Arrays] | RowError | None:

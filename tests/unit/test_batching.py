@@ -7,7 +7,15 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from core.batching import ENGINE_BATCH, ONE_BY_ONE, BatchPlan, is_alike, plan_batches, split
+from core.batching import (
+    CPU_BATCH,
+    ENGINE_BATCH,
+    ONE_BY_ONE,
+    BatchPlan,
+    is_alike,
+    plan_batches,
+    split,
+)
 from core.recipes import Recipe
 from core.sessions import Session
 from core.sessions.base import Arrays, Timing
@@ -45,9 +53,9 @@ class FakeSession(Session):
 RECIPE = Recipe(input="images", layout="NCHW", size_wh=(8, 8))
 
 
-def test_a_free_batch_is_one_on_the_cpu_and_what_is_wanted_where_that_is_said() -> None:
+def test_a_free_batch_is_a_few_on_the_cpu_or_what_is_wanted() -> None:
     session = FakeSession((None, 3, 8, 8), [(None, 5)])
-    assert plan_batches(session, RECIPE).size == 1
+    assert plan_batches(session, RECIPE).size == CPU_BATCH
     plan = plan_batches(session, RECIPE, 7)
     assert (plan.size, plan.is_certain) == (7, False)
     assert [plan.dimension(count) for count in (1, 5, 7)] == [1, 5, 7]

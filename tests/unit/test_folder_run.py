@@ -117,6 +117,19 @@ def test_a_free_batch_is_filled_to_what_is_left(
     assert seen == [4, 1, 4, 2]  # the 1 shows that a row is what a picture gives alone
 
 
+@pytest.mark.parametrize("wanted", [None, 4])
+def test_batches_that_take_long_are_given_up_unless_they_were_asked_for(
+    open_model: Callable[..., Model], monkeypatch: pytest.MonkeyPatch, wanted: int | None
+) -> None:
+    monkeypatch.setattr(core.folder_run, "LONGEST_RUN_S", 0.0)
+    model = open_model("n")
+    seen = shapes_run(model, monkeypatch)
+    rows = list(run_images(model, names(60), batch=wanted, read=read_color))
+    assert labels(rows) == ["red", "green", "blue"] * 20
+    assert seen[:2] == [4, 1]
+    assert (seen[-1] == 1) is (wanted is None)
+
+
 def test_a_fixed_batch_is_padded(
     open_model: Callable[..., Model], monkeypatch: pytest.MonkeyPatch
 ) -> None:
