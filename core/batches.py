@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import numpy as np
 
 from core.errors import InputError
 from core.input_shapes import profile_of
 from core.placement import Placement
-from core.preprocess import prepare
+from core.preprocess import prepare_into
 from core.recipes import Recipe, image_layout
 from core.sessions.base import Arrays
 from core.tensors import Shape, TensorSpec, numpy_dtype
@@ -53,22 +52,6 @@ def batch_for(spec: TensorSpec, wanted: Shape | None, pictures: int, pinned: int
     return min(allowed)
 
 
-def prepare_row(pixels: np.ndarray, recipe: Recipe, tensor: np.ndarray, row: int) -> Placement:
-    """Apply a recipe to one picture of a batch.
-
-    Args:
-        pixels: (H, W, 3) uint8, RGB.
-        recipe: what to do; its layout has a batch.
-        tensor: recipe.shape and recipe.dtype; written in this row alone.
-        row: from 0 on.
-
-    Returns:
-        Where the picture lies in the network's.
-    """
-    place = tensor[row : row + 1]
-    return prepare(pixels, replace(recipe, batch=1), lambda _name, _shape: place).placement
-
-
 def prepare_batch(
     pictures: Sequence[np.ndarray],
     recipe: Recipe,
@@ -100,7 +83,7 @@ def prepare_batch(
     else:
         tensor = make_buffer(recipe.input, recipe.shape)
     placements = tuple(
-        prepare_row(pixels, recipe, tensor, row) for row, pixels in enumerate(pictures)
+        prepare_into(row, pixels, recipe) for row, pixels in zip(tensor, pictures, strict=False)
     )
     tensor[count:] = tensor[count - 1]
     return tensor, placements

@@ -10,6 +10,7 @@ from typing import Any
 from core.errors import EnginebayError
 from core.images import read_image
 from core.input_arguments import add_input_arguments, apply_input_arguments, require_all_given
+from core.many_images import add_many_images_arguments, is_for_rows, rows_answer
 from core.model import Model
 from core.modelfile import read_model_file
 from core.opening import OpenOptions
@@ -26,9 +27,10 @@ from core.text import printable
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `run` takes: files, and what happens to them."""
     parser.add_argument("file", metavar="FILE")
-    parser.add_argument("images", metavar="IMAGE", nargs="*")
+    parser.add_argument("images", metavar="IMAGE", nargs="*", help="images, and folders of them")
     add_recipe_arguments(parser)
     add_input_arguments(parser)
+    add_many_images_arguments(parser)
     parser.add_argument("--random", action="store_true", help="run once on random input instead")
     parser.add_argument(
         "--save",
@@ -53,6 +55,7 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         options.parser.error("--find-recipe takes one IMAGE")
     if options.find_recipe and options.save is not None:
         options.parser.error("--save keeps what a run gives; --find-recipe only ranks")
+    in_rows = is_for_rows(options)
     line = ProgressLine()
     try:
         opened = Model.of(read_model_file(options.file), opening, line.show)
@@ -69,6 +72,8 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
             assert model.recipe is not None  # apply_options made sure of it
             content = RecipeFile(recipe=model.recipe, choices=model.choices)
             write_recipe_file(options.save_recipe, content)
+        if in_rows:
+            return rows_answer(model, options)
         entries: list[dict[str, object]] = []
         results: list[TestResult] = []
         errors: list[EnginebayError] = []

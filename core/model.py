@@ -226,8 +226,7 @@ class Model:
             InputError: also if they are more than one run takes.
         """
         self._require_recipe()
-        begin = time.perf_counter()
-        images = []
+        begin, images = time.perf_counter(), []
         for path in paths:
             note(f"reading {Path(path).name}")
             images.append(read_image(path))

@@ -93,6 +93,22 @@ def prepare(
     return Prepared(tensor, placement)
 
 
+def prepare_into(row: np.ndarray, pixels: np.ndarray, recipe: Recipe) -> Placement:
+    """Apply a recipe to one picture of a batch; any thread, where nobody else has the row.
+
+    Args:
+        row: where to write: (C, H, W) or (H, W, C), of recipe.dtype, without the batch.
+        pixels: (H, W, 3) uint8, RGB.
+        recipe: what to do.
+
+    Raises:
+        ImageError: as prepare.
+    """
+    picture, placement = _resize(pixels, recipe)
+    _fill(row, _order(picture, recipe.color), recipe)
+    return placement
+
+
 def picture_of(tensor: np.ndarray, recipe: Recipe) -> np.ndarray:
     """What the network saw: an input tensor turned back into a picture.
 

@@ -12,7 +12,7 @@ from core.predictions import Prediction, TensorSummary
 from core.preprocess import picture_of
 from core.recipes import Recipe
 from core.sessions.base import Arrays, Timing
-from core.tasks import Choices, Reading, TaskGuess, decode
+from core.tasks import Choices, Decoded, Reading, TaskGuess, decode
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +70,11 @@ class TestResult:
     is_first: bool  # the first run with these shapes; slower than those to come
     origins: Mapping[str, str] = field(default_factory=dict)  # where each input came from
     assumptions: tuple[str, ...] = ()  # about inputs that nobody chose; they need no outputs
+
+    @property
+    def decoded(self) -> Decoded:
+        """The outputs, read."""
+        return Decoded(self.guess, self.predictions, self.warnings, self.alternatives)
 
     def read_again(self, choices: Choices) -> TestResult:
         """The same run with its outputs read by other choices; the model does not run.

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.csv_lines import csv_lines
 from core.errors import EnginebayError
 from core.progress_line import ProgressLine
 from core.report import table
@@ -35,7 +33,6 @@ CSV_COLUMNS = (
 """Those of ShelfRow.as_json, with the verdict's own after them."""
 
 _TITLES = (*FACT_TITLES, "changed", "runs here")
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # how a cell begins that a spreadsheet would compute
 
 
 def folder_answer(folder: Path, *, as_csv: bool) -> tuple[dict[str, Any], str]:
@@ -79,27 +76,14 @@ def shelf_text(shelf: Shelf) -> str:
 
 def csv_text(shelf: Shelf) -> str:
     """All rows as CSV under CSV_COLUMNS, lines ended by a line feed."""
-    return "".join(f"{_csv_line(cells)}\n" for cells in (CSV_COLUMNS, *map(_cells, shelf.rows)))
+    return csv_lines(CSV_COLUMNS, map(_cells, shelf.rows))
 
 
-def _csv_line(cells: Sequence[str]) -> str:
-    """A line without its end. csv quotes a line break only where it ends lines with the same."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\r\n").writerow(cells)
-    return text.getvalue().removesuffix("\r\n")
-
-
-def _cells(row: ShelfRow) -> list[str]:
+def _cells(row: ShelfRow) -> list[object]:
     values = row.as_json()
     values |= row.verdict.as_json()
     values["can_run"] = RUNS[row.verdict.can_run]
-    return [_cell(values[column]) for column in CSV_COLUMNS]
-
-
-def _cell(value: object) -> str:
-    """A cell that no spreadsheet takes for a formula: a leading apostrophe makes it text."""
-    text = "" if value is None else str(value)
-    return f"'{text}" if text.startswith(_FORMULA) else text
+    return [values[column] for column in CSV_COLUMNS]
 
 
 def save(shelf: Shelf, path: Path) -> None:

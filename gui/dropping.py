@@ -19,11 +19,7 @@ def sort_dropped(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
     for path in paths:
         suffix = path.suffix.lower()
         if path.is_dir():
-            images += [
-                inside
-                for inside in sorted(path.iterdir())
-                if inside.suffix.lower() in suffixes.IMAGES and inside.is_file()
-            ]
+            images += suffixes.images_in(path)
         elif suffix in suffixes.MODELS or (suffix not in suffixes.IMAGES and _is_model(path)):
             models.append(path)
         else:

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.batches import batch_for, outputs_of, prepare_batch, prepare_row
+from core.batches import batch_for, outputs_of, prepare_batch
 from core.errors import InputError
 from core.model import Model
 from core.predictions import ClassScore
-from core.preprocess import prepare
+from core.preprocess import prepare, prepare_into
 from core.recipes import Recipe
 from core.tensors import Profile, Shape, TensorSpec
 from tests.unit import onnx_models
@@ -47,7 +47,7 @@ def _fields(recipe: Recipe) -> dict[str, object]:
 
 def test_a_row_is_written_and_no_other() -> None:
     tensor = np.full(RECIPE.shape, -7, np.float32)
-    prepare_row(pixels(1), RECIPE, tensor, 1)
+    prepare_into(tensor[1], pixels(1), RECIPE)
     assert (tensor[[0, 2]] == -7).all()
     assert (tensor[1] >= 0).all()
 

@@ -1,0 +1,335 @@
+"""Many pictures through one model: read and prepared on other threads while the model runs."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import deque
+from collections.abc import Callable, Generator, Iterable, Iterator, Sized
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from itertools import islice
+from typing import TypeVar
+
+import numpy as np
+
+from core.batching import ONE_BY_ONE, BatchPlan, is_alike, plan_batches, split
+from core.errors import EnginebayError, InputError, out_of_memory
+from core.images import Image, read_image
+from core.model import Model
+from core.placement import Placement
+from core.preprocess import prepare, prepare_into
+from core.recipes import Recipe
+from core.result_rows import ResultRow, RowError, read_outputs, result_row
+from core.sessions.base import Arrays
+
+LOOK_AHEAD = 32
+"""Pictures that are prepared, or being so, ahead of the model: at most these, or two batches."""
+
+LOOK_AHEAD_BYTES = 128_000_000
+"""Where so many inputs would be larger, fewer are prepared: at most this, or two batches."""
+
+LOOK_BEHIND = 8
+"""Pictures whose outputs wait to be read: at most these, or one batch."""
+
+LONGEST_RUN_S = 0.25
+"""Where a batch that nobody asked for takes longer, pictures run one by one: a cancellation has
+to wait for the run."""
+
+_MOST_THREADS = 16
+_TICK_S = 0.1  # how often a wait for the readers asks whether to go on
+
+T = TypeVar("T")
+Picture = str | os.PathLike[str]
+Read = Callable[[Picture], Image]
+
+
+@dataclass(frozen=True, slots=True)
+class RunProgress:
+    """How far a run over many pictures is."""
+
+    done: int
+    failed: int  # of those done
+    total: int | None  # None while nobody knows
+    seconds: float  # since it began
+
+    @property
+    def images_per_s(self) -> float:
+        """Pictures a second, from the first on."""
+        return self.done / self.seconds if self.seconds > 0 else 0.0
+
+    @property
+    def eta_s(self) -> float | None:
+        """Seconds that are left at this speed; None where nobody knows."""
+        if self.total is None or not self.done:
+            return None
+        return max(self.total - self.done, 0) * self.seconds / self.done
+
+
+Report = Callable[[RunProgress], None]
+"""Told after each picture, and ten times a second while none is ready; may raise Cancelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ready:
+    """A picture whose row of the input is filled."""
+
+    placement: Placement
+    size_wh: tuple[int, int]
+    ms: float  # of reading and preparing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Batch:
+    """Pictures of one run, with the input that the readers fill."""
+
+    plan: BatchPlan
+    paths: list[str]
+    tensor: np.ndarray
+    futures: list[Future[_Ready | RowError]]
+
+
+def run_images(
+    model: Model,
+    paths: Iterable[Picture],
+    *,
+    batch: int | None = None,
+    report: Report = lambda _progress: None,
+    read: Read = read_image,
+) -> Generator[ResultRow, None, None]:
+    """Run pictures through a model, in batches where it takes several.
+
+    The model runs on the calling thread, which must be its own; pictures are read and prepared
+    on others. One that cannot be read, or fails to run, is a row with its error.
+
+    Args:
+        model: an open model; nobody may change its recipe before the last row.
+        paths: the pictures, asked for as they are needed.
+        batch: pictures in a run; default see core.batching.plan_batches.
+        report: told how far it is; what it raises ends the run.
+        read: reads one picture; called on several threads at once.
+
+    Yields:
+        A row for each path, in their order.
+
+    Raises:
+        InputError: if `batch` is below 1.
+        ModelError: if the model takes no picture.
+        EnginebayError: with `fatal` set, once the GPU is lost.
+    """
+    if batch is not None and batch < 1:
+        raise InputError("batch-size", f"A batch of {batch} is none.", "Give 1 or more.")
+    if model.recipe is None:
+        assert model.recipe_problem is not None
+        raise model.recipe_problem
+    total = len(paths) if isinstance(paths, Sized) else None
+    if len(model.inputs) > 1 or model.fills or model.shapes or model.recipe.resize == "none":
+        return _in_turn(model, paths, total, report)
+    plan = plan_batches(model.session, model.recipe, batch)
+    may_shrink = batch is None and not plan.is_certain
+    return _Run(model, model.recipe, plan, total, report, read, may_shrink).rows(iter(paths))
+
+
+def _in_turn(
+    model: Model, paths: Iterable[Picture], total: int | None, report: Report
+) -> Generator[ResultRow, None, None]:
+    """One picture after another, for a model whose other inputs or sizes depend on each."""
+    begin, failed = time.perf_counter(), 0
+    report(RunProgress(0, 0, total, 0.0))
+    for done, path in enumerate(paths, 1):
+        try:
+            result = model.test(path)
+            row = result_row(result.source, result.decoded, result.warnings, result.stages.total)
+        except (EnginebayError, MemoryError) as error:
+            known = out_of_memory(error) if isinstance(error, MemoryError) else error
+            if known.fatal:
+                raise
+            row = ResultRow(path=os.fspath(path), error=RowError.of(known))
+            failed += 1
+        yield row
+        report(RunProgress(done, failed, total, time.perf_counter() - begin))
+
+
+class _Run:
+    """One run over many pictures."""
+
+    def __init__(
+        self,
+        model: Model,
+        recipe: Recipe,
+        plan: BatchPlan,
+        total: int | None,
+        report: Report,
+        read: Read,
+        may_shrink: bool,
+    ) -> None:
+        self._model = model
+        self._recipe = recipe
+        self._plan = plan
+        self._total = total
+        self._report = report
+        self._read = read
+        self._is_proven = plan.is_certain
+        self._may_shrink = may_shrink
+        self._done = self._failed = 0
+        self._begin = 0.0
+
+    def rows(self, paths: Iterator[Picture]) -> Generator[ResultRow, None, None]:
+        self._begin = time.perf_counter()
+        threads = min(os.cpu_count() or 1, _MOST_THREADS)
+        readers = ThreadPoolExecutor(threads, "image-reader")
+        # Of their own, or reading outputs would wait behind the pictures to come.
+        decoders = ThreadPoolExecutor(max(threads // 2, 1), "output-reader")
+        batches: deque[_Batch] = deque()
+        rows: deque[Future[ResultRow] | ResultRow] = deque()
+        try:
+            self._tell()
+            while True:
+                while self._has_room(batches) and (chunk := list(islice(paths, self._plan.size))):
+                    batches.append(self._start(readers, [os.fspath(path) for path in chunk]))
+                if batches:
+                    rows.extend(self._finish(batches[0], decoders))
+                    batches.popleft()
+                kept = max(LOOK_BEHIND, self._plan.size) if batches else 0
+                while rows and (len(rows) > kept or _is_done(rows[0])):
+                    first = rows.popleft()
+                    row = first if isinstance(first, ResultRow) else self._awaited(first)
+                    self._done += 1
+                    self._failed += row.error is not None
+                    yield row
+                    self._tell()
+                if not batches:
+                    return
+        finally:
+            # Not waited for: a reader may hang on a network's disk. Its input outlives the run.
+            readers.shutdown(wait=False, cancel_futures=True)
+            decoders.shutdown(wait=False, cancel_futures=True)
+
+    def _tell(self) -> None:
+        seconds = time.perf_counter() - self._begin
+        self._report(RunProgress(self._done, self._failed, self._total, seconds))
+
+    def _awaited(self, future: Future[T]) -> T:
+        """What comes out, asking meanwhile whether to go on."""
+        while not wait([future], timeout=_TICK_S).done:
+            self._tell()
+        return future.result()
+
+    def _has_room(self, batches: deque[_Batch]) -> bool:
+        if len(batches) < 2:
+            return True
+        pictures = sum(len(one.paths) for one in batches) + self._plan.size
+        size = sum(one.tensor.nbytes for one in batches) + batches[-1].tensor.nbytes
+        return pictures <= LOOK_AHEAD and size <= LOOK_AHEAD_BYTES
+
+    def _start(self, pool: ThreadPoolExecutor, paths: list[str]) -> _Batch:
+        recipe, plan = self._recipe, self._plan
+        if plan.size == 1:
+            tensor = self._model.session.input_buffer(recipe.input, recipe.shape)
+            return _Batch(plan, paths, tensor, [pool.submit(self._prepare, paths[0], tensor)])
+        shape = (plan.dimension(len(paths)), *recipe.shape[1:])
+        tensor = self._model.session.input_buffer(recipe.input, shape)
+        tensor[len(paths) :] = 0
+        rows = zip(paths, tensor, strict=False)
+        return _Batch(plan, paths, tensor, [pool.submit(self._prepare_row, *one) for one in rows])
+
+    def _prepare(self, path: str, tensor: np.ndarray) -> _Ready | RowError:
+        """Fill the whole input with one picture. Runs on a reader's thread."""
+
+        def fill(image: Image) -> Placement:
+            return prepare(image.pixels, self._recipe, lambda *_: tensor).placement
+
+        return self._ready(path, fill)
+
+    def _prepare_row(self, path: str, row: np.ndarray) -> _Ready | RowError:
+        """Fill a row of the input with one picture. Runs on a reader's thread."""
+
+        def fill(image: Image) -> Placement:
+            return prepare_into(row, image.pixels, self._recipe)
+
+        ready = self._ready(path, fill)
+        if isinstance(ready, RowError):
+            row[...] = 0  # it runs with the others, and nobody reads what comes out
+        return ready
+
+    def _ready(self, path: str, fill: Callable[[Image], Placement]) -> _Ready | RowError:
+        begin = time.perf_counter()
+        try:
+            image = self._read(path)
+            placement = fill(image)
+        except EnginebayError as error:
+            return RowError.of(error)
+        except MemoryError as error:
+            return RowError.of(out_of_memory(error))
+        return _Ready(placement, image.size_wh, (time.perf_counter() - begin) * 1000)
+
+    def _finish(
+        self, batch: _Batch, decoders: ThreadPoolExecutor
+    ) -> list[Future[ResultRow] | ResultRow]:
+        """Run a batch, and have its outputs read."""
+        ready = [self._awaited(future) for future in batch.futures]
+        good = sum(isinstance(one, _Ready) for one in ready)
+        begin = time.perf_counter()
+        outputs = self._run(batch) if good else []
+        run_s = time.perf_counter() - begin
+        share_ms = run_s * 1000 / max(good, 1)
+        rows: list[Future[ResultRow] | ResultRow] = []
+        for index, (path, one) in enumerate(zip(batch.paths, ready, strict=True)):
+            if isinstance(one, RowError):
+                rows.append(ResultRow(path=path, error=one))
+                continue
+            if outputs is None:
+                begin = time.perf_counter()
+                own = self._outputs(self._filled(batch.tensor[index]))
+                share_ms = (time.perf_counter() - begin) * 1000
+                self._tell()
+            else:
+                own = outputs if isinstance(outputs, RowError) else outputs[index]
+            if isinstance(own, RowError):
+                rows.append(ResultRow(path=path, error=own))
+                continue
+            dimension = self._recipe.batch if self._plan.size == 1 else 1
+            reading = self._model.reading_of(one.size_wh, one.placement, dimension)
+            rows.append(decoders.submit(read_outputs, path, own, reading, one.ms + share_ms))
+        if self._may_shrink and self._done and run_s > LONGEST_RUN_S:  # the first is always slow
+            self._plan = ONE_BY_ONE
+        return rows
+
+    def _run(self, batch: _Batch) -> list[Arrays] | RowError | None:
+        """Each picture's outputs, why there are none, or None where each must run alone."""
+        if batch.plan.size == 1:
+            outputs = self._outputs(batch.tensor)
+            return outputs if isinstance(outputs, RowError) else [outputs]
+        if self._plan.size == 1:  # found out by an earlier batch
+            return None
+        outputs = self._outputs(batch.tensor)
+        if isinstance(outputs, RowError):
+            return outputs
+        rows = split(outputs, len(batch.tensor))
+        if rows is not None and not self._is_proven and len(batch.paths) > 1:
+            alone = self._outputs(self._filled(batch.tensor[0]))
+            if isinstance(alone, RowError):
+                return alone
+            self._is_proven = True
+            rows = rows if is_alike(rows[0], alone, self._recipe.batch) else None
+        if rows is None:
+            self._plan = ONE_BY_ONE
+        return rows
+
+    def _filled(self, row: np.ndarray) -> np.ndarray:
+        """An input that holds nothing but this picture."""
+        return np.repeat(row[None], self._recipe.batch, axis=0)
+
+    def _outputs(self, tensor: np.ndarray) -> Arrays | RowError:
+        try:
+            return self._model.session.run({self._recipe.input: tensor}).outputs
+        except EnginebayError as error:
+            if error.fatal:
+                raise
+            return RowError.of(error)
+        except MemoryError as error:
+            return RowError.of(out_of_memory(error))
+
+
+def _is_done(row: Future[ResultRow] | ResultRow) -> bool:
+    return isinstance(row, ResultRow) or row.done()
