@@ -21,7 +21,8 @@ MARK_COLORS = {  # RGB; none of them is near OpenCV's viridis
 class HeatMap:
     """A picture of a slice: `pixels` (h, w, 3) uint8, RGB, one for each `step` of the values.
 
-    low and high are the least and largest finite value, 0 without; of several values that share
+    low and high are the least and largest value that is not marked, 0 without: a single one at
+    float16's limit would leave the others no colours. Of several values that share
     a pixel the first gives its colour, but none that is marked is lost.
     """
 
@@ -57,21 +58,21 @@ def heat_map(
     low, high = np.inf, -np.inf
     for begin in range(0, values.shape[0], band):
         numbers = numbers_of(values[begin : begin + band])
-        finite = numbers[np.isfinite(numbers)] if numbers.dtype.kind == "f" else numbers
-        if finite.size:
-            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+        marked = marks_of(numbers, saturated)
+        plain = numbers[marked == Mark.NONE]
+        if plain.size:
+            low, high = min(low, float(plain.min())), max(high, float(plain.max()))
         thin.append(numbers[:: step[0], :: step[1]].astype(np.float64))
         rows = np.arange(0, numbers.shape[0], step[0])
-        worst = np.maximum.reduceat(marks_of(numbers, saturated), rows, axis=0)
+        worst = np.maximum.reduceat(marked, rows, axis=0)
         marks.append(np.maximum.reduceat(worst, places, axis=1))
         progress(min(1.0, (begin + band) / values.shape[0]))
     if low > high:
         low = high = 0.0
     numbers, marked = np.concatenate(thin), np.concatenate(marks)
+    inside = np.clip(np.where(np.isfinite(numbers), numbers, low), low, high)
     # In halves, for the range itself may be too large to be a number.
-    unit = (np.where(np.isfinite(numbers), numbers, low) / 2 - low / 2) / (
-        (high / 2 - low / 2) or 1.0
-    )
+    unit = (inside / 2 - low / 2) / ((high / 2 - low / 2) or 1.0)
     colors = np.asarray(cv2.applyColorMap((unit * 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS))
     pixels = np.ascontiguousarray(colors[..., ::-1])
     for mark, color in MARK_COLORS.items():

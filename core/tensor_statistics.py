@@ -21,14 +21,14 @@ An element counts as saturated in two cases, for a value that has been cut off l
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import IntEnum
 
 import numpy as np
 
 from core.tensors import bits_of
 
-CHUNK = 1 << 18  # elements at a time
+CHUNK = 1 << 16  # elements at a time: a millisecond of the GIL for bfloat16
 BINS = 256
 _FEWEST, _PILE, _BEFORE = 16, 2, 8
 
@@ -102,10 +102,19 @@ def numbers_of(array: np.ndarray) -> np.ndarray:
     return array.astype(np.float32)
 
 
+def spread(
+    array: np.ndarray, progress: Callable[[float], None] = lambda _fraction: None
+) -> TensorStatistics:
+    """As measure, in one pass: without std, saturations, histogram and marks."""
+    if array.size == 0 or not is_numeric(array.dtype):
+        return TensorStatistics(size=array.size, is_numeric=is_numeric(array.dtype))
+    return _statistics(array.size, _first_pass(array.reshape(-1), progress))
+
+
 def measure(
     array: np.ndarray, progress: Callable[[float], None] = lambda _fraction: None
 ) -> TensorStatistics:
-    """Measure a tensor, in four passes at most. Made for a thread of its own.
+    """Measure a tensor, in three passes at most. Made for a thread of its own.
 
     Args:
         array: of any dtype and shape.
@@ -115,33 +124,29 @@ def measure(
         return TensorStatistics(size=array.size, is_numeric=is_numeric(array.dtype))
     flat = array.reshape(-1)
     first = _first_pass(flat, lambda part: progress(part * 0.4))
+    found = _statistics(flat.size, first)
     if first.finite == 0:
-        return TensorStatistics(
-            size=flat.size,
-            is_numeric=True,
-            nan=first.nan,
-            inf=first.inf,
-            marks=_marks(array, (), progress),
-        )
+        return replace(found, marks=_marks(array, (), progress))
     histogram, std, ends = _second_pass(flat, first, lambda part: progress(0.4 + part * 0.4))
     saturations = _saturations(flat, first, histogram, ends)
     marks = None
     if first.nan or first.inf or saturations:
         values = tuple(one.value for one in saturations)
         marks = _marks(array, values, lambda part: progress(0.8 + part * 0.2))
+    return replace(found, std=std, saturations=saturations, histogram=histogram, marks=marks)
+
+
+def _statistics(size: int, first: _Sums) -> TensorStatistics:
+    has_any = first.finite > 0
     return TensorStatistics(
-        size=flat.size,
+        size=size,
         is_numeric=True,
         nan=first.nan,
         inf=first.inf,
         zeros=first.zeros,
-        min=first.low,
-        max=first.high,
-        mean=first.mean,
-        std=std,
-        saturations=saturations,
-        histogram=histogram,
-        marks=marks,
+        min=first.low if has_any else None,
+        max=first.high if has_any else None,
+        mean=first.mean if has_any else None,
     )
 
 

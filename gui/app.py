@@ -123,6 +123,7 @@ class App(QObject):
                 return
         self._plots_timer.stop()
         self.window.timings.add_plot()
+        self.window.outputs.detail.statistics.add_plot()
         self._freeze()
 
     def _collect(self) -> None:
@@ -155,6 +156,7 @@ class App(QObject):
             stopped = helper.stop(500) and stopped
         if self.furnished:
             stopped = self.window.shelf.panel.stop(500) and stopped
+            stopped = self.window.outputs.detail.stop(500) and stopped
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)
         gc.enable()

@@ -113,9 +113,7 @@ def test_a_tail_that_ends_by_itself_or_elsewhere_is_not() -> None:
     values = _tail("int8")
     assert measure(values[:-11]).saturated == 0, "19 at 127 is less than twice 10"
     assert measure(values - 1).saturated == 0, "126 is no limit of int8"
-    assert measure(np.array([3, 127], np.int8)).saturated == 0, (
-        "the largest one has to be somewhere"
-    )
+    assert measure(np.array([3, 127], np.int8)).saturated == 0, "some value is the largest"
 
 
 def test_floats_piled_up_at_the_end_of_their_range_are_saturated() -> None:
@@ -158,11 +156,11 @@ def test_the_next_mark_is_found_in_both_directions_and_around_the_end() -> None:
 
 
 def test_measuring_stops_when_it_is_told_to() -> None:
-    class Stop(Exception):
+    class StopError(Exception):
         pass
 
     def progress(_fraction: float) -> None:
-        raise Stop
+        raise StopError
 
-    with pytest.raises(Stop):
+    with pytest.raises(StopError):
         measure(np.zeros(4, np.float32), progress)
