@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -37,12 +38,24 @@ def save_npy(array: np.ndarray, target: Path) -> str:
     return str(array.dtype.name)
 
 
-def cell_text(value: object) -> str:
-    """A value as a table shows it, at six digits."""
+def number_of(value: Any) -> float | None:
+    """An element as an int or float; None for texts and complex numbers."""
+    if isinstance(value, (str, bytes)) or np.iscomplexobj(value):
+        return None
+    if isinstance(value, np.integer):
+        return int(value)
     try:
-        return f"{float(value):.6g}"  # type: ignore[arg-type]
+        return float(value)
     except (TypeError, ValueError):
+        return None
+
+
+def cell_text(value: object) -> str:
+    """A value as a table shows it: integers in all their digits, others at six."""
+    number = number_of(value)
+    if number is None:
         return str(value)
+    return str(number) if isinstance(number, int) else f"{number:.6g}"
 
 
 def cells_text(

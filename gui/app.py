@@ -122,8 +122,10 @@ class App(QObject):
             if time.perf_counter() - begin > _SLICE_S:
                 return
         self._plots_timer.stop()
-        self.window.timings.add_plot()
+        # The timings' last: theirs is wide until it hides, and another plot's first painting would
+        # lay the window out around it.
         self.window.outputs.detail.statistics.add_plot()
+        self.window.timings.add_plot()
         self._freeze()
 
     def _collect(self) -> None:

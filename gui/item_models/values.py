@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
@@ -107,14 +108,14 @@ class ValuesModel(QAbstractTableModel):
         return None
 
     def _color(self, value: Any) -> QColor | None:
-        try:
-            number = value.item() if value.dtype.kind in "iu" else float(value)
-        except (AttributeError, TypeError, ValueError):  # texts
+        from core.tensor_files import number_of
+
+        number = number_of(value)
+        if number is None:
             return None
         if number in self._saturated:
             return _SATURATED
-        is_wrong = number != number or number in (float("inf"), float("-inf"))
-        return _WRONG if is_wrong else None
+        return None if isfinite(number) else _WRONG
 
 
 class ValuesTable(TableView):

@@ -35,7 +35,7 @@ class HeatMapView(QWidget):
         self._caption = ""
         self._empty_text = ""
         self._chosen: tuple[int, int] | None = None
-        self.setMinimumHeight(120)
+        self.setMinimumHeight(100)
         self.setMouseTracking(True)
         self.setAccessibleName("heat map")
 
@@ -57,6 +57,11 @@ class HeatMapView(QWidget):
             thinned = f", 1 value in {every} shown" if every > 1 else ""
             self._caption = f"{found.low:.4g} (dark) to {found.high:.4g} (bright){thinned}"
         self.update()
+
+    @property
+    def has_picture(self) -> bool:
+        """True once the slice's picture is there."""
+        return self._image is not None
 
     def choose(self, place: tuple[int, int] | None) -> None:
         """Put a ring around an element, by row and column; None for no ring."""

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from core.errors import EnginebayError
-from core.tensor_files import cells_text, save_npy
+from core.tensor_files import cell_text, cells_text, save_npy
 
 
 @pytest.mark.parametrize(
@@ -43,3 +43,19 @@ def test_a_folder_that_is_not_there_is_one_clear_message(tmp_path: Path) -> None
 def test_copied_cells_are_tab_separated_with_all_their_digits() -> None:
     values = np.array([[1.25, np.nan], [-np.inf, 1 / 3]])
     assert cells_text(values) == "1.25\tnan\n-inf\t0.3333333333333333"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (np.float32(1 / 3), "0.333333"),
+        (np.int64(2**62), "4611686018427387904"),
+        (np.float16("nan"), "nan"),
+        (np.bool_(True), "1"),
+        (ml_dtypes.bfloat16(1.5), "1.5"),
+        (np.complex64(1 + 2j), "(1+2j)"),
+        ("cat", "cat"),
+    ],
+)
+def test_a_cell_shows_any_value(value: object, text: str) -> None:
+    assert cell_text(value) == text  # warnings are errors here
