@@ -123,6 +123,9 @@ class App(QObject):
             if time.perf_counter() - begin > _SLICE_S:
                 return
         self._plots_timer.stop()
+        # The timings' last: theirs is wide until it hides, and another plot's first painting would
+        # lay the window out around it.
+        self.window.outputs.detail.statistics.add_plot()
         self.window.timings.add_plot()
         self.thread_.submit("warm-up", WarmUp())
         self._freeze()
@@ -157,6 +160,7 @@ class App(QObject):
             stopped = helper.stop(500) and stopped
         if self.furnished:
             stopped = self.window.shelf.panel.stop(500) and stopped
+            stopped = self.window.outputs.detail.stop(500) and stopped
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)
         gc.enable()

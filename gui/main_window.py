@@ -154,6 +154,7 @@ class MainWindow(QMainWindow):
         self.banner.action_requested.connect(self._on_action)
         self.filmstrip.chosen.connect(document.select)
         self.outputs.row_chosen.connect(self.view.highlight)
+        self.outputs.detail.problem.connect(document.show_problem)
         self.view.box_hovered.connect(self.view.highlight)
         self.view.box_hovered.connect(self.outputs.mark)
 

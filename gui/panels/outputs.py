@@ -8,7 +8,9 @@ from PySide6.QtCore import QModelIndex, Signal
 from PySide6.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
 
 from gui.item_models.rows import Row, RowsModel, TableView
+from gui.panels.network_input import NetworkInput
 from gui.panels.tensor_detail import TensorDetail
+from gui.tensor_thread import TensorThread
 
 if TYPE_CHECKING:
     from core.results import TestResult
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class OutputsPanel(QWidget):
-    """Two tabs: predictions, and tensors."""
+    """Three tabs: predictions, tensors, and what the network saw."""
 
     row_chosen = Signal(int)  # index of a prediction, -1 for none
 
@@ -37,15 +39,19 @@ class OutputsPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._evidence)
         column.addWidget(self.predictions, 1)
-        self.detail = TensorDetail()
+        thread = TensorThread()
+        self.detail = TensorDetail(thread)
+        self.network_input = NetworkInput(thread)
         self.tabs.addTab(first, "Predictions")
         self.tabs.addTab(self.detail, "Tensors")
+        self.tabs.addTab(self.network_input, "Input")
         outer = QVBoxLayout(self)
         outer.setContentsMargins(6, 0, 6, 6)
         outer.addWidget(self.tabs)
 
     def show_result(self, tested: Tested | None) -> None:
         """Show a run's outputs, or that there are none."""
+        self.network_input.show_result(tested)
         if tested is None:
             self._evidence.setText("No result yet.")
             self._predictions.show_rows([])
@@ -54,7 +60,7 @@ class OutputsPanel(QWidget):
         result = tested.result
         self._evidence.setText(_in_words(result))
         self._predictions.show_rows(prediction_rows(result))
-        self.detail.show_outputs(result.summaries, result.outputs)
+        self.detail.show_outputs(result.summaries, result.outputs, result.inputs)
 
     def mark(self, index: int) -> None:
         """Select the row of a box under the mouse."""

@@ -14,7 +14,6 @@ from core.overlay import class_color
 from core.predictions import Detection
 from gui.inference_thread import to_qimage
 from gui.panels.image_view import ImageView
-from gui.panels.tensor_detail import heat_map
 from gui.panels.timings import StageBar
 from tests.gui.fakes import STAGES
 from tests.gui.hands import luminance
@@ -210,55 +209,6 @@ def test_single_pixels_are_sharp_squares_at_a_high_zoom(view: ImageView) -> None
     center = [at(view, image, x + 0.5, 10.5) for x in range(8, 12)]
     assert center in ([white, black] * 2, [black, white] * 2)
     assert at(view, image, 10.1, 10.1) == at(view, image, 10.8, 10.8), "no shading inside a pixel"
-
-
-# -- the heat map ------------------------------------------------------------------------
-
-
-def test_a_heat_map_goes_from_dark_to_bright_and_says_its_range(qapp: object) -> None:
-    image, caption = heat_map(np.linspace(-1, 3, 12, dtype=np.float32).reshape(3, 4))
-    assert image is not None
-    assert (image.width(), image.height()) == (4, 3)
-    assert image.pixelColor(0, 0).lightnessF() < image.pixelColor(3, 2).lightnessF()
-    assert "-1 (dark)" in caption
-    assert "3 (bright)" in caption
-
-
-def test_a_heat_map_marks_nan_and_infinity_in_red_and_counts_them(qapp: object) -> None:
-    values = np.array([[0.0, np.nan], [np.inf, 1.0]], np.float32)
-    image, caption = heat_map(values)
-    assert image is not None
-    for x, y in ((1, 0), (0, 1)):
-        red, green, blue, _ = image.pixelColor(x, y).getRgb()
-        assert red > 200 > 100 > max(green, blue)
-    assert "2 NaN or infinite" in caption
-    assert "1 (bright)" in caption
-
-
-def test_a_large_heat_map_is_thinned_and_says_so(qapp: object) -> None:
-    image, caption = heat_map(np.zeros((2000, 3000), np.float16))
-    assert image is not None
-    assert max(image.width(), image.height()) <= 1024
-    assert "1 value in 6" in caption
-
-
-@pytest.mark.parametrize(
-    "values",
-    [
-        np.zeros((0, 4), np.float32),
-        np.array([["cat"]], dtype=object),
-        np.full((2, 2), np.nan, np.float32),
-        np.full((2, 2), 7, np.int64),
-        np.array([[True, False]]),
-        np.array([[-3e38, 3e38]], np.float32),
-        np.array([[-1e300, 1e300]], np.float64),
-    ],
-    ids=["empty", "texts", "all NaN", "all the same", "bools", "float32's range", "beyond float32"],
-)
-def test_a_heat_map_takes_any_values_without_a_warning(qapp: object, values: np.ndarray) -> None:
-    image, caption = heat_map(values)  # warnings are errors here
-    assert (image is None) == (caption == "")
-    assert image is None or (image.height(), image.width()) == values.shape
 
 
 # -- the stages --------------------------------------------------------------------------

@@ -32,8 +32,8 @@ import core.model
 from core import __version__
 from core.machine import read_driver
 from core.paths import DEMO_MODEL
+from gui.panels.heat_map import HeatMapView
 from gui.panels.image_view import ImageView
-from gui.panels.tensor_detail import HeatMap
 from tests.gui.hands import (
     PICTURES,
     button,
@@ -634,7 +634,7 @@ def test_copying_a_table_puts_tab_separated_text_on_the_clipboard(opened: MainWi
     assert lines[1] == "images\tinput\tfloat32\t? x 3 x 256 x 256"
 
 
-def test_the_tensor_tab_shows_values_and_a_heat_map(opened: MainWindow) -> None:
+def test_the_tensor_tab_shows_values_and_a_heat_map(opened: MainWindow, qtbot: QtBot) -> None:
     bar = opened.outputs.tabs.tabBar()
     QTest.mouseClick(bar, Qt.MouseButton.LeftButton, pos=bar.tabRect(1).center())
     detail = opened.outputs.detail
@@ -642,11 +642,12 @@ def test_the_tensor_tab_shows_values_and_a_heat_map(opened: MainWindow) -> None:
     result = opened.document.result
     assert result is not None
     (name, array) = next(iter(result.result.outputs.items()))
-    (row,) = rows_of(detail.table)
-    assert row[0] == name
-    assert float(row[2]) == pytest.approx(float(array.max()), rel=1e-3)
-    heat = detail.findChild(HeatMap)
+    row = rows_of(detail.table)[0]
+    assert row[:2] == [name, "output"]
+    assert float(row[3]) == pytest.approx(float(array.max()), rel=1e-3)
+    heat = detail.findChild(HeatMapView)
     assert heat is not None
+    qtbot.waitUntil(lambda: heat.has_picture, timeout=WAIT_MS)
     image = heat.grab().toImage()
     colors = {
         image.pixelColor(x, y).name()
