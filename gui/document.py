@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,13 +25,11 @@ from gui.inference_thread import (
 from gui.opening_choices import OpeningChoices
 from gui.problem import OPENING_CANCELLED, Problem
 from gui.requests import Requests
+from gui.run_history import RunHistory
 
 if TYPE_CHECKING:
     from core.modelfile import ModelFile
-    from core.results import Stages
     from core.verdict import Verdict
-
-_HISTORY = 500  # runs kept for the plot and the percentiles
 
 
 class Document(QObject):
@@ -67,8 +64,7 @@ class Document(QObject):
         self.current = -1
         self.result: Tested | None = None
         self.problem: Problem | None = None
-        self.history: deque[Stages] = deque(maxlen=_HISTORY)  # warm runs of this model
-        self.first_run: Stages | None = None
+        self.runs = RunHistory()  # of this model
         requests = self._requests
         requests.finished.connect(self._on_finished)
         requests.failed.connect(self._fail)
@@ -252,8 +248,7 @@ class Document(QObject):
         self.file, self.verdict, self.loaded = file, verdict, None
         self.refusal = None
         self.choices = self._wanted
-        self.history.clear()
-        self.first_run = None
+        self.runs.clear()
         self._interrupted = False
         self.show_problem(None)
         self._show_result(None)
@@ -296,10 +291,7 @@ class Document(QObject):
     def _test_finished(self, tested: Tested) -> None:
         if self.loaded is None or tested.serial != self.loaded.serial:
             return
-        if tested.result.is_first:
-            self.first_run = tested.result.stages
-        else:
-            self.history.append(tested.result.stages)
+        self.runs.add(tested.result)
         self._show_result(tested)
         warnings = tested.result.warnings
         if warnings:

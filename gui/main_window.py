@@ -212,7 +212,7 @@ class MainWindow(QMainWindow):
         document = self.document
         stages = None if tested is None else tested.result.stages
         clock = "" if stages is None else stages.clock
-        self.timings.show_run(stages, document.history, document.first_run, clock)
+        self.timings.show_run(stages, document.runs.warm, document.runs.first, clock)
         self.show_tested()
 
     def show_tested(self) -> None:
