@@ -12,7 +12,6 @@ import json
 import logging
 import os
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ from core.opening_arguments import add_opening_arguments
 from core.progress_line import ProgressLine
 from core.report import doctor_text, info_text, run_text
 from core.results import TestResult
-from core.sessions.base import Arrays
+from core.save_outputs import write_npz
 from core.shelf_report import folder_answer
 from core.tensors import TensorSpec
 from core.text import printable
@@ -245,8 +244,7 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) -> None:
     """Write STEM.npz, STEM.inputs.npz and, for a picture, STEM.png with its overlay.
 
-    Types that numpy's format cannot keep (bfloat16, float8) are written as float32, strings and
-    sequences as text. No picture that was given is overwritten: the overlay then is
+    No picture that was given is overwritten: the overlay then is
     STEM.overlay.png.
     """
     import numpy as np
@@ -261,8 +259,8 @@ def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) 
     used |= {stem, f"{stem}.inputs"}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_npz(folder / f"{stem}.npz", result.outputs)
-        _write_npz(folder / f"{stem}.inputs.npz", result.inputs)
+        write_npz(folder / f"{stem}.npz", result.outputs)
+        write_npz(folder / f"{stem}.inputs.npz", result.inputs)
         if result.image is not None:
             import cv2
 
@@ -277,17 +275,3 @@ def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) 
         raise EnginebayError(
             "cannot-save", f"Nothing can be saved to {folder}: {error}.", "Choose another folder."
         ) from None
-
-
-def _write_npz(path: Path, arrays: Arrays) -> None:
-    """As numpy.savez, which cannot save a tensor that is called "file"."""
-    import numpy as np
-
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            if array.dtype.kind == "O":
-                array = np.array([str(item) for item in array.flat], str).reshape(array.shape)
-            elif array.dtype.kind not in "biufcUS":
-                array = array.astype(np.float32)
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, array, allow_pickle=False)
