@@ -34,6 +34,20 @@ def choose_images(window: MainWindow) -> None:
     window.document.add_images(Path(path) for path in paths)
 
 
+def choose_class_names(window: MainWindow) -> None:
+    """Ask for a file of class names, and read the outputs with them."""
+    from PySide6.QtWidgets import QFileDialog
+
+    from gui.panels.outputs import NAMES_SUFFIXES
+
+    patterns = " ".join(f"*{suffix}" for suffix in NAMES_SUFFIXES)
+    path, _ = QFileDialog.getOpenFileName(
+        window, "Class names", "", f"Class names ({patterns});;All files (*)"
+    )
+    if path:
+        window.rereading.use_names(Path(path))
+
+
 def choose_plugin(window: MainWindow) -> None:
     """Ask for a plugin library, and open the model again with it."""
     from PySide6.QtWidgets import QFileDialog

@@ -29,6 +29,7 @@ from gui.run_history import RunHistory
 
 if TYPE_CHECKING:
     from core.modelfile import ModelFile
+    from core.tasks import Choices
     from core.verdict import Verdict
 
 
@@ -65,6 +66,7 @@ class Document(QObject):
         self.result: Tested | None = None
         self.problem: Problem | None = None
         self.runs = RunHistory()  # of this model
+        self.reading: Choices | None = None  # how its outputs are read; None: as is guessed
         requests = self._requests
         requests.finished.connect(self._on_finished)
         requests.failed.connect(self._fail)
@@ -154,7 +156,7 @@ class Document(QObject):
         if self.loaded is None:
             self._say_why_not_loaded()
         else:
-            self._submit("test", RunImage(None, self.loaded.serial))
+            self._submit("test", RunImage(None, self.loaded.serial, self.reading))
 
     def allow_native_code(self) -> None:
         """Say yes to the native code that the banner names, and open the file again."""
@@ -211,7 +213,8 @@ class Document(QObject):
         elif self.loaded.recipe_problem is not None:
             self.show_problem(Problem.of_recipe(self.loaded.recipe_problem))
         else:
-            self._submit("test", RunImage(self.images[self.current], self.loaded.serial))
+            path = self.images[self.current]
+            self._submit("test", RunImage(path, self.loaded.serial, self.reading))
 
     def _say_why_not_loaded(self) -> None:
         """Once more, for the banner may be closed: whoever wants a run must learn why not."""
@@ -249,6 +252,7 @@ class Document(QObject):
         self.refusal = None
         self.choices = self._wanted
         self.runs.clear()
+        self.reading = None
         self._interrupted = False
         self.show_problem(None)
         self._show_result(None)
@@ -292,6 +296,10 @@ class Document(QObject):
         if self.loaded is None or tested.serial != self.loaded.serial:
             return
         self.runs.add(tested.result)
+        self.show_read(tested)
+
+    def show_read(self, tested: Tested) -> None:
+        """Show a run's result, or the one that is shown as it was read again."""
         self._show_result(tested)
         warnings = tested.result.warnings
         if warnings:

@@ -53,7 +53,7 @@ def layers_of(predictions: Sequence[Prediction], picture_wh: tuple[int, int] | N
             maps[place] = _dense_image(found)
         elif isinstance(found, Segment):
             segments.append(found)
-            outlines[place] = _outlines(found)
+            outlines[place] = _outlines(found, max(0.5, max(picture_wh) / 4000))
     masks = _mask_image(segments, picture_wh) if segments else None
     return Layers(masks, maps, outlines)
 
@@ -84,7 +84,8 @@ def dense_table() -> list[int]:
     import numpy as np
 
     ramp = np.arange(256, dtype=np.float32) * (255 / (_NAN - 1))
-    colors = cv2.applyColorMap(np.clip(ramp, 0, 255).astype(np.uint8), cv2.COLORMAP_VIRIDIS)
+    levels = np.clip(ramp, 0, 255).astype(np.uint8).reshape(256, 1)
+    colors = cv2.applyColorMap(levels, cv2.COLORMAP_VIRIDIS)
     table = [0xFF << 24 | int(r) << 16 | int(g) << 8 | int(b) for b, g, r in colors[:, 0]]
     table[_NAN] = _CLEAR
     return table
@@ -101,9 +102,9 @@ def _dense_image(found: DenseMap) -> QImage:
 
     span = (found.high - found.low) or 1.0
     unit = (found.values - np.float32(found.low)) * np.float32((_NAN - 1) / span)
-    # Comparisons with NaN are false, so that it keeps the last index.
-    index = np.full(unit.shape, _NAN, np.uint8)
-    np.copyto(index, np.clip(np.nan_to_num(unit), 0, _NAN - 1), "unsafe", where=unit == unit)
+    with np.errstate(invalid="ignore"):  # NaN is no number from 0 to 255, and told apart below
+        index = np.clip(unit, 0, _NAN - 1, out=unit).astype(np.uint8)
+    index[np.isnan(unit)] = _NAN
     return _indexed(index, dense_table())
 
 
@@ -119,8 +120,8 @@ def _mask_image(segments: Sequence[Segment], picture_wh: tuple[int, int]) -> QIm
     return _indexed(canvas, [_CLEAR, *(_rgb(index) for index in range(255))])
 
 
-def _outlines(found: Segment) -> tuple[QPolygonF, ...]:
-    """Around a mask and its holes, in the picture's pixels, true to half a pixel."""
+def _outlines(found: Segment, precision: float) -> tuple[QPolygonF, ...]:
+    """Around a mask and its holes, in the picture's pixels, true to `precision` of them."""
     import cv2
     import numpy as np
 
@@ -129,7 +130,7 @@ def _outlines(found: Segment) -> tuple[QPolygonF, ...]:
     left, top = found.mask.left + 0.5, found.mask.top + 0.5  # OpenCV counts pixels' middles
     polygons = []
     for contour in contours:
-        points = cv2.approxPolyDP(contour, 0.5, closed=True)[:, 0].tolist()
+        points = cv2.approxPolyDP(contour, precision, closed=True)[:, 0].tolist()
         polygons.append(QPolygonF([QPointF(x + left, y + top) for x, y in points]))
     return tuple(polygons)
 

@@ -38,6 +38,7 @@ class ImageView(QGraphicsView):
         self.scene().addItem(self._item)
         self._overlay = Overlay()
         self._opacity = OPACITY
+        self._shown = -1  # the cacheKey() of the picture
         self._fits = True
         self._empty_text = _EMPTY
         self.setAcceptDrops(False)  # the window takes drops, wherever they fall
@@ -51,6 +52,10 @@ class ImageView(QGraphicsView):
 
     def show_picture(self, picture: QImage | None) -> None:
         """Show a picture, or the empty state. The zoom stays when the size does."""
+        key = -1 if picture is None else picture.cacheKey()
+        if key == self._shown:
+            return
+        self._shown = key
         pixmap = QPixmap() if picture is None else QPixmap.fromImage(picture)
         changed = pixmap.size() != self._item.pixmap().size()
         self._item.setPixmap(pixmap)

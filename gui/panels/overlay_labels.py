@@ -65,12 +65,10 @@ class LabelPlaces:
         return first, first + 1
 
 
-def paint_label(painter: QPainter, text: str, ground: QRectF, color: QColor) -> None:
-    """A text on its ground, in whichever of black and white can be read there."""
-    from core.overlay import ink_on
-
+def paint_label(painter: QPainter, text: str, ground: QRectF, color: QColor, ink: QColor) -> None:
+    """A text on its ground."""
     painter.fillRect(ground, color)
-    painter.setPen(QColor(*ink_on((color.red(), color.green(), color.blue()))))
+    painter.setPen(ink)
     metrics = painter.fontMetrics()
     base = ground.center().y() + (metrics.ascent() - metrics.descent()) / 2
     painter.drawText(QPointF(ground.left() + 4, base), text)

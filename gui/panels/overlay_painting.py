@@ -28,11 +28,14 @@ class OverlayPainter:
     def __init__(
         self, located: Sequence[Located_], outlines: Mapping[int, tuple[QPolygonF, ...]]
     ) -> None:
-        from core.overlay import class_color
+        from core.overlay import class_color, ink_on
 
         self._located = tuple(located)
         self._outlines = outlines
-        self._colors = [QColor(*class_color(found.class_id)) for _, found in located]
+        rgb = {found.class_id: class_color(found.class_id) for _, found in located}
+        inks = {class_id: QColor(*ink_on(color)) for class_id, color in rgb.items()}
+        self._colors = [QColor(*rgb[found.class_id]) for _, found in located]
+        self._inks = [inks[found.class_id] for _, found in located]
         self._texts: list[tuple[str, int]] = []  # and their widths
         self._font = ""
 
@@ -58,13 +61,14 @@ class OverlayPainter:
             if place == chosen:
                 last = number
             shown.append((number, area))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing, len(shown) <= _FEW)
+        few = len(shown) <= _FEW
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing, few)
         by_number = dict(shown)
         for number, area in reversed(shown):  # the best one on top
             if number != last:
-                self._paint_shape(painter, number, area, to_view, is_chosen=False)
+                self._paint_shape(painter, number, area, to_view, is_chosen=False, few=few)
         if last is not None:
-            self._paint_shape(painter, last, by_number[last], to_view, is_chosen=True)
+            self._paint_shape(painter, last, by_number[last], to_view, is_chosen=True, few=few)
         self._paint_labels(painter, shown, view, last)
 
     def _measure(self, painter: QPainter) -> None:
@@ -88,6 +92,7 @@ class OverlayPainter:
         to_view: QTransform,
         *,
         is_chosen: bool,
+        few: bool,
     ) -> None:
         from core.predictions import OrientedBox, Pose, Segment
 
@@ -109,6 +114,8 @@ class OverlayPainter:
                     path.addPolygon(to_view.map(outline))
                     path.closeSubpath()
                 pen.setJoinStyle(Qt.PenJoinStyle.RoundJoin)
+                if not (is_chosen or few):  # a hair, which Qt draws without stroking it
+                    pen.setWidth(0)
                 painter.setPen(pen)
                 painter.drawPath(path)
             case Pose():
@@ -133,9 +140,9 @@ class OverlayPainter:
             text, width = self._texts[number]
             ground = places.find(area, width, must=number == last)
             if ground is not None:
-                labels.append((number == last, text, ground, self._colors[number]))
-        for _, text, ground, color in sorted(labels, key=lambda one: one[0]):  # the chosen on top
-            paint_label(painter, text, ground, color)
+                labels.append((number == last, text, ground, number))
+        for _, text, ground, number in sorted(labels, key=lambda one: one[0]):  # the chosen on top
+            paint_label(painter, text, ground, self._colors[number], self._inks[number])
 
 
 def _rect(area: tuple[float, float, float, float]) -> QRectF:

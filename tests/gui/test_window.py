@@ -555,14 +555,14 @@ def test_the_mouse_over_a_box_selects_its_row(opened: MainWindow, qtbot: QtBot) 
         x1, y1, x2, y2 = found.box
         qtbot.mouseMove(view.viewport(), place_of(view, (x1 + x2) / 2, (y1 + y2) / 2))
         row = table.currentIndex().row()
-        assert view._highlight == row
+        assert view._overlay.chosen == row
         inside = result.result.predictions[row].box
         assert inside[0] <= (x1 + x2) / 2 <= inside[2]
         assert inside[1] <= (y1 + y2) / 2 <= inside[3]
         hit.add(row)
     assert len(hit) > 1
     qtbot.mouseMove(view.viewport(), place_of(view, 1, 1))
-    assert view._highlight == -1
+    assert view._overlay.chosen == -1
 
 
 def test_a_chosen_row_highlights_its_box(opened: MainWindow) -> None:
@@ -570,7 +570,7 @@ def test_a_chosen_row_highlights_its_box(opened: MainWindow) -> None:
     table.setFocus()
     table.selectRow(0)
     QTest.keyClick(table, Qt.Key.Key_Down)
-    assert opened.view._highlight == 1
+    assert opened.view._overlay.chosen == 1
 
 
 def test_the_wheel_zooms_where_the_mouse_is_and_a_double_click_fits_again(
