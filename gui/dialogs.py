@@ -48,6 +48,21 @@ def choose_class_names(window: MainWindow) -> None:
         window.rereading.use_names(Path(path))
 
 
+def choose_saving(window: MainWindow, kind: str) -> None:
+    """Ask where to save something of the result (a key of gui.saving.KINDS), and save it."""
+    from PySide6.QtWidgets import QFileDialog
+
+    from gui.saving import KINDS
+
+    if not window.saver.can_save(kind):
+        return
+    title = KINDS[kind].text.replace("&", "").rstrip(".")
+    suggested = str(window.saver.suggested(kind))
+    path, _ = QFileDialog.getSaveFileName(window, title, suggested, KINDS[kind].files)
+    if path:
+        window.saver.save(kind, Path(path))
+
+
 def choose_plugin(window: MainWindow) -> None:
     """Ask for a plugin library, and open the model again with it."""
     from PySide6.QtWidgets import QFileDialog

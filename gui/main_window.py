@@ -40,7 +40,13 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1280, 820)
 
-    def furnish(self, thumbnails: WorkThread, fingerprints: WorkThread, reader: WorkThread) -> None:
+    def furnish(
+        self,
+        thumbnails: WorkThread,
+        fingerprints: WorkThread,
+        reader: WorkThread,
+        writer: WorkThread,
+    ) -> None:
         """Add the card, the panels, the menus, and the banner and filmstrip, hidden at first."""
         from PySide6.QtCore import Qt
 
@@ -57,6 +63,7 @@ class MainWindow(QMainWindow):
         from gui.panels.tensors import TensorsPanel
         from gui.panels.timings import TimingsPanel
         from gui.rereading import Rereading
+        from gui.saving import Saver
 
         self.view = ImageView()
         self.card = CardPanel()
@@ -69,6 +76,7 @@ class MainWindow(QMainWindow):
         self.timings = TimingsPanel()
         self.log = LogPanel()
         self.rereading = Rereading(self.document, reader)
+        self.saver = Saver(self.document, writer)
         self._build_status()
         middle = QWidget()
         rows = _rows(middle)
@@ -164,6 +172,7 @@ class MainWindow(QMainWindow):
         reading.choices_wanted.connect(self.rereading.choose)
         reading.names_wanted.connect(lambda: dialogs.choose_class_names(self))
         reading.opacity_changed.connect(self.view.set_opacity)
+        self.saver.saved.connect(lambda text: self.statusBar().showMessage(text, 8000))
         self.rereading.changed.connect(lambda: reading.show_choices(document.reading))
 
     # -- what the document tells ---------------------------------------------------------

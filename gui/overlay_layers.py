@@ -58,6 +58,11 @@ def layers_of(predictions: Sequence[Prediction], picture_wh: tuple[int, int] | N
     return Layers(masks, maps, outlines)
 
 
+def backgrounds(found: ClassMap) -> set[int]:
+    """The ids of the classes that stay clear, for they stand for nothing."""
+    return {one.class_id for one in found.shares if one.label.lower() in _BACKGROUNDS}
+
+
 def class_table(found: ClassMap, only: int | None = None) -> list[int]:
     """The colours of a class map's picture, QRgb by class id modulo 256.
 
@@ -65,7 +70,7 @@ def class_table(found: ClassMap, only: int | None = None) -> list[int]:
         found: its labels tell which class is the background, which stays clear.
         only: the one class that is shown, the background too; None for all.
     """
-    clear = {one.class_id % 256 for one in found.shares if one.label.lower() in _BACKGROUNDS}
+    clear = backgrounds(found)
     if only is None:
         return [_CLEAR if index in clear else _rgb(index) for index in range(256)]
     return [_rgb(index) if index == only % 256 else _CLEAR for index in range(256)]

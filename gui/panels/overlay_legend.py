@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QPointF, QRectF, Qt
 from PySide6.QtGui import QColor, QLinearGradient, QPainter
 
-from gui.overlay_layers import dense_table
+from gui.overlay_layers import backgrounds, dense_table
 from gui.panels.overlay_labels import MAX_LABEL
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ def paint_legend(painter: QPainter, found: ClassMap, view: QRectF, chosen: int |
     if len(shares) < len(found.shares) and len(shares) > 1:
         shares = shares[:-1]
     left_out = len(found.shares) - len(shares)
+    clear = backgrounds(found)
     texts = [
         f"{metrics.elidedText(one.label, Qt.TextElideMode.ElideRight, MAX_LABEL)}  {one.share:.1%}"
         for one in shares
@@ -46,7 +47,12 @@ def paint_legend(painter: QPainter, found: ClassMap, view: QRectF, chosen: int |
         if number < len(shares):
             class_id = shares[number].class_id
             square = QRectF(ground.left() + 9, top + 3, chip, chip)
-            painter.fillRect(square, QColor(*class_color(class_id % 256)))
+            if class_id in clear and class_id != chosen:
+                painter.setPen(_FAINT)
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.drawRect(square)
+            else:
+                painter.fillRect(square, QColor(*class_color(class_id % 256)))
             faint = chosen is not None and class_id != chosen
         else:
             faint = chosen is not None

@@ -18,7 +18,7 @@ Located_ = tuple[int, "Located"]
 """Something with a place in the picture, and its place among the predictions."""
 
 _LINE, _LINE_CHOSEN = 2, 4  # screen pixels
-_POINT = 3.0  # screen pixels, a keypoint's radius
+_POINT = 3.5  # screen pixels, a keypoint's radius at most
 _FEW = 24  # so many boxes are painted smoothly; more of them would take too long
 
 
@@ -169,6 +169,8 @@ def _paint_pose(
                 painter.drawLine(start, end)
     painter.setPen(QPen(color.darker(180), 1))
     painter.setBrush(Qt.GlobalColor.white)
+    size = max(found.box[2] - found.box[0], found.box[3] - found.box[1]) * to_view.m11()
+    radius = min(max(size / 50, 1.0), _POINT)  # the points of a small one must not cover it
     for point in points:
         if point is not None:
-            painter.drawEllipse(point, _POINT, _POINT)
+            painter.drawEllipse(point, radius, radius)

@@ -6,7 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QToolButton, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QComboBox,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.panels.image_view import OPACITY
 from gui.panels.threshold_row import ThresholdRow, fraction_row
@@ -51,12 +59,12 @@ class ReadingPanel(QWidget):
         )
         self.chooser.setMinimumContentsLength(12)
         self.chooser.activated.connect(self._on_way)
-        self.names = QToolButton()
-        self.names.setText("Class names")
-        self.names.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        self.from_file = self.names.addAction("From a file...")
+        self.names = QPushButton("Class names")
+        menu = QMenu(self.names)
+        self.names.setMenu(menu)
+        self.from_file = menu.addAction("From a file...")
         self.from_file.triggered.connect(lambda _checked=False: self.names_wanted.emit())
-        self.own_names = self.names.addAction("The model's own")
+        self.own_names = menu.addAction("The model's own")
         self.own_names.triggered.connect(lambda _checked=False: self._want(class_names=()))
         self.evidence = QLabel(_NONE_YET)
         self.evidence.setWordWrap(True)
