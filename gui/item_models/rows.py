@@ -36,6 +36,12 @@ class TitledModel(QAbstractTableModel):
         self._titles = tuple(titles)
         self._numeric = frozenset(numeric)
 
+    def set_title(self, column: int, title: str) -> None:
+        """Give a column another title."""
+        if self._titles[column] != title:
+            self._titles = (*self._titles[:column], title, *self._titles[column + 1 :])
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, column, column)
+
     def columnCount(self, parent: Index = _NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self._titles)
 

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 NAMES_SUFFIXES = (".txt", ".names", ".json", ".yaml", ".yml")
 """Files that class names are read from."""
 
+_PLACE = "x1, y1, x2, y2"
+
 
 class OutputsPanel(QWidget):
     """Two tabs: predictions, and tensors."""
@@ -36,7 +38,8 @@ class OutputsPanel(QWidget):
         self.tabs = QTabWidget(documentMode=True)
         self._outputs: Mapping[str, np.ndarray] | None = None  # those that are shown
         self.reading = ReadingPanel()
-        self._predictions = RowsModel(("prediction", "score", "x1, y1, x2, y2"), (1,), self)
+        self.tabs.setCornerWidget(self.reading.names)
+        self._predictions = RowsModel(("prediction", "score", _PLACE), (1,), self)
         self.predictions = TableView()
         self.predictions.setAccessibleName("predictions")
         self.predictions.setModel(self._predictions)
@@ -63,10 +66,18 @@ class OutputsPanel(QWidget):
             self.detail.show_outputs((), {})
             return
         result = tested.result
-        self._predictions.show_rows(prediction_rows(result))
+        self._show_rows(prediction_rows(result), has_places=_has_places(result))
         if result.outputs is not self._outputs:  # else they were only read again
             self._outputs = result.outputs
             self.detail.show_outputs(result.summaries, result.outputs)
+
+    def _show_rows(self, rows: list[Row], *, has_places: bool) -> None:
+        """Show rows under titles that fit them, the widest column with what room there is."""
+        self._predictions.set_title(2, _PLACE if has_places else "details")
+        self._predictions.show_rows(rows)
+        has_scores = not rows or any(row.cells[1] for row in rows)
+        self.predictions.setColumnHidden(1, not has_scores)
+        self.predictions.stretch(0 if has_scores else 2)
 
     def dragEnterEvent(self, event: Any) -> None:
         """Take a file of class names; the window takes everything else."""
@@ -101,6 +112,11 @@ def prediction_rows(result: TestResult) -> list[Row]:
         for found in result.predictions
         for row in rows_of(found)
     ]
+
+
+def _has_places(result: TestResult) -> bool:
+    """Whether the third column holds boxes; so also where none was found."""
+    return result.guess.task in ("detect", "instance-segment", "obb", "pose")
 
 
 def _names_file(mime: QMimeData) -> Path | None:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _MARGIN = 10
 _ROWS = 12  # classes named at most; the table beside the picture has them all
-_BAR_WIDTH = 180
+_BAR_WIDTH = 220
 _GROUND = QColor(0, 0, 0, 170)
 _FAINT = QColor(255, 255, 255, 120)
 
@@ -68,7 +68,7 @@ def paint_scale(painter: QPainter, found: DenseMap, view: QRectF) -> None:
         return
     title = metrics.elidedText(
         f"{found.tensor}: {found.note}" if found.note else found.tensor,
-        Qt.TextElideMode.ElideMiddle,
+        Qt.TextElideMode.ElideRight,
         int(width),
     )
     line = metrics.height()

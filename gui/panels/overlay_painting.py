@@ -20,6 +20,7 @@ Located_ = tuple[int, "Located"]
 _LINE, _LINE_CHOSEN = 2, 4  # screen pixels
 _POINT = 3.5  # screen pixels, a keypoint's radius at most
 _FEW = 24  # so many boxes are painted smoothly; more of them would take too long
+_CROWD = 60  # from so many on, labels much wider than their boxes would hide the picture
 
 
 class OverlayPainter:
@@ -138,6 +139,8 @@ class OverlayPainter:
         labels = []
         for number, area in shown:
             text, width = self._texts[number]
+            if len(shown) >= _CROWD and number != last and width > 1.25 * (area[2] - area[0]):
+                continue
             ground = places.find(area, width, must=number == last)
             if ground is not None:
                 labels.append((number == last, text, ground, number))

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
-    QHBoxLayout,
     QLabel,
     QMenu,
     QPushButton,
@@ -59,7 +58,7 @@ class ReadingPanel(QWidget):
         )
         self.chooser.setMinimumContentsLength(12)
         self.chooser.activated.connect(self._on_way)
-        self.names = QPushButton("Class names")
+        self.names = QPushButton("Class names")  # stands beside the tabs
         menu = QMenu(self.names)
         self.names.setMenu(menu)
         self.from_file = menu.addAction("From a file...")
@@ -84,13 +83,10 @@ class ReadingPanel(QWidget):
         self.opacity = fraction_row("opacity", "How far masks and maps cover the picture.")
         self.opacity.show_value(OPACITY)
         self.opacity.value_changed.connect(self.opacity_changed)
-        first = QHBoxLayout()
-        first.addWidget(self.chooser, 1)
-        first.addWidget(self.names)
         column = QVBoxLayout(self)
         column.setContentsMargins(8, 6, 8, 4)
         column.setSpacing(4)
-        column.addLayout(first)
+        column.addWidget(self.chooser)
         column.addWidget(self.evidence)
         every = (*self.rows.values(), self.opacity)
         width = max(row.label.sizeHint().width() for row in every)

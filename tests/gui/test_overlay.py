@@ -260,3 +260,16 @@ def test_the_same_picture_is_not_made_ready_for_the_screen_twice(
     assert view._item.pixmap().cacheKey() == made
     view.show_picture(QImage(8, 8, QImage.Format.Format_RGB32))
     assert view._item.pixmap().cacheKey() != made
+
+
+def test_in_a_crowd_only_boxes_with_room_for_it_are_labelled(view: ImageView) -> None:
+    def labelled(width: float) -> bool:
+        """Whether a dozen lines above the box, where only its label is, have its colour."""
+        boxes = [Detection("a label", 7, 0.9, (40.0, 100.0, 40.0 + width, 103.0))] * 80
+        show(view, list(boxes))
+        return at(view, 41.5, 92.5) == QColor(*class_color(7))
+
+    assert not labelled(9.0)
+    assert labelled(200.0)
+    show(view, [Detection("a label", 7, 0.9, (40.0, 100.0, 49.0, 103.0))])
+    assert at(view, 41.5, 92.5) == QColor(*class_color(7)), "alone it always is"
