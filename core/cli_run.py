@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +19,7 @@ from core.recipe_file import RecipeFile, write_recipe_file
 from core.recipe_search import find_recipes
 from core.report import candidates_text, recipe_used, run_text
 from core.results import TestResult
-from core.sessions.base import Arrays
+from core.save_outputs import write_npz
 from core.text import printable
 
 
@@ -141,9 +140,7 @@ def _find(
 def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) -> None:
     """Write STEM.npz, STEM.inputs.npz and, for a picture, STEM.png with its overlay.
 
-    Types that numpy's format cannot keep (bfloat16, float8) are written as float32, strings and
-    sequences as text. No picture that was given is overwritten: the overlay then is
-    STEM.overlay.png.
+    No picture that was given is overwritten: the overlay then is STEM.overlay.png.
     """
     import numpy as np
 
@@ -157,8 +154,8 @@ def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) 
     used |= {stem, f"{stem}.inputs"}
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        _write_npz(folder / f"{stem}.npz", result.outputs)
-        _write_npz(folder / f"{stem}.inputs.npz", result.inputs)
+        write_npz(folder / f"{stem}.npz", result.outputs)
+        write_npz(folder / f"{stem}.inputs.npz", result.inputs)
         if result.image is not None:
             import cv2
 
@@ -173,17 +170,3 @@ def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) 
         raise EnginebayError(
             "cannot-save", f"Nothing can be saved to {folder}: {error}.", "Choose another folder."
         ) from None
-
-
-def _write_npz(path: Path, arrays: Arrays) -> None:
-    """As numpy.savez, which cannot save a tensor that is called "file"."""
-    import numpy as np
-
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, array in arrays.items():
-            if array.dtype.kind == "O":
-                array = np.array([str(item) for item in array.flat], str).reshape(array.shape)
-            elif array.dtype.kind not in "biufcUS":
-                array = array.astype(np.float32)
-            with archive.open(f"{name}.npy", "w", force_zip64=True) as entry:
-                np.lib.format.write_array(entry, array, allow_pickle=False)

@@ -183,6 +183,7 @@ _BY_LAYOUT: dict[str, Callable[[TaskGuess, Recipe, Outputs], Recipe]] = {
     "yolox": _as_yolox,
     "efficient-nms": _as_efficient_nms,
     "ssd": _as_ssd,
+    "ssd-finished": _as_ssd,
     "detr": _as_detr,
 }
 """By detection layout (core.tasks.detect)."""

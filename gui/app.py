@@ -75,9 +75,11 @@ class App(QObject):
         from gui.panels.file_facts import FingerprintThread
         from gui.panels.filmstrip import ThumbnailThread
         from gui.panels.log import LogHandler
+        from gui.rereading import ReadingThread
+        from gui.saving import SavingThread
 
         options, window = self._options, self.window
-        self.helpers = [ThumbnailThread(), FingerprintThread()]
+        self.helpers = [ThumbnailThread(), FingerprintThread(), ReadingThread(), SavingThread()]
         window.furnish(*self.helpers)
         if options.screenshot is None:
             # Sizes are scaled to what the window has, so its layout must be done by then.

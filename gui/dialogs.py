@@ -34,6 +34,35 @@ def choose_images(window: MainWindow) -> None:
     window.document.add_images(Path(path) for path in paths)
 
 
+def choose_class_names(window: MainWindow) -> None:
+    """Ask for a file of class names, and read the outputs with them."""
+    from PySide6.QtWidgets import QFileDialog
+
+    from gui.panels.outputs import NAMES_SUFFIXES
+
+    patterns = " ".join(f"*{suffix}" for suffix in NAMES_SUFFIXES)
+    path, _ = QFileDialog.getOpenFileName(
+        window, "Class names", "", f"Class names ({patterns});;All files (*)"
+    )
+    if path:
+        window.rereading.use_names(Path(path))
+
+
+def choose_saving(window: MainWindow, kind: str) -> None:
+    """Ask where to save something of the result (a key of gui.saving.KINDS), and save it."""
+    from PySide6.QtWidgets import QFileDialog
+
+    from gui.saving import KINDS
+
+    if not window.saver.can_save(kind):
+        return
+    title = KINDS[kind].text.replace("&", "").rstrip(".")
+    suggested = str(window.saver.suggested(kind))
+    path, _ = QFileDialog.getSaveFileName(window, title, suggested, KINDS[kind].files)
+    if path:
+        window.saver.save(kind, Path(path))
+
+
 def choose_plugin(window: MainWindow) -> None:
     """Ask for a plugin library, and open the model again with it."""
     from PySide6.QtWidgets import QFileDialog

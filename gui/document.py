@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,13 +25,12 @@ from gui.inference_thread import (
 from gui.opening_choices import OpeningChoices
 from gui.problem import OPENING_CANCELLED, Problem
 from gui.requests import Requests
+from gui.run_history import RunHistory
 
 if TYPE_CHECKING:
     from core.modelfile import ModelFile
-    from core.results import Stages
+    from core.tasks import Choices
     from core.verdict import Verdict
-
-_HISTORY = 500  # runs kept for the plot and the percentiles
 
 
 class Document(QObject):
@@ -67,8 +65,8 @@ class Document(QObject):
         self.current = -1
         self.result: Tested | None = None
         self.problem: Problem | None = None
-        self.history: deque[Stages] = deque(maxlen=_HISTORY)  # warm runs of this model
-        self.first_run: Stages | None = None
+        self.runs = RunHistory()  # of this model
+        self.reading: Choices | None = None  # how its outputs are read; None: as is guessed
         requests = self._requests
         requests.finished.connect(self._on_finished)
         requests.failed.connect(self._fail)
@@ -158,7 +156,7 @@ class Document(QObject):
         if self.loaded is None:
             self._say_why_not_loaded()
         else:
-            self._submit("test", RunImage(None, self.loaded.serial))
+            self._submit("test", RunImage(None, self.loaded.serial, self.reading))
 
     def allow_native_code(self) -> None:
         """Say yes to the native code that the banner names, and open the file again."""
@@ -215,7 +213,8 @@ class Document(QObject):
         elif self.loaded.recipe_problem is not None:
             self.show_problem(Problem.of_recipe(self.loaded.recipe_problem))
         else:
-            self._submit("test", RunImage(self.images[self.current], self.loaded.serial))
+            path = self.images[self.current]
+            self._submit("test", RunImage(path, self.loaded.serial, self.reading))
 
     def _say_why_not_loaded(self) -> None:
         """Once more, for the banner may be closed: whoever wants a run must learn why not."""
@@ -252,8 +251,8 @@ class Document(QObject):
         self.file, self.verdict, self.loaded = file, verdict, None
         self.refusal = None
         self.choices = self._wanted
-        self.history.clear()
-        self.first_run = None
+        self.runs.clear()
+        self.reading = None
         self._interrupted = False
         self.show_problem(None)
         self._show_result(None)
@@ -296,10 +295,11 @@ class Document(QObject):
     def _test_finished(self, tested: Tested) -> None:
         if self.loaded is None or tested.serial != self.loaded.serial:
             return
-        if tested.result.is_first:
-            self.first_run = tested.result.stages
-        else:
-            self.history.append(tested.result.stages)
+        self.runs.add(tested.result)
+        self.show_read(tested)
+
+    def show_read(self, tested: Tested) -> None:
+        """Show a run's result, or the one that is shown as it was read again."""
         self._show_result(tested)
         warnings = tested.result.warnings
         if warnings:

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from core.jobs import JobContext
+from gui.overlay_layers import Layers, layers_of
 from gui.work_thread import Handler, WorkThread, heavy_imports
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from core.modelfile import ModelFile
     from core.recipes import Recipe
     from core.results import TestResult
+    from core.tasks import Choices
     from core.tensors import TensorSpec
     from core.verdict import Verdict
     from gui.opening_choices import OpeningChoices
@@ -63,6 +65,7 @@ class RunImage(NamedTuple):
 
     path: Path | None
     serial: int
+    choices: Choices | None = None  # in reading the outputs; None: as is guessed
 
 
 class Identified(NamedTuple):
@@ -100,6 +103,18 @@ class Tested(NamedTuple):
     network_picture: QImage | None
     output_picture: QImage | None
     serial: int
+    layers: Layers = Layers()
+
+    def read_again(self, choices: Choices) -> Tested:
+        """The same run read by other choices. Runs on the thread that reads.
+
+        Raises:
+            InputError: if the outputs cannot be read so.
+        """
+        result = self.result.read_again(choices)
+        return self._replace(
+            result=result, output_picture=_output_picture(result), layers=_layers(result)
+        )
 
 
 class InferenceThread(WorkThread):
@@ -142,8 +157,8 @@ class _Desk:
                 return demo_model(context.progress)
             case LoadModel():
                 return self._load(request, context)
-            case RunImage(path, serial):
-                return self._test(path, serial, context)
+            case RunImage():
+                return self._test(request, context)
             case FindPlugin(folder, plugin):
                 from core.trust.plugin_search import find_plugin_libraries
 
@@ -186,12 +201,14 @@ class _Desk:
             request.serial,
         )
 
-    def _test(self, path: Path | None, serial: int, context: JobContext) -> Tested:
+    def _test(self, request: RunImage, context: JobContext) -> Tested:
         from core.errors import Cancelled
+        from core.tasks import Choices
 
-        model = self._model
+        model, path, serial = self._model, request.path, request.serial
         if model is None or serial != self._serial:
             raise Cancelled  # meant for a model that has been replaced
+        model.choices = request.choices or Choices()
         if path is None:
             context.progress(None, "Running on random input")
             result = model.test_random()
@@ -205,6 +222,7 @@ class _Desk:
             None if network is None else to_qimage(network),
             output,
             serial,
+            _layers(result),
         )
 
     def close(self) -> None:
@@ -226,6 +244,10 @@ def _import_libraries() -> None:
         from core.images import import_libraries
 
         import_libraries()
+
+
+def _layers(result: TestResult) -> Layers:
+    return layers_of(result.predictions, None if result.image is None else result.image.size_wh)
 
 
 def _output_picture(result: TestResult) -> QImage | None:

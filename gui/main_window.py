@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 
 from gui import dialogs
 from gui.document import Document
+from gui.empty_text import empty_text
 from gui.inference_thread import Tested
 from gui.settings import Settings
 
@@ -39,7 +40,13 @@ class MainWindow(QMainWindow):
         self.setAcceptDrops(True)
         self.resize(1280, 820)
 
-    def furnish(self, thumbnails: WorkThread, fingerprints: WorkThread) -> None:
+    def furnish(
+        self,
+        thumbnails: WorkThread,
+        fingerprints: WorkThread,
+        reader: WorkThread,
+        writer: WorkThread,
+    ) -> None:
         """Add the card, the panels, the menus, and the banner and filmstrip, hidden at first."""
         from PySide6.QtCore import Qt
 
@@ -55,6 +62,8 @@ class MainWindow(QMainWindow):
         from gui.panels.shelf_dock import ShelfDock
         from gui.panels.tensors import TensorsPanel
         from gui.panels.timings import TimingsPanel
+        from gui.rereading import Rereading
+        from gui.saving import Saver
 
         self.view = ImageView()
         self.card = CardPanel()
@@ -66,6 +75,8 @@ class MainWindow(QMainWindow):
         self.outputs = OutputsPanel()
         self.timings = TimingsPanel()
         self.log = LogPanel()
+        self.rereading = Rereading(self.document, reader)
+        self.saver = Saver(self.document, writer)
         self._build_status()
         middle = QWidget()
         rows = _rows(middle)
@@ -157,6 +168,13 @@ class MainWindow(QMainWindow):
         self.outputs.detail.problem.connect(document.show_problem)
         self.view.box_hovered.connect(self.view.highlight)
         self.view.box_hovered.connect(self.outputs.mark)
+        self.outputs.names_dropped.connect(self.rereading.use_names)
+        reading = self.outputs.reading
+        reading.choices_wanted.connect(self.rereading.choose)
+        reading.names_wanted.connect(lambda: dialogs.choose_class_names(self))
+        reading.opacity_changed.connect(self.view.set_opacity)
+        self.saver.saved.connect(lambda text: self.statusBar().showMessage(text, 8000))
+        self.rereading.changed.connect(lambda: reading.show_choices(document.reading))
 
     # -- what the document tells ---------------------------------------------------------
 
@@ -185,35 +203,19 @@ class MainWindow(QMainWindow):
 
     def _show_empty_text(self) -> None:
         """What stands where the picture will be."""
-        document = self.document
-        count = len(document.images)
-        if document.result is not None and document.result.picture is None:
-            self.view.show_empty_text("Random input", "The outputs are in the panel on the right.")
-        elif document.loaded is None and document.file is not None:
-            name, busy = document.file.path.name, document.is_busy
-            text = "" if busy else "The File panel has what it says of itself."
-            self.view.show_empty_text(f"Opening {name}" if busy else f"{name} is not loaded", text)
-        elif document.loaded is None and count:
-            noun = "image waits" if count == 1 else "images wait"
-            self.view.show_empty_text(f"{count} {noun} for a model", "Drop one, or press Ctrl+O")
-        elif document.loaded is not None and document.current >= 0:
-            state = "Running" if document.is_busy else "There is no result for this image."
-            self.view.show_empty_text(document.images[document.current].name, state)
-        elif document.loaded is not None and document.loaded.recipe is None:
-            text = "Press Ctrl+R to run it on random input."
-            self.view.show_empty_text("This model takes no picture", text)
-        elif document.loaded is not None:
-            self.view.show_empty_text("Drop images here", "or press Ctrl+I to choose some")
-        else:
+        text = empty_text(self.document)
+        if text is None:
             self.view.show_invitation()
+        else:
+            self.view.show_empty_text(*text)
 
     @Slot(object)
     def _on_tested(self, tested: Tested | None) -> None:
-        self.outputs.show_result(tested)
         document = self.document
+        self.outputs.show_result(tested, document.reading)
         stages = None if tested is None else tested.result.stages
         clock = "" if stages is None else stages.clock
-        self.timings.show_run(stages, document.history, document.first_run, clock)
+        self.timings.show_run(stages, document.runs.warm, document.runs.first, clock)
         self.show_tested()
 
     def show_tested(self) -> None:
@@ -223,7 +225,7 @@ class MainWindow(QMainWindow):
             self.view.show_picture(None)
             self.view.show_overlay((), ())
             return
-        from core.predictions import ClassScore, Detection
+        from core.predictions import ClassScore
 
         if self.network_action.isChecked() and tested.network_picture is not None:
             self.view.show_picture(tested.network_picture)
@@ -232,7 +234,7 @@ class MainWindow(QMainWindow):
         found = tested.result.predictions
         lines = [f"{one.label}  {one.score:.3f}" for one in found if isinstance(one, ClassScore)]
         self.view.show_picture(tested.output_picture or tested.picture)
-        self.view.show_overlay([one for one in found if isinstance(one, Detection)], lines)
+        self.view.show_overlay(found, lines, tested.layers)
         self._show_empty_text()
 
     @Slot(bool)

@@ -10,6 +10,7 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from gui import dialogs
+from gui.result_actions import add_result_actions
 from gui.theme import THEMES
 
 if TYPE_CHECKING:
@@ -34,6 +35,8 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     file.addSeparator()
     _add(file, "Add &images...", "Ctrl+I", partial(dialogs.choose_images, window))
     _add(file, "&Clear images", "", document.clear_images)
+    file.addSeparator()
+    add_result_actions(window, file)
     file.addSeparator()
     _add(file, "&Quit", "Ctrl+Q", window.close)  # Qt's own key for it is none on some systems
     run = bar.addMenu("&Run")

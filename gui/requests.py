@@ -1,11 +1,11 @@
-"""The document's requests to the inference thread, and which of their answers still count."""
+"""Requests to a thread, and which of their answers still count."""
 
 from __future__ import annotations
 
 from PySide6.QtCore import QObject, Qt, Signal
 
 from core.jobs import Event, Failed, Finished, Progress, Started
-from gui.inference_thread import InferenceThread
+from gui.work_thread import WorkThread
 
 
 class Requests(QObject):
@@ -21,7 +21,7 @@ class Requests(QObject):
     progress = Signal(object, str)  # fraction or None, text; likewise
     busy_changed = Signal(bool)
 
-    def __init__(self, thread: InferenceThread, parent: QObject | None = None) -> None:
+    def __init__(self, thread: WorkThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._thread = thread
         self._outstanding: set[int] = set()

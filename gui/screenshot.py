@@ -40,6 +40,7 @@ class Screenshot(QObject):
             app.furnished
             and not app.document.is_busy
             and not app.window.shelf.panel.is_busy
+            and not app.window.rereading.is_busy
             and app.window.timings.has_plot
         )
         self._calm = self._calm + 1 if ready else 0

@@ -36,6 +36,12 @@ class TitledModel(QAbstractTableModel):
         self._titles = tuple(titles)
         self._numeric = frozenset(numeric)
 
+    def set_title(self, column: int, title: str) -> None:
+        """Give a column another title."""
+        if self._titles[column] != title:
+            self._titles = (*self._titles[:column], title, *self._titles[column + 1 :])
+            self.headerDataChanged.emit(Qt.Orientation.Horizontal, column, column)
+
     def columnCount(self, parent: Index = _NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self._titles)
 
@@ -113,14 +119,18 @@ class TableView(QTableView):
         header.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(column, QHeaderView.ResizeMode.Stretch)
 
-    def copied_text(self) -> str:
-        """What copying puts on the clipboard: titles and the selected rows, or all."""
+    def copied_text(self, *, every: bool = False) -> str:
+        """What copying puts on the clipboard: titles and the selected rows, or all.
+
+        Args:
+            every: all rows, whatever is selected.
+        """
         model = self.model()
         columns = [c for c in range(model.columnCount()) if not self.isColumnHidden(c)]
         rows = sorted({index.row() for index in self.selectedIndexes()})
         horizontal = Qt.Orientation.Horizontal
         lines = ["\t".join(str(model.headerData(c, horizontal)) for c in columns)]
-        for row in rows or range(model.rowCount()):
+        for row in range(model.rowCount()) if every or not rows else rows:
             lines.append("\t".join(str(model.index(row, c).data()) for c in columns))
         return "\n".join(lines)
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QPointF, QRect, QRectF, Qt, Signal
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPen, QPixmap
+from PySide6.QtCore import QRect, QRectF, Qt, Signal
+from PySide6.QtGui import QFont, QImage, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QGraphicsPixmapItem, QGraphicsScene, QGraphicsView, QWidget
 
+from gui.overlay_layers import Layers
+from gui.panels.overlay import Overlay
+
 if TYPE_CHECKING:
-    from core.predictions import Detection
+    from core.predictions import Prediction
 
 _EMPTY = (
     "Drop a model and images here",
@@ -19,13 +22,13 @@ _EMPTY = (
 )
 _ZOOM_STEP = 1.2
 _MAX_ZOOM = 64.0
-_MAX_LABEL = 160  # pixels of a class's name over the picture
+OPACITY = 0.55  # of masks and maps, at first
 
 
 class ImageView(QGraphicsView):
     """Shows one picture. Wheel zooms, dragging pans, a double click fits it again."""
 
-    box_hovered = Signal(int)  # index of the box under the mouse, -1 for none
+    box_hovered = Signal(int)  # the row of what is under the mouse, -1 for none
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -33,9 +36,9 @@ class ImageView(QGraphicsView):
         self._item = QGraphicsPixmapItem()
         self._item.setTransformationMode(Qt.TransformationMode.SmoothTransformation)
         self.scene().addItem(self._item)
-        self._boxes: tuple[Detection, ...] = ()
-        self._lines: tuple[str, ...] = ()
-        self._highlight = -1
+        self._overlay = Overlay()
+        self._opacity = OPACITY
+        self._shown = -1  # the cacheKey() of the picture
         self._fits = True
         self._empty_text = _EMPTY
         self.setAcceptDrops(False)  # the window takes drops, wherever they fall
@@ -49,6 +52,10 @@ class ImageView(QGraphicsView):
 
     def show_picture(self, picture: QImage | None) -> None:
         """Show a picture, or the empty state. The zoom stays when the size does."""
+        key = -1 if picture is None else picture.cacheKey()
+        if key == self._shown:
+            return
+        self._shown = key
         pixmap = QPixmap() if picture is None else QPixmap.fromImage(picture)
         changed = pixmap.size() != self._item.pixmap().size()
         self._item.setPixmap(pixmap)
@@ -57,10 +64,19 @@ class ImageView(QGraphicsView):
             self.fit()
         self.viewport().update()
 
-    def show_overlay(self, boxes: Sequence[Detection], lines: Sequence[str]) -> None:
-        """Draw boxes (in the picture's pixels) and lines of text in the corner."""
-        self._boxes, self._lines = tuple(boxes), tuple(lines)
-        self._highlight = -1
+    def show_overlay(
+        self,
+        predictions: Sequence[Prediction],
+        lines: Sequence[str],
+        layers: Layers | None = None,
+    ) -> None:
+        """Draw predictions, their layers, and lines of text in the corner."""
+        self._overlay = Overlay(predictions, lines, layers)
+        self.viewport().update()
+
+    def set_opacity(self, opacity: float) -> None:
+        """How far masks and maps cover the picture: 0 not at all, 1 wholly."""
+        self._opacity = opacity
         self.viewport().update()
 
     def show_empty_text(self, title: str, text: str) -> None:
@@ -72,10 +88,10 @@ class ImageView(QGraphicsView):
         """Say what may be dropped, while there is nothing at all."""
         self.show_empty_text(*_EMPTY)
 
-    def highlight(self, index: int) -> None:
-        """Make one box stand out; -1 for none."""
-        if index != self._highlight:
-            self._highlight = index
+    def highlight(self, row: int) -> None:
+        """Make a row's prediction stand out; -1 for none."""
+        if row != self._overlay.chosen:
+            self._overlay.choose(row)
             self.viewport().update()
 
     def fit(self) -> None:
@@ -117,13 +133,17 @@ class ImageView(QGraphicsView):
 
     def drawForeground(self, painter: QPainter, rect: QRectF | Any) -> None:
         painter.save()
+        has_picture = not self._item.pixmap().isNull()
+        if has_picture and self._overlay.has_layers:
+            small = self._item.transformationMode() == Qt.TransformationMode.SmoothTransformation
+            painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, small)
+            self._overlay.paint_layers(painter, self._item.boundingRect(), self._opacity)
         painter.resetTransform()
-        if self._item.pixmap().isNull():
-            self._paint_empty(painter)
+        if has_picture:
+            painter.setFont(self.font())
+            self._overlay.paint(painter, self.viewportTransform(), QRectF(self.viewport().rect()))
         else:
-            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            self._paint_boxes(painter)
-            self._paint_lines(painter)
+            self._paint_empty(painter)
         painter.restore()
 
     def _paint_empty(self, painter: QPainter) -> None:
@@ -155,82 +175,6 @@ class ImageView(QGraphicsView):
         painter.setFont(small)
         painter.drawText(QRect(room.left(), top + above + 16, room.width(), below), flags, text)
 
-    def _paint_boxes(self, painter: QPainter) -> None:
-        from core.overlay import class_color
-
-        to_view = self.viewportTransform()
-        painter.setFont(self.font())
-        # Labels that would cover one another make way, the best score first.
-        taken: list[QRectF] = []
-        labels = []
-        metrics = painter.fontMetrics()
-        for index, found in enumerate(self._boxes):
-            color = QColor(*class_color(found.class_id))
-            x1, y1, x2, y2 = found.box
-            area = to_view.mapRect(QRectF(QPointF(x1, y1), QPointF(x2, y2)))
-            chosen = index == self._highlight
-            painter.setPen(QPen(color, 4 if chosen else 2))
-            fill = QColor(color)
-            fill.setAlpha(60 if chosen else 0)
-            painter.setBrush(fill)
-            painter.drawRect(area)
-            name = metrics.elidedText(found.label, Qt.TextElideMode.ElideRight, _MAX_LABEL)
-            labels.append((f"{name} {found.score:.2f}", area, color, chosen))
-        for text, area, color, chosen in labels:
-            self._paint_label(painter, text, area, color, taken, must=chosen)
-
-    def _paint_label(
-        self,
-        painter: QPainter,
-        text: str,
-        area: QRectF,
-        color: QColor,
-        taken: list[QRectF],
-        *,
-        must: bool,
-    ) -> None:
-        view = QRectF(self.viewport().rect())
-        if not area.intersects(view):  # zoomed out of sight
-            return
-        metrics = painter.fontMetrics()
-        width, height = metrics.horizontalAdvance(text) + 8, metrics.height() + 2
-        places = (
-            QPointF(area.left() - 1, area.top() - height),
-            QPointF(area.left() - 1, area.top()),
-            QPointF(area.left() - 1, area.bottom()),
-            QPointF(area.right() - width, area.bottom() - height),
-        )
-        for place in places:
-            x = min(max(place.x(), view.left()), max(view.right() - width, view.left()))
-            y = min(max(place.y(), view.top()), max(view.bottom() - height, view.top()))
-            ground = QRectF(x, y, width, height)
-            if not any(ground.intersects(other) for other in taken):
-                break
-        else:
-            if not must:
-                return
-        taken.append(ground)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(color)
-        painter.drawRect(ground)
-        from core.overlay import ink_on
-
-        painter.setPen(QColor(*ink_on((color.red(), color.green(), color.blue()))))
-        painter.drawText(ground, Qt.AlignmentFlag.AlignCenter, text)
-
-    def _paint_lines(self, painter: QPainter) -> None:
-        if not self._lines:
-            return
-        metrics = painter.fontMetrics()
-        width = max(metrics.horizontalAdvance(line) for line in self._lines) + 20
-        height = metrics.height() * len(self._lines) + 12
-        ground = QRectF(10, 10, min(width, self.viewport().width() - 20), height)
-        painter.setPen(Qt.PenStyle.NoPen)
-        painter.setBrush(QColor(0, 0, 0, 170))
-        painter.drawRoundedRect(ground, 6, 6)
-        painter.setPen(Qt.GlobalColor.white)
-        painter.drawText(ground.adjusted(10, 6, -10, -6), "\n".join(self._lines))
-
     # -- events --------------------------------------------------------------------------
 
     def wheelEvent(self, event: Any) -> None:
@@ -243,17 +187,12 @@ class ImageView(QGraphicsView):
 
     def mouseMoveEvent(self, event: Any) -> None:
         point = self.mapToScene(event.position().toPoint())
-        self.box_hovered.emit(self._box_at(point))
+        self.box_hovered.emit(self._overlay.row_at(point.x(), point.y()))
         super().mouseMoveEvent(event)
 
-    def _box_at(self, point: QPointF) -> int:
-        """The smallest box under a point of the picture, -1 for none."""
-        hits = [
-            ((box[2] - box[0]) * (box[3] - box[1]), index)
-            for index, found in enumerate(self._boxes)
-            if (box := found.box)[0] <= point.x() <= box[2] and box[1] <= point.y() <= box[3]
-        ]
-        return min(hits)[1] if hits else -1
+    def leaveEvent(self, event: Any) -> None:
+        self.box_hovered.emit(-1)
+        super().leaveEvent(event)
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)

@@ -2,33 +2,46 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QModelIndex, Signal
-from PySide6.QtWidgets import QLabel, QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtCore import QMimeData, QModelIndex, Signal
+from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from gui.item_models.rows import Row, RowsModel, TableView
 from gui.panels.network_input import NetworkInput
+from gui.panels.reading import ReadingPanel
 from gui.panels.tensor_detail import TensorDetail
 from gui.tensor_thread import TensorThread
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from core.results import TestResult
+    from core.tasks import Choices
     from gui.inference_thread import Tested
+
+NAMES_SUFFIXES = (".txt", ".names", ".json", ".yaml", ".yml")
+"""Files that class names are read from."""
+
+_PLACE = "x1, y1, x2, y2"
 
 
 class OutputsPanel(QWidget):
     """Three tabs: predictions, tensors, and what the network saw."""
 
-    row_chosen = Signal(int)  # index of a prediction, -1 for none
+    row_chosen = Signal(int)  # a row of the predictions, -1 for none
+    names_dropped = Signal(object)  # the Path of a file of class names
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setAcceptDrops(True)
         self.tabs = QTabWidget(documentMode=True)
-        self._evidence = QLabel("No result yet.")
-        self._evidence.setWordWrap(True)
-        self._evidence.setContentsMargins(8, 6, 8, 2)
-        self._predictions = RowsModel(("prediction", "score", "x1, y1, x2, y2"), (1,), self)
+        self._outputs: Mapping[str, np.ndarray] | None = None  # those that are shown
+        self.reading = ReadingPanel()
+        self.tabs.setCornerWidget(self.reading.names)
+        self._predictions = RowsModel(("prediction", "score", _PLACE), (1,), self)
         self.predictions = TableView()
         self.predictions.setAccessibleName("predictions")
         self.predictions.setModel(self._predictions)
@@ -37,7 +50,7 @@ class OutputsPanel(QWidget):
         first = QWidget()
         column = QVBoxLayout(first)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._evidence)
+        column.addWidget(self.reading)
         column.addWidget(self.predictions, 1)
         thread = TensorThread()
         self.detail = TensorDetail(thread)
@@ -49,18 +62,39 @@ class OutputsPanel(QWidget):
         outer.setContentsMargins(6, 0, 6, 6)
         outer.addWidget(self.tabs)
 
-    def show_result(self, tested: Tested | None) -> None:
-        """Show a run's outputs, or that there are none."""
-        self.network_input.show_result(tested)
+    def show_result(self, tested: Tested | None, choices: Choices | None = None) -> None:
+        """Show a run's outputs as they were read by the user's choices, or that there are none."""
+        self.reading.show_reading(tested, choices)
         if tested is None:
-            self._evidence.setText("No result yet.")
             self._predictions.show_rows([])
+            self._outputs = None
             self.detail.show_outputs((), {})
+            self.network_input.show_result(None)
             return
         result = tested.result
-        self._evidence.setText(_in_words(result))
-        self._predictions.show_rows(prediction_rows(result))
-        self.detail.show_outputs(result.summaries, result.outputs, result.inputs)
+        self._show_rows(prediction_rows(result), has_places=_has_places(result))
+        if result.outputs is not self._outputs:  # else they were only read again
+            self._outputs = result.outputs
+            self.detail.show_outputs(result.summaries, result.outputs, result.inputs)
+            self.network_input.show_result(tested)
+
+    def _show_rows(self, rows: list[Row], *, has_places: bool) -> None:
+        """Show rows under titles that fit them, the widest column with what room there is."""
+        self._predictions.set_title(2, _PLACE if has_places else "details")
+        self._predictions.show_rows(rows)
+        has_scores = not rows or any(row.cells[1] for row in rows)
+        self.predictions.setColumnHidden(1, not has_scores)
+        self.predictions.stretch(0 if has_scores else 2)
+
+    def dragEnterEvent(self, event: Any) -> None:
+        """Take a file of class names; the window takes everything else."""
+        event.setAccepted(_names_file(event.mimeData()) is not None)
+
+    def dropEvent(self, event: Any) -> None:
+        path = _names_file(event.mimeData())
+        event.setAccepted(path is not None)
+        if path is not None:
+            self.names_dropped.emit(path)
 
     def mark(self, index: int) -> None:
         """Select the row of a box under the mouse."""
@@ -69,20 +103,6 @@ class OutputsPanel(QWidget):
 
     def _on_row(self, current: QModelIndex) -> None:
         self.row_chosen.emit(current.row() if current.isValid() else -1)
-
-
-def _in_words(result: TestResult) -> str:
-    """How the outputs were read, why, and what was done to the picture."""
-    count, evidence = len(result.predictions), result.guess.evidence
-    task, what, none = {
-        "detect": ("Read as detection", f"{count} found. ", "Nothing scored high enough. "),
-        "classify": ("Read as classification", "", "No ranking: the scores are no numbers. "),
-        "image": ("Read as a picture", "", "No picture: no value is finite. "),
-    }.get(result.guess.task, ("Shown as plain tensors", "", ""))
-    text = f"{what if count else none}{task}: {evidence}."
-    if result.image is not None and result.image.notes:
-        text += f" Image: {'; '.join(result.image.notes)}."
-    return text
 
 
 def prediction_rows(result: TestResult) -> list[Row]:
@@ -99,3 +119,14 @@ def prediction_rows(result: TestResult) -> list[Row]:
         for found in result.predictions
         for row in rows_of(found)
     ]
+
+
+def _has_places(result: TestResult) -> bool:
+    """Whether the third column holds boxes; so also where none was found."""
+    return result.guess.task in ("detect", "instance-segment", "obb", "pose")
+
+
+def _names_file(mime: QMimeData) -> Path | None:
+    """The file of class names among what is dragged."""
+    paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    return next((path for path in paths if path.suffix.lower() in NAMES_SUFFIXES), None)

@@ -121,6 +121,8 @@ def is_settled(app: App) -> bool:
         and app.window.timings.has_plot
         and not app.document.is_busy
         and not app.window.shelf.panel.is_busy
+        and not app.window.rereading.is_busy
+        and not app.window.saver.is_busy
     )
 
 

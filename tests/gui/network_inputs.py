@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from core.images import Image
-from core.recipes import Recipe, prepare
+from core.preprocess import prepare
+from core.recipes import Recipe
 from gui.inference_thread import RunImage, Tested, to_qimage
 from tests.gui.fakes import ran
 

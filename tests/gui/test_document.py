@@ -254,13 +254,13 @@ def test_a_new_model_clears_what_the_old_one_showed(thread: FakeThread, document
     thread.finish(ran(request, is_first=True))
     document.run_again()
     run_next(thread)
-    assert document.first_run is not None
-    assert len(document.history) == 1
+    assert document.runs.first is not None
+    assert len(document.runs.warm) == 1
     document.open_path(OTHER_MODEL)
     thread.finish(identified(thread.take().path))
     assert document.result is None
-    assert document.first_run is None
-    assert len(document.history) == 0
+    assert document.runs.first is None
+    assert len(document.runs.warm) == 0
 
 
 def test_a_new_model_cancels_what_runs_on_the_old_one(
@@ -466,7 +466,7 @@ def test_the_answer_of_an_older_model_is_ignored(thread: FakeThread, document: D
     request = thread.take()
     thread.finish(ran(request, serial=request.serial - 1))
     assert document.result is None
-    assert len(document.history) == 0
+    assert len(document.runs.warm) == 0
 
 
 def test_the_first_run_is_kept_apart_from_the_warm_ones(
@@ -479,9 +479,9 @@ def test_the_first_run_is_kept_apart_from_the_warm_ones(
     for _ in range(3):
         document.run_again()
         run_next(thread)
-    assert document.first_run == first.result.stages
-    assert len(document.history) == 3
-    assert first.result.stages not in document.history
+    assert document.runs.first == first.result.stages
+    assert len(document.runs.warm) == 3
+    assert first.result.stages not in document.runs.warm
 
 
 def test_progress_is_passed_on_for_the_newest_request_only(

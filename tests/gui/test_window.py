@@ -454,10 +454,10 @@ def test_shortcuts_work_wherever_the_focus_is(opened: MainWindow, wait_idle: Wai
         widget.setFocus()
         if QApplication.focusWidget() is not widget:
             continue  # a page that is not on top
-        count = len(opened.document.history)
+        count = len(opened.document.runs.warm)
         QTest.keyClick(widget, Qt.Key.Key_F5)
         wait_idle(opened.document)
-        assert len(opened.document.history) == count + 1, widget
+        assert len(opened.document.runs.warm) == count + 1, widget
 
 
 def focusable(window: MainWindow) -> list[QWidget]:
@@ -555,14 +555,14 @@ def test_the_mouse_over_a_box_selects_its_row(opened: MainWindow, qtbot: QtBot) 
         x1, y1, x2, y2 = found.box
         qtbot.mouseMove(view.viewport(), place_of(view, (x1 + x2) / 2, (y1 + y2) / 2))
         row = table.currentIndex().row()
-        assert view._highlight == row
+        assert view._overlay.chosen == row
         inside = result.result.predictions[row].box
         assert inside[0] <= (x1 + x2) / 2 <= inside[2]
         assert inside[1] <= (y1 + y2) / 2 <= inside[3]
         hit.add(row)
     assert len(hit) > 1
     qtbot.mouseMove(view.viewport(), place_of(view, 1, 1))
-    assert view._highlight == -1
+    assert view._overlay.chosen == -1
 
 
 def test_a_chosen_row_highlights_its_box(opened: MainWindow) -> None:
@@ -570,7 +570,7 @@ def test_a_chosen_row_highlights_its_box(opened: MainWindow) -> None:
     table.setFocus()
     table.selectRow(0)
     QTest.keyClick(table, Qt.Key.Key_Down)
-    assert opened.view._highlight == 1
+    assert opened.view._overlay.chosen == 1
 
 
 def test_the_wheel_zooms_where_the_mouse_is_and_a_double_click_fits_again(
@@ -693,17 +693,17 @@ def test_timings_show_the_first_run_apart_and_percentiles_of_the_warm_ones(
     opened: MainWindow, wait_idle: WaitIdle
 ) -> None:
     document = opened.document
-    first = document.first_run
+    first = document.runs.first
     assert first is not None
     for _ in range(3):
         QTest.keyClick(opened, Qt.Key.Key_F5)
         wait_idle(document)
     text = texts(opened.timings)
     assert f"First run {first.total:.1f} ms" in text
-    assert f"last {len(document.history)} warm runs" in text
-    assert len(document.history) >= 3
-    assert first not in document.history
-    computes = sorted(stages.compute for stages in document.history)
+    assert f"last {len(document.runs.warm)} warm runs" in text
+    assert len(document.runs.warm) >= 3
+    assert first not in document.runs.warm
+    computes = sorted(stages.compute for stages in document.runs.warm)
     assert f"p50 {np.percentile(computes, 50, method='lower'):.2f}" in text or (
         f"p50 {np.percentile(computes, 50, method='higher'):.2f}" in text
     )

@@ -94,11 +94,12 @@ MODELS: list[tuple[str, Outputs, tuple[int, int], Metadata | None, str, str]] = 
             "detection_scores:0": (1, None),
             "detection_classes:0": (1, None),
         },
-        (300, 300), None, "ssd", "likely",
+        (300, 300), None, "ssd-finished", "likely",
     ),
     (
         "fasterrcnn_resnet50_fpn",
-        {"boxes": (None, 4), "labels": (None,), "scores": (None,)}, VGA, None, "ssd", "likely",
+        {"boxes": (None, 4), "labels": (None,), "scores": (None,)},
+        VGA, None, "ssd-finished", "likely",
     ),
     (
         "rtmdet by mmdeploy",

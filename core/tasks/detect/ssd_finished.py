@@ -19,7 +19,7 @@ from core.tasks.detect.boxes import detections, in_pixels, plausible_corners
 from core.tasks.detect.parts import parts_of, read_parts
 from core.tasks.reading import Evidence, Named, Reading
 
-TASK, LAYOUT = "detect", "ssd"
+TASK, LAYOUT = "detect", "ssd-finished"
 
 
 def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
