@@ -83,7 +83,7 @@ class App(QObject):
         window.furnish(*self.helpers)
         if options.screenshot is None:
             # Sizes are scaled to what the window has, so its layout must be done by then.
-            QTimer.singleShot(0, window.restore_docks)
+            QTimer.singleShot(0, window.layout_.restore_docks)
         self.document.opened.connect(self._freeze, Qt.ConnectionType.SingleShotConnection)
         handler = self._log = LogHandler()
         handler.relay.line.connect(window.log.appendPlainText)
@@ -154,7 +154,7 @@ class App(QObject):
     def stop(self) -> None:
         """End the threads. Native code that does not come back ends with the process."""
         if self._options.screenshot is None and self.furnished:
-            self.window.save_layout()
+            self.window.layout_.save()
         self._gc_timer.stop()
         self._plots_timer.stop()
         stopped = self.thread_.stop(QUIT_TIMEOUT_MS)

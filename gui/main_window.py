@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QByteArray, QTimer, Slot
+from PySide6.QtCore import Slot
 from PySide6.QtWidgets import QMainWindow, QWidget
 
 from gui import dialogs
 from gui.document import Document
 from gui.empty_text import empty_text
 from gui.inference_thread import Tested
+from gui.layout import Layout
 from gui.settings import Settings
+from gui.wiring import connect
 
 if TYPE_CHECKING:
     from PySide6.QtCore import Qt
@@ -20,8 +22,6 @@ if TYPE_CHECKING:
 
     from gui.panels.dock import Dock
     from gui.work_thread import WorkThread
-
-_LAYOUT = 1  # raised when docks are added: a layout saved before has no place for them
 
 
 class MainWindow(QMainWindow):
@@ -109,24 +109,13 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.banner)
         self.setMenuWidget(top)
         self.network_action = build_menus(self, menu_bar)
-        self._connect()
-        self._default_state = self.saveState()
-        QTimer.singleShot(0, self._share_room)
+        connect(self)
+        self.layout_ = Layout(self)
         # What was dropped before there was anything to show it.
-        self._on_images()
+        self.on_images()
         self.banner.show_problem(self.document.problem)
-        self._on_busy(self.document.is_busy)
+        self.on_busy(self.document.is_busy)
         self.shelf.look_in_dropped()
-
-    def _share_room(self) -> None:
-        """Give the docks their first sizes, which Qt heeds only once they are laid out."""
-        from PySide6.QtCore import Qt
-
-        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
-        self.resizeDocks([self.docks[0], self.docks[2]], [320, 360], across)
-        self.resizeDocks([self.docks[3]], [170], down)
-        self.resizeDocks(self.docks[:2], [200, 300], down)
-        self._default_state = self.saveState()
 
     def _dock(self, title: str, panel: QWidget, area: Qt.DockWidgetArea) -> Dock:
         from gui.panels.dock import Dock
@@ -149,37 +138,11 @@ class MainWindow(QMainWindow):
         bar.addPermanentWidget(self._progress)
         bar.addPermanentWidget(self._cancel)
 
-    def _connect(self) -> None:
-        document = self.document
-        document.model_changed.connect(self._on_model)
-        document.images_changed.connect(self._on_images)
-        document.current_changed.connect(lambda _index: self._show_empty_text())
-        document.tested.connect(self._on_tested)
-        document.busy_changed.connect(self._on_busy)
-        document.progress.connect(self._on_progress)
-        document.problem_changed.connect(self.banner.show_problem)
-        document.current_changed.connect(self.filmstrip.show_current)
-        document.opened.connect(self.settings.add_recent_file)
-        self.card.facts_clicked.connect(self.docks[5].bring_up)
-        self.banner.dismissed.connect(document.dismiss_problem)
-        self.banner.action_requested.connect(self._on_action)
-        self.filmstrip.chosen.connect(document.select)
-        self.outputs.row_chosen.connect(self.view.highlight)
-        self.outputs.detail.problem.connect(document.show_problem)
-        self.view.box_hovered.connect(self.view.highlight)
-        self.view.box_hovered.connect(self.outputs.mark)
-        self.outputs.names_dropped.connect(self.rereading.use_names)
-        reading = self.outputs.reading
-        reading.choices_wanted.connect(self.rereading.choose)
-        reading.names_wanted.connect(lambda: dialogs.choose_class_names(self))
-        reading.opacity_changed.connect(self.view.set_opacity)
-        self.saver.saved.connect(lambda text: self.statusBar().showMessage(text, 8000))
-        self.rereading.changed.connect(lambda: reading.show_choices(document.reading))
-
     # -- what the document tells ---------------------------------------------------------
 
     @Slot()
-    def _on_model(self) -> None:
+    def on_model(self) -> None:
+        """Show the opened file and what is known of it."""
         document = self.document
         file, loaded = document.file, document.loaded
         self.card.show_model(file, document.verdict, is_loaded=loaded is not None)
@@ -193,15 +156,16 @@ class MainWindow(QMainWindow):
         verdict = document.verdict
         if file is not None and verdict is not None and verdict.can_run is False:
             self.docks[5].raise_()  # its tensors and recipe stay unknown: show what is known
-        self._show_empty_text()
+        self.show_state()
 
     @Slot()
-    def _on_images(self) -> None:
+    def on_images(self) -> None:
+        """Show which images there are."""
         self.filmstrip.show_paths(self.document.images)
         self.filmstrip.show_current(self.document.current)
-        self._show_empty_text()
+        self.show_state()
 
-    def _show_empty_text(self) -> None:
+    def show_state(self) -> None:
         """What stands where the picture will be."""
         text = empty_text(self.document)
         if text is None:
@@ -210,7 +174,8 @@ class MainWindow(QMainWindow):
             self.view.show_empty_text(*text)
 
     @Slot(object)
-    def _on_tested(self, tested: Tested | None) -> None:
+    def on_tested(self, tested: Tested | None) -> None:
+        """Show a run's result, or that there is none."""
         document = self.document
         self.outputs.show_result(tested, document.reading)
         stages = None if tested is None else tested.result.stages
@@ -235,18 +200,20 @@ class MainWindow(QMainWindow):
         lines = [f"{one.label}  {one.score:.3f}" for one in found if isinstance(one, ClassScore)]
         self.view.show_picture(tested.output_picture or tested.picture)
         self.view.show_overlay(found, lines, tested.layers)
-        self._show_empty_text()
+        self.show_state()
 
     @Slot(bool)
-    def _on_busy(self, busy: bool) -> None:
+    def on_busy(self, busy: bool) -> None:
+        """Show whether something goes on."""
         self._progress.setRange(0, 0)
         self._progress.setVisible(busy)
         self._cancel.setVisible(busy)
         self._status.setText("Working" if busy else "Ready")
-        self._show_empty_text()
+        self.show_state()
 
     @Slot(object, str)
-    def _on_progress(self, fraction: float | None, text: str) -> None:
+    def on_progress(self, fraction: float | None, text: str) -> None:
+        """Show how far it is."""
         self._status.setText(text)
         if fraction is not None:
             self._progress.setRange(0, 1000)
@@ -261,7 +228,8 @@ class MainWindow(QMainWindow):
         self.settings.set_theme(theme)
         apply_theme(theme)
 
-    def _on_action(self, action: str) -> None:
+    def on_action(self, action: str) -> None:
+        """Do what the banner's button says."""
         document = self.document
         {
             "allow-native-code": document.allow_native_code,
@@ -293,37 +261,11 @@ class MainWindow(QMainWindow):
         else:
             self.document.dismiss_problem()
 
-    # -- layout --------------------------------------------------------------------------
-
     def restore_geometry(self) -> None:
         """Put the window where it was; before it is shown."""
         saved = self.settings.layout()
         if saved is not None:
             self.restoreGeometry(saved[0])
-
-    def restore_docks(self) -> None:
-        """Put the docks where they were; once they are there."""
-        saved = self.settings.layout()
-        if saved is not None:
-            self.restoreState(saved[1], _LAYOUT)
-            for dock in self.docks:  # else Qt shows what it has just added, a moment later
-                if dock.isHidden():
-                    dock.hide()
-            self.shelf.restore()
-            if self.shelf.isHidden() and not self.docks[3].isHidden():
-                self.docks[3].raise_()  # else the log stands where the shelf was
-
-    def save_layout(self) -> None:
-        """Remember where the window and the docks are."""
-        self.settings.set_layout(self.saveGeometry(), self.saveState(_LAYOUT))
-
-    def restore_default_layout(self) -> None:
-        """Put the docks back where they are at first."""
-        state: QByteArray = self._default_state
-        self.restoreState(state)
-        for dock in self.docks:  # the state is from before they were first shown
-            dock.show()
-        self.shelf.restore()
 
     # -- dropping ------------------------------------------------------------------------
 

@@ -60,7 +60,7 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     shown.addSeparator()
     for dock in (*window.docks, window.shelf):
         shown.addAction(dock.toggleViewAction())
-    _add(shown, "&Restore the layout", "", window.restore_default_layout)
+    _add(shown, "&Restore the layout", "", lambda: window.layout_.restore_default())
     shown.addSeparator()
     _add_themes(shown.addMenu("&Theme"), window)
     _add(bar.addMenu("&Help"), "&About Enginebay", "", partial(dialogs.show_about, window))

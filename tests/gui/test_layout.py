@@ -54,7 +54,7 @@ def test_a_layout_from_before_a_dock_was_added_is_left_aside(make_app: MakeApp) 
     window = app.window
     window.removeDockWidget(window.docks[5])
     app.settings.set_layout(window.saveGeometry(), window.saveState())
-    window.restore_docks()
+    window.layout_.restore_docks()
     assert window.dockWidgetArea(window.docks[5]) == Qt.DockWidgetArea.NoDockWidgetArea
     app.settings.set_layout = lambda *_: None
     close_app(app)

@@ -1,0 +1,57 @@
+"""Where the window and its docks are: their first places, and those the user left them in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from PySide6.QtCore import Qt, QTimer
+
+if TYPE_CHECKING:
+    from gui.main_window import MainWindow
+
+_LAYOUT = 1  # raised when docks are added: a layout saved before has no place for them
+
+
+class Layout:
+    """The layout of a furnished window."""
+
+    def __init__(self, window: MainWindow) -> None:
+        self._window = window
+        self._default_state = window.saveState()
+        QTimer.singleShot(0, window, self._share_room)
+
+    def _share_room(self) -> None:
+        """Give the docks their first sizes, which Qt heeds only once they are laid out."""
+        window = self._window
+        across, down = Qt.Orientation.Horizontal, Qt.Orientation.Vertical
+        window.resizeDocks([window.docks[0], window.docks[2]], [320, 360], across)
+        window.resizeDocks([window.docks[3]], [170], down)
+        window.resizeDocks(window.docks[:2], [200, 300], down)
+        self._default_state = window.saveState()
+
+    def restore_docks(self) -> None:
+        """Put the docks where they were; once they are there."""
+        window = self._window
+        saved = window.settings.layout()
+        if saved is None:
+            return
+        window.restoreState(saved[1], _LAYOUT)
+        for dock in window.docks:  # else Qt shows what it has just added, a moment later
+            if dock.isHidden():
+                dock.hide()
+        window.shelf.restore()
+        if window.shelf.isHidden() and not window.docks[3].isHidden():
+            window.docks[3].raise_()  # else the log stands where the shelf was
+
+    def save(self) -> None:
+        """Remember where the window and the docks are."""
+        window = self._window
+        window.settings.set_layout(window.saveGeometry(), window.saveState(_LAYOUT))
+
+    def restore_default(self) -> None:
+        """Put the docks back where they are at first."""
+        window = self._window
+        window.restoreState(self._default_state)
+        for dock in window.docks:  # the state is from before they were first shown
+            dock.show()
+        window.shelf.restore()
