@@ -48,9 +48,13 @@ def classifier_model(path: Path) -> Path:
     nodes = [
         helper.make_node("Conv", ["images", "weights", "bias"], ["each"], kernel_shape=[1, 1]),
         helper.make_node("GlobalAveragePool", ["each"], ["average"]),
-        helper.make_node("Flatten", ["average"], ["logits"], axis=1),
+        helper.make_node("Reshape", ["average", "rows"], ["logits"]),
     ]
-    weights = {"weights": CLASSIFIER_WEIGHTS[..., None, None], "bias": CLASSIFIER_BIAS}
+    weights = {
+        "weights": CLASSIFIER_WEIGHTS[..., None, None],
+        "bias": CLASSIFIER_BIAS,
+        "rows": np.array([-1, 4], np.int64),
+    }
     return _save(path, nodes, [images], [logits], weights, _named())
 
 

@@ -260,5 +260,6 @@ def test_an_input_from_a_file_of_numbers_dictates_its_shape(
     by_hand = 1 - numbers[0, 1, 10:13, 20:23].mean()
     for result in results:
         assert result.outputs["negative"].shape == (1, 3, 70, 90)
-        assert abs(result.outputs["negative"][0, 1, 11, 21] - by_hand) < 2e-3
-    assert levels_apart(results[0].predictions, results[1].predictions) <= 3
+        assert abs(result.outputs["negative"][0, 1, 11, 21] - by_hand) < 4e-3  # a level
+    apart = levels_apart(results[0].predictions, results[1].predictions)
+    assert apart <= TOLERANCES["fp16"].levels
