@@ -46,6 +46,31 @@ def checked_choice(
     return recipe
 
 
+class KeptPlan:
+    """Plans a model's runs, and keeps the last plan while nothing that it comes from changes."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+        self._made: tuple[tuple[object, ...], InputPlan] | None = None
+
+    def plan(
+        self,
+        recipe: Recipe | None,
+        fills: Mapping[str, Fill],
+        wanted: Mapping[str, Shape],
+        pinned: int | None,
+        pictures: int,
+    ) -> InputPlan:
+        """As core.input_plan.plan_inputs, which tells arguments and errors."""
+        if fills:  # their files may be others by now
+            return plan_inputs(self._session, recipe, fills, wanted, pinned, pictures)
+        key = (recipe, dict(wanted), pinned, pictures)
+        if self._made is None or self._made[0] != key:
+            plan = plan_inputs(self._session, recipe, fills, wanted, pinned, pictures)
+            self._made = (key, plan)
+        return self._made[1]
+
+
 def resolved_tensors(
     session: Session, plan: InputPlan, fills: Mapping[str, Fill]
 ) -> tuple[TensorSpec, ...]:

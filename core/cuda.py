@@ -196,6 +196,7 @@ class PinnedArray:
 
     Attributes:
         array: (size,) uint8.
+        address: where it begins.
     """
 
     def __init__(self, context: CudaContext, size: int) -> None:
@@ -203,6 +204,7 @@ class PinnedArray:
         self.memory = np.empty(max(size, 1) + page, np.uint8)
         start = -self.memory.ctypes.data % page
         self.array = self.memory[start : start + max(size, 1)]
+        self.address: int = self.array.ctypes.data
         self._unpin = context.pin(self.array)
         self._idle_references = sys.getrefcount(self.memory)
 
@@ -225,7 +227,8 @@ class PinnedPool:
     """A few page-locked buffers of one size, lent as arrays and reused once nobody holds them.
 
     So a result needs no copy out of a shared buffer, and is still never overwritten while it is
-    held. Beyond `limit` buffers on loan, take() gives ordinary memory: slower, never wrong.
+    held. Beyond `limit` buffers on loan, take() gives ordinary memory: slower, never wrong. So it
+    does once the system page-locks no more, which only the first buffer raises for.
     """
 
     def __init__(self, context: CudaContext, size: int, limit: int = 4) -> None:
@@ -241,13 +244,19 @@ class PinnedPool:
                 return buffer.view(shape, dtype)
         if len(self._buffers) >= self._limit:
             return np.empty(shape, dtype)
-        self._buffers.append(PinnedArray(self._context, self.size))
+        try:
+            self._buffers.append(PinnedArray(self._context, self.size))
+        except CudaError:
+            if not self._buffers:
+                raise
+            self._limit = len(self._buffers)
+            return np.empty(shape, dtype)
         return self._buffers[-1].view(shape, dtype)
 
     def owns(self, array: np.ndarray) -> bool:
         """True when the array's memory is one of this pool's buffers, from its start."""
         address = array.ctypes.data
-        return any(buffer.array.ctypes.data == address for buffer in self._buffers)
+        return any(buffer.address == address for buffer in self._buffers)
 
     def close(self) -> None:
         """Unpin every buffer; lent arrays stay valid."""

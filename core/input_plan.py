@@ -96,10 +96,10 @@ def plan_inputs(
     if pictured and pictures > 1:
         batch = batch_for(pictured[0], wanted.get(pictured[0].name), pictures, pinned)
         wanted = {**wanted, pictured[0].name: _with_first(pictured[0], wanted, batch)}
-    first = choose_shapes(specs, wanted, pinned, hints=hints, symbols=session.symbols)
-    if recipe is not None:
-        hints = _following(session, recipe, first.shapes, hints)
     found = choose_shapes(specs, wanted, pinned, hints=hints, symbols=session.symbols)
+    if recipe is not None and len(specs) > 1:
+        hints = _following(session, recipe, found.shapes, hints)
+        found = choose_shapes(specs, wanted, pinned, hints=hints, symbols=session.symbols)
     for spec in specs:
         if spec.name in fills:
             input_choices.require_values(fills[spec.name], spec, found.shapes[spec.name])

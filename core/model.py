@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.chosen_inputs import checked_choice, image_spec, resolved_tensors
+from core.chosen_inputs import KeptPlan, checked_choice, image_spec, resolved_tensors
 from core.errors import EnginebayError
 from core.images import Image, import_libraries, read_image
 from core.input_choices import Fill
-from core.input_plan import InputPlan, awaits_picture, fill_inputs, plan_inputs
+from core.input_plan import InputPlan, awaits_picture, fill_inputs
 from core.kept_recipe import KeptRecipe
 from core.modelfile import Metadata, ModelFile, read_model_file
 from core.opening import OpenOptions, Progress, no_progress, open_session
@@ -58,6 +58,7 @@ class Model:
         self.recipe_problem: EnginebayError | None = None
         self.choices = Choices()
         self._kept = KeptRecipe(file)
+        self._kept_plan = KeptPlan(session)
         self.fills: dict[str, Fill] = {}
         self.shapes: dict[str, Shape] = {}
         try:
@@ -330,8 +331,7 @@ class Model:
         return self.recipe
 
     def _plan(self, pictures: int, recipe: Recipe | None = None) -> InputPlan:
-        return plan_inputs(
-            self.session,
+        return self._kept_plan.plan(
             recipe or self.recipe,
             self.fills,
             self.shapes,

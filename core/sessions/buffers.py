@@ -9,6 +9,11 @@ import numpy as np
 
 from core.cuda import CudaContext, PinnedPool
 
+_RESULTS = 4  # results of one output that are held at a time without ordinary memory
+_INPUTS, _INPUT_BYTES = 64, 128_000_000
+"""An input's: core.folder_run has as many filled ahead of the model (LOOK_AHEAD_BYTES, and twice
+LOOK_AHEAD), and each that is not page-locked would be copied once more."""
+
 
 class Buffers:
     """Grown when a shape needs more, never shrunk. Belongs to the thread that owns CUDA.
@@ -23,7 +28,7 @@ class Buffers:
         self._capacity: dict[str, int] = {}
         self._pools: dict[str, PinnedPool] = {}
 
-    def reserve(self, name: str, size: int) -> int:
+    def reserve(self, name: str, size: int, *, is_input: bool) -> int:
         """Device memory and a pool of at least `size` bytes; gives the device address.
 
         Raises:
@@ -37,16 +42,18 @@ class Buffers:
             doing = f"reserving {size:,} bytes for tensor {name!r}"
             self.device[name] = self._cuda.allocate(size, doing)
             self._capacity[name] = size
-        self.pool(name, size)
+        self.pool(name, size, is_input=is_input)
         return int(self.device[name])
 
-    def pool(self, name: str, size: int) -> PinnedPool:
-        """The tensor's page-locked buffers, of at least `size` bytes each."""
+    def pool(self, name: str, size: int, *, is_input: bool) -> PinnedPool:
+        """The tensor's page-locked buffers, of at least `size` bytes each; inputs have more."""
         pool = self._pools.get(name)
         if pool is None or pool.size < size:
             if pool is not None:
                 pool.close()
-            pool = self._pools[name] = PinnedPool(self._cuda, size)
+            limit = min(max(_INPUT_BYTES // max(size, 1), _RESULTS), _INPUTS)
+            pool = PinnedPool(self._cuda, size, limit if is_input else _RESULTS)
+            self._pools[name] = pool
         return pool
 
     def stage(self, name: str, array: np.ndarray) -> np.ndarray:

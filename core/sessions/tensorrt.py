@@ -134,7 +134,7 @@ class TensorRTSession(Session):
         """A page-locked array to fill and give to run(); the caller's until it drops it."""
         self._live_cuda()
         spec = self._input_spec(name)
-        pool = self._buffers.pool(name, size_bytes(spec.dtype, shape) or 0)
+        pool = self._buffers.pool(name, size_bytes(spec.dtype, shape) or 0, is_input=True)
         return pool.take(shape, numpy_dtype(spec.dtype))
 
     def _execute(self, inputs: Arrays) -> tuple[Arrays, Timing]:
@@ -217,7 +217,7 @@ class TensorRTSession(Session):
                     good &= self._bind_shape_tensor(name, array)
                 else:
                     good &= context.set_input_shape(name, array.shape)
-                    good &= self._bind_memory(name, array.nbytes)
+                    good &= self._bind_memory(name, array.nbytes, is_input=True)
             good = good and self._infer_shapes()
             self._output_shapes: dict[str, tuple[int, ...]] = {}
             for spec in self.outputs if good else ():
@@ -282,10 +282,11 @@ class TensorRTSession(Session):
             self._host_arrays[name] = np.zeros(shape, numpy_dtype(dtype))
             address = self._host_arrays[name].ctypes.data
             return bool(self._context.set_tensor_address(name, address))
-        return self._bind_memory(name, size_bytes(dtype, shape) or 0)
+        return self._bind_memory(name, size_bytes(dtype, shape) or 0, is_input=False)
 
-    def _bind_memory(self, name: str, size: int) -> bool:
-        return bool(self._context.set_tensor_address(name, self._buffers.reserve(name, size)))
+    def _bind_memory(self, name: str, size: int, *, is_input: bool) -> bool:
+        address = self._buffers.reserve(name, size, is_input=is_input)
+        return bool(self._context.set_tensor_address(name, address))
 
     def _live_cuda(self) -> CudaContext:
         if self._cuda is None:

@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from core.errors import InputError
+from core.modelfile.metadata import Metadata
+from core.placement import IN_PLACE
 from core.predictions import Prediction
 from core.sessions.base import Arrays
 from core.tasks import (
@@ -129,7 +131,24 @@ def decode(outputs: Arrays, reading: Reading) -> Decoded:
     raise AssertionError("the tensors task takes everything")
 
 
-def _fitting(outputs: Sequence[Named], reading: Reading) -> list[tuple[Reader, TaskGuess]]:
+_Fitting = tuple[tuple[Reader, TaskGuess], ...]
+_last: tuple[tuple[object, ...], Metadata, _Fitting] | None = None
+
+
+def _fitting(outputs: Sequence[Named], reading: Reading) -> _Fitting:
+    """The readers that fit, the best first. Kept for the next picture: asking takes its time."""
+    global _last
+    key = (tuple(outputs), reading.network_wh, reading.channels, reading.batch, reading.choices)
+    last = _last  # another thread may put its own there meanwhile
+    if last is not None and last[0] == key and last[1] is reading.metadata:
+        return last[2]
+    # Without the picture, which is another one next time.
+    found = _recognised(outputs, replace(reading, picture_wh=None, placement=IN_PLACE))
+    _last = (key, reading.metadata, found)
+    return found
+
+
+def _recognised(outputs: Sequence[Named], reading: Reading) -> _Fitting:
     found = []
     for reader in READERS:
         evidence = reader.recognise(outputs, reading)
@@ -137,12 +156,10 @@ def _fitting(outputs: Sequence[Named], reading: Reading) -> list[tuple[Reader, T
             words, certainty = evidence.words, evidence.certainty
             guess = TaskGuess(reader.TASK, words, reader.LAYOUT, certainty, evidence.assumed)
             found.append((reader, guess))
-    return sorted(found, key=lambda pair: _ORDER.index(pair[1].certainty))
+    return tuple(sorted(found, key=lambda pair: _ORDER.index(pair[1].certainty)))
 
 
-def _chosen(
-    fitting: list[tuple[Reader, TaskGuess]], reading: Reading
-) -> list[tuple[Reader, TaskGuess]]:
+def _chosen(fitting: _Fitting, reading: Reading) -> list[tuple[Reader, TaskGuess]]:
     """What is to be tried, in this order; the last always fits."""
     choices = reading.choices
     if choices.task is None:

@@ -55,9 +55,9 @@ def map_shape(shape: Shape, reading: Reading) -> MapShape | None:
             continue
         if "N" in dims and dims["N"] not in (None, reading.batch):
             continue
-        for step in _STEPS:
-            if _covers((width, height), step, reading.network_wh):
-                return MapShape(order, channels, (width, height), step)
+        step = _step((width, height), reading.network_wh)
+        if step is not None:
+            return MapShape(order, channels, (width, height), step)
     return None
 
 
@@ -70,11 +70,18 @@ def map_shapes(outputs: Sequence[Named], reading: Reading) -> list[MapShape] | N
     return maps
 
 
-def _covers(size_wh: tuple[int, int], step: int, network_wh: tuple[int, int]) -> bool:
-    """Strided convolutions round up: 513 pixels at step 8 are 65 points. One point is no map."""
-    return min(size_wh) >= 2 and all(
-        -(-whole // step) == side for side, whole in zip(size_wh, network_wh, strict=True)
-    )
+def _step(size_wh: tuple[int, int], network_wh: tuple[int, int]) -> int | None:
+    """The network's pixels from one point to the next; None where these points are no map of it.
+
+    Strided convolutions round up: 513 pixels at step 8 are 65 points. One point is no map.
+    """
+    (width, height), (whole_w, whole_h) = size_wh, network_wh
+    if min(width, height) < 2 or width > whole_w or height > whole_h:
+        return None  # most outputs of most models, and every reader of maps asks for each run
+    for step in _STEPS:
+        if -(-whole_w // step) == width and -(-whole_h // step) == height:
+            return step
+    return None
 
 
 def channels_first(array: np.ndarray, shape: MapShape) -> np.ndarray:

@@ -106,10 +106,10 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return Path(kept) if kept else tmp_path_factory.mktemp("engines")
 
 
-def demo_metadata() -> dict[str, str]:
-    metadata = read_model_file(DEMO_MODEL).metadata
-    assert metadata is not None
-    return {key: str(value) for key, value in metadata.raw.items()}
+def metadata_of(onnx: Path = DEMO_MODEL) -> dict[str, str]:
+    """What the exporter wrote into an ONNX, for its engine; {} for none."""
+    metadata = read_model_file(onnx).metadata
+    return {} if metadata is None else {key: str(value) for key, value in metadata.raw.items()}
 
 
 def build(onnx: Path, target: Path, options: BuildOptions) -> Path:
@@ -127,7 +127,7 @@ def demo_engine(workshop: Path) -> Path:
         fp16=True,
         optimization_level=1,
         profiles=({"images": DEMO_BATCH},),
-        metadata=demo_metadata(),
+        metadata=metadata_of(),
     )
     return build(DEMO_MODEL, workshop / "demo.engine", options)
 
@@ -140,7 +140,7 @@ def compatible_engine(workshop: Path) -> Path:
         version_compatible=True,
         optimization_level=1,
         profiles=({"images": DEMO_BATCH},),
-        metadata=demo_metadata(),
+        metadata=metadata_of(),
     )
     return build(DEMO_MODEL, workshop / "compatible.engine", options)
 

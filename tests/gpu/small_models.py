@@ -1,19 +1,87 @@
-"""ONNX models for what the demo does not have: data-dependent shapes and shape tensors."""
+"""ONNX models for what the demo does not have: other tasks, data-dependent shapes, shape tensors.
+
+The models that take pictures have convolutions with hand-made weights and nothing that TensorRT
+would want cuBLAS for.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import onnx
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
+
+COLORS = ("red", "green", "blue", "dull")
+CLASSIFIER_WEIGHTS = np.array([[6, -3, -3], [-3, 6, -3], [-3, -3, 6], [0, 0, 0]], np.float32)
+CLASSIFIER_BIAS = np.array([0, 0, 0, 1.5], np.float32)
+SEGMENTER_WEIGHTS = CLASSIFIER_WEIGHTS / 6
+# Apart by other steps than levels of 1/255 are, so that no two classes tie at a point.
+SEGMENTER_BIAS = np.array([0, 0.002, 0.004, 0.25], np.float32)
 
 
-def _save(path: Path, nodes: list, inputs: list, outputs: list) -> Path:
-    graph = helper.make_graph(nodes, "small", inputs, outputs)
+def _save(
+    path: Path,
+    nodes: list,
+    inputs: list,
+    outputs: list,
+    weights: dict[str, np.ndarray] | None = None,
+    metadata: dict[str, str] | None = None,
+) -> Path:
+    constants = [numpy_helper.from_array(one, name) for name, one in (weights or {}).items()]
+    graph = helper.make_graph(nodes, "small", inputs, outputs, constants)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 13)])
     model.ir_version = 8
+    helper.set_model_props(model, metadata or {})
     onnx.save(model, str(path))
     return path
+
+
+def _named() -> dict[str, str]:
+    return {"names": str(dict(enumerate(COLORS)))}
+
+
+def classifier_model(path: Path) -> Path:
+    """images (batch, 3, 64, 64) float32 -> logits (batch, 4): how red, green, blue or dull."""
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, ["batch", 3, 64, 64])
+    logits = helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 4])
+    nodes = [
+        helper.make_node("Conv", ["images", "weights", "bias"], ["each"], kernel_shape=[1, 1]),
+        helper.make_node("GlobalAveragePool", ["each"], ["average"]),
+        helper.make_node("Reshape", ["average", "rows"], ["logits"]),
+    ]
+    weights = {
+        "weights": CLASSIFIER_WEIGHTS[..., None, None],
+        "bias": CLASSIFIER_BIAS,
+        "rows": np.array([-1, 4], np.int64),
+    }
+    return _save(path, nodes, [images], [logits], weights, _named())
+
+
+def segmenter_model(path: Path) -> Path:
+    """images (1, 3, 64, 64) float32 -> scores (1, 4, 64, 64): the same four for each point."""
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, [1, 3, 64, 64])
+    scores = helper.make_tensor_value_info("scores", TensorProto.FLOAT, [1, 4, 64, 64])
+    node = helper.make_node("Conv", ["images", "weights", "bias"], ["scores"], kernel_shape=[1, 1])
+    weights = {"weights": SEGMENTER_WEIGHTS[..., None, None], "bias": SEGMENTER_BIAS}
+    return _save(path, [node], [images], [scores], weights, _named())
+
+
+def negative_model(path: Path) -> Path:
+    """images (1, 3, h, w) float32 -> negative, of the same shape: blurred by 3 x 3, 1 - value."""
+    shape = [1, 3, "height", "width"]
+    images = helper.make_tensor_value_info("images", TensorProto.FLOAT, shape)
+    negative = helper.make_tensor_value_info("negative", TensorProto.FLOAT, shape)
+    node = helper.make_node(
+        "Conv",
+        ["images", "weights", "bias"],
+        ["negative"],
+        kernel_shape=[3, 3],
+        pads=[1, 1, 1, 1],
+        group=3,
+    )
+    weights = {"weights": np.full((3, 1, 3, 3), -1 / 9, np.float32), "bias": np.ones(3, np.float32)}
+    return _save(path, [node], [images], [negative], weights)
 
 
 def nonzero_model(path: Path) -> Path:

@@ -171,6 +171,8 @@ def test_data_dependent_output(workshop: Path) -> None:
             got, want = model(x)["where"], reference(x)["where"]
             assert np.array_equal(got, want)
         assert model(np.full((4, 8), -1, np.float32))["where"].shape == (2, 0)
+        shown = {spec.name: (spec.shape, spec.size_bytes) for spec in model.resolved_tensors()}
+        assert shown == {"x": ((4, 8), 128), "where": ((2, None), None)}
 
 
 def test_host_shape_tensor(workshop: Path) -> None:

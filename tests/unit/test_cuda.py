@@ -153,6 +153,17 @@ def test_memory_that_cannot_be_page_locked_is_a_cuda_error(gpu: FakeCuda) -> Non
     assert pool.owns(pool.take((1,), np.dtype(np.uint8)))
 
 
+def test_a_system_that_page_locks_no_more_gives_ordinary_memory(gpu: FakeCuda) -> None:
+    pool = PinnedPool(open_context(), 64, limit=8)
+    held = [pool.take((16,), np.dtype(np.float32)) for _ in range(2)]
+    gpu.pin_status = 2
+    held += [pool.take((16,), np.dtype(np.float32)) for _ in range(2)]
+    for value, array in enumerate(held):
+        array[:] = value
+    assert [float(array[0]) for array in held] == [0, 1, 2, 3]
+    assert [pool.owns(array) for array in held] == [True, True, False, False]
+
+
 def test_lent_arrays_outlive_the_pool(gpu: FakeCuda) -> None:
     pool = PinnedPool(open_context(), 64)
     array = pool.take((16,), np.dtype(np.float32))

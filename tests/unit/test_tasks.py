@@ -7,12 +7,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+import core.tasks
 from core.modelfile.metadata import Metadata
 from core.placement import Placement
 from core.predictions import Detection, TensorSummary
 from core.preprocess import prepare
 from core.recipes import Recipe
-from core.tasks import Choices, Decoded, Reading, decode, guess_task
+from core.tasks import Choices, Decoded, Evidence, Reading, decode, guess_task
 from core.tensors import Shape
 from tests.unit.onnx_models import detector_head
 
@@ -290,3 +291,45 @@ def test_plain_tensors_are_told_in_the_models_order() -> None:
         ("a", (4, 5), "int64"),
     ]
     assert decoded.warnings == ()
+
+
+# Asking the readers
+
+
+class CountingReader:
+    """Takes everything, and counts how often it is asked; forgets what it was given."""
+
+    TASK, LAYOUT = "tensors", ""
+
+    def __init__(self) -> None:
+        self.asked: list[Reading] = []
+
+    def recognise(self, outputs: object, reading: Reading) -> Evidence:
+        self.asked.append(reading)
+        return Evidence("it takes everything")
+
+    def decode(self, outputs: object, reading: Reading) -> list[TensorSummary]:
+        return []
+
+
+def test_readers_are_asked_once_for_pictures_that_are_read_in_one_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    reader = CountingReader()
+    monkeypatch.setattr(core.tasks, "READERS", (reader,))
+    monkeypatch.setattr(core.tasks, "_last", None)
+    one = {"counted": np.zeros((1, 5), np.float32)}
+    for width in (10, 20):
+        decode(one, replace(READING, picture_wh=(width, 10), placement=Placement(width, 1, 0, 0)))
+    assert [asked.picture_wh for asked in reader.asked] == [None]
+    decode({"counted": np.zeros((1, 6), np.float32)}, READING)
+    decode({"other": np.zeros((1, 6), np.float32)}, READING)
+    for changed in (
+        replace(READING, network_wh=(32, 32)),
+        replace(READING, channels=1),
+        replace(READING, batch=2),
+        replace(READING, metadata=Metadata(task="detect")),
+        replace(READING, choices=Choices(class_names=("a",))),
+    ):
+        decode({"other": np.zeros((1, 6), np.float32)}, changed)
+    assert len(reader.asked) == 8

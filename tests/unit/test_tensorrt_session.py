@@ -9,7 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from core.cuda import open_context
 from core.errors import CudaError, InputError, ModelError, WrongThreadError
+from core.folder_run import LOOK_AHEAD
+from core.sessions.buffers import Buffers
 from core.sessions.tensorrt import TensorRTSession
 from core.tensors import Profile
 from tests.unit import fake_cuda, fake_tensorrt
@@ -320,6 +323,37 @@ def test_an_ordinary_array_goes_through_page_locked_memory(
     [(address, size)] = gpu.uploads
     assert address != array.ctypes.data
     assert gpu.is_pinned(address, size)
+
+
+def test_as_many_inputs_are_page_locked_as_a_run_over_many_pictures_fills_ahead(
+    session: TensorRTSession, gpu: FakeCuda
+) -> None:
+    buffers = [session.input_buffer("images", PICTURE) for _ in range(LOOK_AHEAD + 2)]
+    assert all(gpu.is_pinned(buffer.ctypes.data, buffer.nbytes) for buffer in buffers)
+    for buffer in buffers:
+        buffer[:] = 1
+        session(buffer)
+    # Each went to the GPU from where it lay.
+    assert gpu.uploads == [(buffer.ctypes.data, buffer.nbytes) for buffer in buffers]
+
+
+def test_page_locked_inputs_are_bounded_in_bytes_and_in_number(gpu: FakeCuda) -> None:
+    buffers = Buffers(open_context())
+    megabyte = np.dtype((np.void, 1_000_000))
+    few = buffers.pool("large", 20_000_000, is_input=True)
+    many = buffers.pool("small", 1_000_000, is_input=True)
+    results = buffers.pool("result", 1_000_000, is_input=False)
+    lent = {
+        "large": [few.take((20,), megabyte) for _ in range(9)],
+        "small": [many.take((1,), megabyte) for _ in range(70)],
+        "result": [results.take((1,), megabyte) for _ in range(9)],
+    }
+    owned = {
+        "large": sum(map(few.owns, lent["large"])),
+        "small": sum(map(many.owns, lent["small"])),
+        "result": sum(map(results.owns, lent["result"])),
+    }
+    assert owned == {"large": 6, "small": 64, "result": 4}  # 128 MB hold 6 of 20 MB
 
 
 def test_input_buffers_that_are_held_are_different_ones(session: TensorRTSession) -> None:
