@@ -249,3 +249,18 @@ def test_saving_writes_over_no_input_that_was_given(tmp_path: Path, red: Path, a
     assert status == 0
     assert given.read_bytes() == before
     assert (tmp_path / "red-2.npz").is_file()
+
+
+def test_how_sure_the_guesses_are_is_said(
+    tmp_path: Path, red: Path, ask: Ask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = onnx_models.classifier(tmp_path)
+    _, answer = ask(model, red)
+    assert answer["recipe"]["certainty"] == "guess"
+    assert answer["images"][0]["certainty"] == "likely"
+    main(["run", str(model), str(red)])
+    text = capfd.readouterr().out
+    assert "stretch (guess: only the input" in text
+    assert "red.png: classify (likely), the output is a vector of 3 scores" in text
+    main(["run", str(model), str(red), "--task", "tensors"])
+    assert "red.png: tensors, " in capfd.readouterr().out
