@@ -20,6 +20,7 @@ from core.recipe_search import find_recipes
 from core.report import candidates_text, recipe_used, run_text
 from core.results import TestResult
 from core.save_outputs import write_npz
+from core.suffixes import IMAGES, MODELS, VIDEOS
 from core.text import printable
 
 
@@ -54,6 +55,7 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         options.parser.error("--find-recipe takes one IMAGE")
     if options.find_recipe and options.save is not None:
         options.parser.error("--save keeps what a run gives; --find-recipe only ranks")
+    _refuse_to_overwrite(options)
     in_rows = is_for_rows(options)
     line = ProgressLine()
     try:
@@ -77,7 +79,8 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         results: list[TestResult] = []
         errors: list[EnginebayError] = []
         used: set[str] = set()
-        sources = {Path(image).resolve() for image in options.images}
+        given = [*options.images, *(fill.path for fill in model.fills.values() if fill.path)]
+        sources = {Path(one).resolve() for one in given}
         for source in options.images or [None]:
             try:
                 if source is not None:
@@ -107,6 +110,19 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         for other in errors[1:]:  # the first is told as the command's own
             text += f"\n\n{printable(other.message)}\n{printable(other.hint)}"
     return answer, text
+
+
+def _refuse_to_overwrite(options: argparse.Namespace) -> None:
+    """End the program, as wrong usage does, where what it writes would replace what it reads.
+
+    `--csv *.jpg` names a picture: the shell gives the first one as the option's value.
+    """
+    read = {Path(one).resolve() for one in (options.file, *options.images)}
+    for option, target in (("--csv", options.csv), ("--save-recipe", options.save_recipe)):
+        if target is None:
+            continue
+        if target.suffix.lower() in (*MODELS, *IMAGES, *VIDEOS) or target.resolve() in read:
+            options.parser.error(f"{option} would write over a model or a picture: {target}")
 
 
 def _find(
@@ -140,7 +156,8 @@ def _find(
 def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) -> None:
     """Write STEM.npz, STEM.inputs.npz and, for a picture, STEM.png with its overlay.
 
-    No picture that was given is overwritten: the overlay then is STEM.overlay.png.
+    Nothing that was given is overwritten: beside a picture the overlay is STEM.overlay.png,
+    beside an input's .npz all are STEM-2.
     """
     import numpy as np
 
@@ -148,7 +165,9 @@ def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) 
 
     stem = base = Path(result.source).stem.replace(" ", "-")
     number = 1
-    while used & {stem, f"{stem}.inputs"}:
+    while used & {stem, f"{stem}.inputs"} or sources & {
+        (folder / f"{stem}{end}").resolve() for end in (".npz", ".inputs.npz")
+    }:
         number += 1
         stem = f"{base}-{number}"
     used |= {stem, f"{stem}.inputs"}

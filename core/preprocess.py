@@ -188,6 +188,11 @@ def _resize(pixels: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, Placement]:
     ratios = (width / image_w, height / image_h)
     ratio = max(ratios) if recipe.resize == "center-crop" else min(ratios)
     new_w, new_h = round(image_w * ratio), round(image_h * ratio)
+    if recipe.resize == "letterbox-top-left":
+        # Cut off, as in YOLOX's preproc (yolox/data/data_augment.py) and EfficientDet's; the
+        # side that fits exactly must not lose a pixel to binary fractions, nor a last one be cut.
+        new_w = int(image_w * ratio + 1e-6) or new_w
+        new_h = int(image_h * ratio + 1e-6) or new_h
     if min(new_w, new_h) < 1:
         raise ImageError(
             "image-too-thin",

@@ -47,7 +47,7 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
         width, height = recipe.size_wh
         lines.append(
             f"input {printable(recipe.input)}: {width} x {height} {recipe.color}, {recipe.resize} "
-            f"({recipe.evidence})"
+            f"({recipe.certainty}: {recipe.evidence})"
         )
     for result in results:
         stages = ", ".join(
@@ -56,7 +56,10 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
             if ms is not None
         )
         first = " (first run)" if result.is_first else ""
-        lines += ["", f"{result.source}: {result.guess.task}, {result.guess.evidence}"]
+        guess = result.guess
+        # Plain tensors claim nothing that could be sure.
+        sure = "" if guess.task == "tensors" else f" ({guess.certainty})"
+        lines += ["", f"{result.source}: {guess.task}{sure}, {guess.evidence}"]
         lines += _input_lines(result)
         for found in result.predictions:
             lines += [_row_text(row) for row in prediction_rows(found)]

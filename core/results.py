@@ -105,6 +105,7 @@ class TestResult:
             "path": self.source,
             "task": self.guess.task,
             "evidence": self.guess.evidence,
+            "certainty": self.guess.certainty,
             "inputs": {
                 name: {
                     "shape": list(array.shape),

@@ -9,7 +9,7 @@ import numpy as np
 from core.predictions import ClassScore, class_label
 from core.sessions.base import Arrays
 from core.tasks.detect.end_to_end import is_one_box
-from core.tasks.embed import is_named_embedding, vector_size
+from core.tasks.embed import are_indices, is_named_embedding, is_named_otherwise, vector_size
 from core.tasks.reading import Evidence, Named, Reading
 
 TASK, LAYOUT = "classify", ""
@@ -32,7 +32,7 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
     name = outputs[0][0].lower()
     # Embeddings come in 128, 256, 512 ... numbers; classes hardly ever do.
     like_embedding = count % 128 == 0 and not any(word in name for word in _WORDS)
-    if like_embedding or is_named_embedding(name):
+    if like_embedding or is_named_embedding(name) or is_named_otherwise(name):
         return Evidence(words, "possible", assumed)
     return Evidence(words, "likely", assumed)
 
@@ -47,6 +47,8 @@ def decode(outputs: Arrays, reading: Reading) -> list[ClassScore] | None:
     if array.dtype.kind in "OUSc":
         return None
     if is_one_box(array):
+        return None
+    if reading.choices.task != TASK and are_indices(array):
         return None
     scores = array[0].reshape(-1).astype(np.float64)
     if not np.isfinite(scores).all():

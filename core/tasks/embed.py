@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -15,6 +16,8 @@ from core.tasks.reading import Evidence, Named, Reading
 TASK, LAYOUT = "embed", ""
 
 _WORDS = ("embed", "feature", "descriptor", "latent")
+_OTHER_WORDS = ("landmark", "keypoint", "kpt", "coord", "angle", "offset", "bbox", "quaternion")
+_OTHER_PARTS = frozenset(("age", "points", "pts", "pose", "yaw", "pitch", "roll", "gaze", "xy"))
 _SMALLEST = 16
 
 
@@ -34,7 +37,7 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
     if is_named_embedding(name):
         return Evidence(f"the output {name!r} is a vector of {size} numbers")
     words = f"the output is a vector of {size} numbers"
-    if size % 32 == 0:
+    if size % 32 == 0 and not is_named_otherwise(name):
         return Evidence(f"{words}, a size that embeddings have")
     return Evidence(words, "possible")
 
@@ -43,6 +46,8 @@ def decode(outputs: Arrays, reading: Reading) -> list[Embedding] | None:
     """The vector and its length; None when the values are probabilities of classes."""
     name, array = next(iter(outputs.items()))
     if array.dtype.kind in "OUSc":
+        return None
+    if reading.choices.task != TASK and are_indices(array):
         return None
     values = array[0].reshape(-1).astype(np.float32)
     if not np.isfinite(values).all():
@@ -68,6 +73,21 @@ def vector_size(outputs: Sequence[Named], reading: Reading) -> int | None:
 def is_named_embedding(name: str) -> bool:
     """Whether an output's name says that it is an embedding."""
     return any(word in name.lower() for word in _WORDS)
+
+
+def is_named_otherwise(name: str) -> bool:
+    """Whether an output's name says that it measures something: places, angles, an age."""
+    lower = name.lower()
+    parts = re.split("[^a-z]+", lower)
+    return any(word in lower for word in _OTHER_WORDS) or not _OTHER_PARTS.isdisjoint(parts)
+
+
+def are_indices(array: np.ndarray) -> bool:
+    """Whether numbers are of a type that scores never have: yes and no, or 64-bit integers.
+
+    ONNX's own ArgMax, TopK and NonZero give int64; quantised scores have 8 bits.
+    """
+    return array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.dtype.itemsize == 8)
 
 
 def cosine(a: np.ndarray, b: np.ndarray) -> float:

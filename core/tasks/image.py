@@ -16,6 +16,18 @@ from core.tensors import Shape
 TASK, LAYOUT = "image", ""
 
 _WORDS = ("image", "img", "picture", "rgb")
+_OTHER_WORDS = (
+    "logit",
+    "class",
+    "seg_",
+    "segm",
+    "normals",
+    "score",
+    "prob",
+    "softmax",
+    "coord",
+    "flow",
+)
 
 
 def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
@@ -35,7 +47,10 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
         times = f", 1/{1 / ratio:.0f} of the input's size"
     picture = f"a {width} x {height} picture{times}, channels as the input"
     if len(outputs) == 1:
-        return Evidence(f"the output is {picture}")
+        name = outputs[0][0].lower()
+        other = any(word in name for word in _OTHER_WORDS)
+        other = other and not any(word in name for word in _WORDS)
+        return Evidence(f"the output is {picture}", "possible" if other else "likely")
     if None in sizes:
         return None
     named = all(any(word in name.lower() for word in _WORDS) for name, _ in outputs)
@@ -93,13 +108,15 @@ def _picture(name: str, planes: np.ndarray, reading: Reading) -> OutputImage | N
         return None
     low, high = float(finite.min()), float(finite.max())
     how = reading.choices.image_range
+    # A picture of 0..255 overshoots a little; -2.1..2.6 is one less ImageNet's mean.
+    least = 2 if low >= -0.1 else 16
     if planes.dtype == np.uint8 and how != "fit":
         note = "bytes as they are"
     elif how == "automatic" and low >= -0.1 and high <= 1.1:
         numbers, note = numbers * 255, "0..1 shown as 0..255"
     elif how == "automatic" and low >= -1.1 and high <= 1.1:
         numbers, note = (numbers + 1) * 127.5, "-1..1 shown as 0..255"
-    elif how == "clamp" or (how == "automatic" and low >= -64 and high <= 320 and high > 2):
+    elif how == "clamp" or (how == "automatic" and low >= -64 and high <= 320 and high > least):
         note = "clamped to 0..255"
     else:
         numbers = (numbers - low) / ((high - low) or 1) * 255

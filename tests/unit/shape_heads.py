@@ -34,7 +34,8 @@ def by_hand(picture_wh: tuple[int, int], resize: Resize) -> tuple[np.ndarray, np
     size = np.array(picture_wh, float)
     if resize == "stretch":
         return SIDE / size, np.zeros(2)
-    new = np.maximum(np.round(size * (SIDE / size.max())), 1)
+    whole = np.floor if resize == "letterbox-top-left" else np.round
+    new = np.maximum(whole(size * SIDE / size.max()), 1)
     offset = (SIDE - new) // 2 if resize == "letterbox" else np.zeros(2)
     return new / size, offset
 

@@ -77,6 +77,16 @@ def test_whole_numbers_are_scores_too() -> None:
     assert classes(decode({"logits": values}, READING))[0][0] == 1
 
 
+@pytest.mark.parametrize("dtype", [np.bool_, np.int64, np.uint64])
+def test_indices_and_yes_or_no_are_no_scores(dtype: type) -> None:
+    for count in (5, 128):
+        values = np.arange(count).astype(dtype)[None]
+        assert decode({"out": values}, READING).guess.task == "tensors"
+        assert decode({"embedding": values}, READING).guess.task == "tensors"
+    asked = replace(READING, choices=Choices(task="classify"))
+    assert classes(decode({"out": np.array([[0, 5, 1]], dtype)}, asked))
+
+
 def test_a_vector_of_length_one_with_both_signs_is_no_classification() -> None:
     vector = np.random.default_rng(0).standard_normal((1, 100)).astype(np.float32)
     decoded = decode({"out": vector / np.linalg.norm(vector)}, READING)
@@ -111,6 +121,11 @@ def test_a_sigmoids_probabilities_stay_where_the_name_says_so() -> None:
         ({"logits": (1, 512)}, None, "likely"),
         ({"out": (1, 128)}, Metadata(names=tuple("x" * 128)), "likely"),
         ({"embedding": (1, 10)}, None, "possible"),
+        ({"landmarks": (1, 136)}, None, "possible"),  # 68 places of a face
+        ({"head/pose:0": (1, 3)}, None, "possible"),
+        ({"age": (1, 101)}, None, "possible"),
+        ({"image_average": (1, 10)}, None, "likely"),  # "age" is no part of it
+        ({"age": (1, 3)}, Metadata(names=("young", "adult", "old")), "likely"),
         ({"out": (1, 10)}, Metadata(task="detect"), None),
         ({"out": (10, 1)}, None, None),  # never turned round
         ({"out": (1, 1)}, None, None),

@@ -222,3 +222,45 @@ def test_the_road_sample_gets_bgr_of_0_to_255(ask: Ask) -> None:
     recipe = answer["recipe"]
     assert (recipe["layout"], recipe["color"], recipe["scale"]) == ("NHWC", "bgr", 1.0)
     assert recipe["resize"] == "stretch"
+
+
+@pytest.mark.parametrize("option", ["--save-recipe", "--csv"])
+def test_neither_the_model_nor_a_picture_is_written_over(
+    option: str, tmp_path: Path, red: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, other = onnx_models.classifier(tmp_path), tmp_path / "other.png"
+    unnamed = model.rename(tmp_path / "model")
+    other.write_bytes(red.read_bytes())
+    for target in (unnamed, red, other):  # of *.png the shell makes --csv other.png red.png
+        before = target.read_bytes()
+        with pytest.raises(SystemExit) as end:
+            main(["run", str(unnamed), str(red), option, str(target)])
+        assert end.value.code == 2
+        assert f"{option} would write over a model or a picture" in capsys.readouterr().err
+        assert target.read_bytes() == before
+
+
+def test_saving_writes_over_no_input_that_was_given(tmp_path: Path, red: Path, ask: Ask) -> None:
+    given = tmp_path / "red.npz"
+    np.savez(given, sizes=np.ones((1, 2), np.float32))
+    before = given.read_bytes()
+    model = onnx_models.two_inputs(tmp_path)
+    status, _ = ask(model, red, "--input", f"sizes={given}", "--save", tmp_path)
+    assert status == 0
+    assert given.read_bytes() == before
+    assert (tmp_path / "red-2.npz").is_file()
+
+
+def test_how_sure_the_guesses_are_is_said(
+    tmp_path: Path, red: Path, ask: Ask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = onnx_models.classifier(tmp_path)
+    _, answer = ask(model, red)
+    assert answer["recipe"]["certainty"] == "guess"
+    assert answer["images"][0]["certainty"] == "likely"
+    main(["run", str(model), str(red)])
+    text = capfd.readouterr().out
+    assert "stretch (guess: only the input" in text
+    assert "red.png: classify (likely), the output is a vector of 3 scores" in text
+    main(["run", str(model), str(red), "--task", "tensors"])
+    assert "red.png: tensors, " in capfd.readouterr().out

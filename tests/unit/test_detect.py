@@ -45,7 +45,8 @@ def into_network(box: Box, picture_wh: tuple[int, int], resize: str) -> Box:
         new_w, new_h = across, down
     else:
         ratio = min(across / width, down / height)
-        new_w, new_h = max(round(width * ratio), 1), max(round(height * ratio), 1)
+        whole = int if resize == "letterbox-top-left" else round
+        new_w, new_h = max(whole(width * ratio), 1), max(whole(height * ratio), 1)
         if resize == "letterbox":
             left, top = (across - new_w) // 2, (down - new_h) // 2
     x1, y1, x2, y2 = box

@@ -265,6 +265,9 @@ WRONG: dict[str, tuple[str, dict[str, float | np.ndarray]]] = {
     "half a number": ("tensorflow", {"num_detections:0": np.array([1.5], np.float32)}),
     "pixels for fractions": ("tensorflow", {"detection_boxes:0": PIXELS}),
     "corners the wrong way round": ("ssd", {"boxes": np.array([[[0.6, 0.6, 0.2, 0.1]] * 400])}),
+    "finished corners the wrong way round": (
+        "end to end", {"output0": np.array([[[60.0, 60, 20, 10, 0.9, 1]] * 300])}
+    ),
     "queries in pixels": ("detr", {"pred_boxes": np.array([[[100.0, 50, 20, 10]] * 100])}),
     "a row of numbers": ("yolov7 end to end", {"output": np.full((2, 7), 0.3, np.float32)}),
 }  # fmt: skip

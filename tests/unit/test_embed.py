@@ -50,6 +50,13 @@ def test_probabilities_are_none() -> None:
     assert embedding(decode({"out": values}, asked)).norm == pytest.approx(1 / 16)
 
 
+def test_places_are_no_embedding_whatever_their_number() -> None:
+    values = np.linspace(0, 1, 192, dtype=np.float32)[None]
+    assert decode({"landmarks": values}, READING).guess.task == "tensors"
+    asked = replace(READING, choices=Choices(task="embed"))
+    assert embedding(decode({"landmarks": values}, asked)).values.shape == (192,)
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
 def test_a_vector_with_what_is_no_number_stands_for_nothing(bad: float) -> None:
     values = np.zeros((1, 128), np.float32)

@@ -26,6 +26,7 @@ READING = Reading(picture_wh=NETWORK, network_wh=NETWORK)
         ([-20.0, 100.0, 300.0], "float32", [0, 100, 255], "clamped to 0..255"),
         ([-1000.0, 0.0, 1000.0], "float32", [0, 128, 255], "-1000..1000 fitted to 0..255"),
         ([0.0, 1.0, 2.0], "float32", [0, 128, 255], "0..2 fitted to 0..255"),
+        ([-2.5, 0.0, 2.5], "float32", [0, 128, 255], "-2.5..2.5 fitted to 0..255"),
         ([7, 100, 200], "uint8", [7, 100, 200], "bytes as they are"),
         ([0.0, np.nan, 1.0], "float32", [0, 0, 255], "0..1 shown as 0..255"),
         ([0.0, np.inf, 1.0], "float32", [0, 255, 255], "0..1 shown as 0..255"),
@@ -154,6 +155,13 @@ def test_what_is_no_picture_is_not_offered_as_one(
 ) -> None:
     reading = replace(READING, channels=channels, metadata=metadata or Metadata())
     assert "image" not in [way.task for way in ways_to_read(list(outputs.items()), reading)]
+
+
+@pytest.mark.parametrize("name", ["normals", "seg_logits", "flow"])
+def test_a_name_that_says_something_else_is_no_picture(name: str) -> None:
+    values = np.resize(np.array([-3.0, 0.5, 4.0, 1.5], np.float32), (1, 3, 64, 64))
+    assert decode({name: values}, READING).guess.task != "image"
+    assert decode({f"{name}_image": values}, READING).guess.task == "image"
 
 
 def test_channels_that_add_up_to_one_are_no_picture() -> None:

@@ -248,3 +248,20 @@ def test_what_the_network_saw_is_the_resized_picture() -> None:
     shown = picture_of(prepare(PICTURE, recipe).tensor, recipe)
     blocks = PICTURE.reshape(15, 3, 20, 3, 3).astype(np.float64).mean(axis=(1, 3))
     assert np.abs(shown - blocks).max() <= 1
+
+
+def test_a_letterbox_rounds_in_the_middle_and_cuts_off_at_the_top_left() -> None:
+    # 335 * 416 / 500 = 278.72: Ultralytics' LetterBox rounds, YOLOX's preproc takes int().
+    pixels = np.full((335, 500, 3), 200, np.uint8)
+    for resize, rows in (("letterbox", 279), ("letterbox-top-left", 278)):
+        recipe = replace(BASE, size_wh=(416, 416), resize=resize, pad=0, color="grey")
+        found = prepare(pixels, recipe)
+        assert np.count_nonzero(found.tensor[0, 0, :, 0]) == rows
+        assert found.placement.scale_y == rows / 335
+
+
+def test_a_side_that_fits_exactly_is_filled_at_any_size() -> None:
+    for side in range(1, 700):  # 416 / side * side is less than 416 for some
+        recipe = replace(BASE, size_wh=(416, 416), resize="letterbox-top-left")
+        placement = prepare(np.zeros((side, side, 3), np.uint8), recipe).placement
+        assert placement.scale_x == placement.scale_y == 416 / side

@@ -202,7 +202,7 @@ SIZES = {
     "square": (64, 64),
     "tiny": (3, 2),
     "one pixel": (1, 1),
-    "thin": (9, 200),
+    "thin": (10, 200),  # three points wide: at two, a white line falls between them
     "huge": (4001, 3003),
 }
 

@@ -80,8 +80,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     if columns is None:
         return None
     boxes, scores, classes = columns
-    # Two dimensions alone say little: there the boxes must be right as well.
-    if array.ndim == 2 and not plausible_corners(boxes):
+    if not plausible_corners(boxes):
         return None
     boxes = in_pixels(boxes, reading)
     fine = np.isfinite(boxes).all(axis=1) & np.isfinite(classes)
