@@ -283,10 +283,8 @@ class Document(QObject):
 
     def _load_cancelled(self) -> None:
         """Esc while a model opened: nothing is loaded, and the card must not say otherwise."""
-        from core.verdict import Verdict
-
         problem = self.refusal = OPENING_CANCELLED
-        self.verdict = Verdict(None, problem.kind, problem.message, problem.hint)
+        self.verdict = problem.as_verdict()
         self.model_changed.emit()
         if self.file is not None:
             self.opened.emit(self.file.path)
@@ -303,8 +301,7 @@ class Document(QObject):
         self._show_result(tested)
         warnings = tested.result.warnings
         if warnings:
-            hint = " ".join(warnings[1:])
-            self.show_problem(Problem("warning", warnings[0], hint, is_warning=True))
+            self.show_problem(Problem.of_warnings(warnings))
         elif (
             self.problem is not None
             and (self.problem.action != "run-random" or tested.result.image is None)
