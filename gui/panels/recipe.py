@@ -15,7 +15,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.panels.recipe_form import RecipeForm
+from gui.panels.recipe_form import SET_BY_USER, RecipeForm
 
 if TYPE_CHECKING:
     from core.recipes import Recipe
@@ -40,6 +40,7 @@ class RecipePanel(QWidget):
         self.setAccessibleName("recipe")
         self.evidence = QLabel()
         self.evidence.setWordWrap(True)
+        self.evidence.setMinimumWidth(40)  # else a long word would widen the dock
         self.evidence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.form = RecipeForm()
         self.form.recipe_wanted.connect(self.recipe_wanted)
@@ -106,6 +107,7 @@ class RecipePanel(QWidget):
             self.evidence.setText(reason or "-")
             return
         words = recipe.evidence or "nothing speaks for it"
-        certainty = _CERTAINTIES[recipe.certainty]
-        self.evidence.setText(f"{words[0].upper()}{words[1:]} ({certainty}).")
+        if recipe.evidence != SET_BY_USER:
+            words += f" ({_CERTAINTIES[recipe.certainty]})"
+        self.evidence.setText(f"{words[0].upper()}{words[1:]}.")
         self.form.show_recipe(recipe, inputs)

@@ -20,18 +20,15 @@ def number_of(field: str, text: str) -> float:
     """A number, or a fraction of two: 0.5, 1/255.
 
     Raises:
-        InputError: kind "recipe-value", naming the field.
+        InputError: kind "recipe-value", whose hint names the field.
     """
     over, slash, under = text.partition("/")
     try:
         return float(over) / float(under) if slash else float(over)
     except (ValueError, ZeroDivisionError):
-        what = f'"{one_line(text.strip(), 40)}"' if text.strip() else "empty"
-        raise InputError(
-            "recipe-value",
-            f"The recipe's {field} is {what}; it must be a number, or a fraction as 1/255.",
-            f"Change {field}.",
-        ) from None
+        what = f'"{one_line(text.strip(), 40)}" is no number' if text.strip() else "It is empty"
+        message = f"{what}: give a number, or a fraction as 1/255."
+        raise InputError("recipe-value", message, f"Change {field}.") from None
 
 
 def numbers_of(field: str, text: str) -> tuple[float, ...]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QModelIndex, QSize, Qt, Signal
+from PySide6.QtCore import QModelIndex, Qt, Signal
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QDialog,
@@ -68,9 +68,7 @@ class RecipeFinder(QDialog):
         column.addLayout(row)
         self.finished.connect(lambda _status: self.cancelled.emit())
         self._show_running(False)
-
-    def sizeHint(self) -> QSize:
-        return QSize(720, 420)
+        self.resize(720, 420)
 
     def begin(self) -> None:
         """Show that a search has begun."""

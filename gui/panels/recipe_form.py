@@ -21,10 +21,14 @@ from gui.panels.recipe_fields import (
     show_choices,
     spin,
 )
+from gui.theme import ElidedLabel
 
 if TYPE_CHECKING:
     from core.recipes import Recipe
     from core.tensors import TensorSpec
+
+SET_BY_USER = "set by you"
+"""The evidence of what is edited here."""
 
 _NO_PRESET = "own values"
 _MAX_SIDE = 65535  # as core.recipe_check.MAX_SIDE
@@ -79,9 +83,11 @@ class RecipeForm(QWidget):
             edit.editingFinished.connect(lambda name=name: self._on_edited(name))
         for name, one in (("size_wh", self.width_), ("size_wh", self.height_), ("pad", self.pad)):
             one.valueChanged.connect(lambda _value, name=name: self._on_edited(name))
-        self.tensor, self.formula = QLabel("-"), QLabel("-")
+        self.input = ElidedLabel()
+        self.tensor, self.formula = QLabel(), QLabel()
         for label in (self.tensor, self.formula):
             label.setWordWrap(True)
+            label.setMinimumWidth(40)  # else a long word would widen the dock
             label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
     def _fill_form(self, form: QFormLayout) -> None:
@@ -92,6 +98,7 @@ class RecipeForm(QWidget):
         fields = self.fields
         rows: tuple[tuple[str, QWidget], ...] = (
             ("preset", self._preset_field),
+            ("input", self.input),
             ("tensor", self.tensor),
             ("size", fields["size_wh"]),
             ("layout", fields["layout"]),
@@ -189,7 +196,8 @@ class RecipeForm(QWidget):
     def _show_tensor(self, recipe: Recipe, spec: TensorSpec) -> None:
         from core.tensors import shape_text
 
-        text = f"{recipe.input}, {recipe.dtype} {shape_text(spec.shape)}"
+        self.input.set_text(recipe.input)
+        text = f"{recipe.dtype} {shape_text(spec.shape)}"
         if recipe.batch > 1:
             text += f", batch {recipe.batch}"
         self.tensor.setText(text)
@@ -224,7 +232,7 @@ class RecipeForm(QWidget):
                 value = self._value(field)
             except InputError as error:
                 if field == name:
-                    self.fields[field].mark(_why(error))
+                    self.fields[field].mark(_why(error, field))
                 continue
             if value != getattr(self._recipe, field):
                 changes[field] = value
@@ -241,11 +249,11 @@ class RecipeForm(QWidget):
                     self._want(wanted)
                 return
         if alone and wrong is not None:
-            self.fields[name].mark(_why(wrong))
+            self.fields[name].mark(_why(wrong, name))
 
     def _want(self, changes: dict[str, Any]) -> None:
         assert self._recipe is not None
-        words: dict[str, Any] = {"evidence": "set by you", "certainty": "certain"}
+        words: dict[str, Any] = {"evidence": SET_BY_USER, "certainty": "certain"}
         self._own = replace(self._recipe, **changes, **words)
         self.recipe_wanted.emit(self._own)
 
@@ -270,8 +278,13 @@ class RecipeForm(QWidget):
         return number_of(name, text) if name == "scale" else numbers_of(name, text)
 
 
-def _why(error: InputError) -> str:
-    return error.message if error.kind == "recipe-value" else f"{error.message} {error.hint}"
+def _why(error: InputError, field: str) -> str:
+    """An error below its field, which need not be named again."""
+    if error.kind != "recipe-value":
+        return f"{error.message} {error.hint}"
+    begin, found, allowed = error.message.partition("; it must be ")
+    is_of_field = begin.startswith(f"The recipe's {field} is ")
+    return f"It must be {allowed}" if found and is_of_field else error.message
 
 
 def _formula(recipe: Recipe) -> str:
