@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, Signal
+from PySide6.QtCore import QSize, Qt, QTimer, Signal
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -20,6 +20,7 @@ from gui.panels.recipe_form import SET_BY_USER, RecipeForm
 if TYPE_CHECKING:
     from core.recipes import Recipe
     from core.tensors import TensorSpec
+    from gui.panels.recipe_fields import Field
 
 _CERTAINTIES = {"certain": "certain", "likely": "likely", "guess": "only a guess"}
 
@@ -44,6 +45,7 @@ class RecipePanel(QWidget):
         self.evidence.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.form = RecipeForm()
         self.form.recipe_wanted.connect(self.recipe_wanted)
+        self.form.marked.connect(self._on_marked)
         body = self._body = QWidget()
         rows = QVBoxLayout(body)
         rows.setContentsMargins(10, 8, 10, 4)
@@ -92,6 +94,10 @@ class RecipePanel(QWidget):
             row.addWidget(button)
         row.addStretch(1)
         return row
+
+    def _on_marked(self, field: Field) -> None:
+        """Bring its note into sight, once it is laid out."""
+        QTimer.singleShot(0, field, lambda: self.area.ensureWidgetVisible(field.note, 0, 8))
 
     def sizeHint(self) -> QSize:
         return self._body.sizeHint() + QSize(0, self.save.sizeHint().height() + 10)

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from PySide6.QtCore import QEvent, QObject, Qt
-from PySide6.QtWidgets import QComboBox, QLabel, QLineEdit, QSpinBox, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
 from core.errors import InputError
 from core.text import one_line
 from gui.theme import BAD
 
-_NOTE_STYLE = f"background: {BAD}; color: white; border-radius: 3px; padding: 2px 5px;"
+_NOTE_STYLE = f"background: {BAD}; color: white; border-radius: 3px;"
 _MARKED_STYLE = f"QLineEdit {{ border: 1px solid {BAD}; }}"
 _MOST_PARTS = 1_000_000
 
@@ -57,22 +57,27 @@ def numbers_text(numbers: tuple[float, ...]) -> str:
 
 
 class Field(QWidget):
-    """One or more editors side by side, and below them why their value cannot be used."""
+    """One or more editors side by side, and a note why their value cannot be used.
 
-    def __init__(self, name: str, row: QWidget, *editors: QWidget) -> None:
+    The note is another widget, which belongs below.
+    """
+
+    def __init__(self, *editors: QWidget) -> None:
         super().__init__()
-        self.name = name
         self.editors = editors
         self.note = QLabel()
         self.note.setWordWrap(True)
         self.note.setStyleSheet(_NOTE_STYLE)
+        self.note.setMargin(4)  # padding by style would be left out of its height
         self.note.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.note.hide()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(3)
-        column.addWidget(row)
-        column.addWidget(self.note)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(4)
+        for editor in editors:
+            if editor is not editors[0]:
+                row.addWidget(QLabel("x"))  # of width and height
+            row.addWidget(editor, 1)
         self.setFocusProxy(editors[0])  # so that the label's mnemonic reaches it
         for editor in editors:
             editor.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

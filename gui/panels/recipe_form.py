@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSignalBlocker, Qt, Signal
-from PySide6.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
+from PySide6.QtWidgets import QGridLayout, QLabel, QWidget
 
 from core.errors import InputError
 from gui.panels.recipe_fields import (
@@ -41,6 +41,7 @@ class RecipeForm(QWidget):
     """Edits a recipe. A value that cannot be used is marked, and changes nothing."""
 
     recipe_wanted = Signal(object)  # core.recipes.Recipe; it fits the model
+    marked = Signal(object)  # the Field whose value cannot be used
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,7 +49,7 @@ class RecipeForm(QWidget):
         self._own: Recipe | None = None  # the latest that came from the fields
         self._inputs: tuple[TensorSpec, ...] = ()
         self._build_fields()
-        self._fill_form(QFormLayout(self))
+        self._fill_form(QGridLayout(self))
 
     def _build_fields(self) -> None:
         self.preset = chooser("preset")
@@ -65,17 +66,10 @@ class RecipeForm(QWidget):
             "mean": line("mean", f"What is taken off after scaling. {one_each}"),
             "std": line("std", f"What all that is divided by. {one_each}"),
         }
-        size = QWidget()
-        row = QHBoxLayout(size)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.setSpacing(4)
-        row.addWidget(self.width_, 1)
-        row.addWidget(QLabel("x"))
-        row.addWidget(self.height_, 1)
         single = {**self.words, "pad": self.pad, **self.numbers}
-        self.fields = {name: Field(name, editor, editor) for name, editor in single.items()}
-        self.fields["size_wh"] = Field("size_wh", size, self.width_, self.height_)
-        self._preset_field = Field("preset", self.preset, self.preset)
+        self.fields = {name: Field(editor) for name, editor in single.items()}
+        self.fields["size_wh"] = Field(self.width_, self.height_)
+        self._preset_field = Field(self.preset)
         for name, box in self.words.items():
             box.activated.connect(lambda _index, name=name: self._on_edited(name))
         for name, edit in self.numbers.items():
@@ -83,18 +77,18 @@ class RecipeForm(QWidget):
             edit.editingFinished.connect(lambda name=name: self._on_edited(name))
         for name, one in (("size_wh", self.width_), ("size_wh", self.height_), ("pad", self.pad)):
             one.valueChanged.connect(lambda _value, name=name: self._on_edited(name))
-        self.input = ElidedLabel()
-        self.tensor, self.formula = QLabel(), QLabel()
-        for label in (self.tensor, self.formula):
-            label.setWordWrap(True)
-            label.setMinimumWidth(40)  # else a long word would widen the dock
-            label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.input, self.tensor = ElidedLabel(), ElidedLabel()
+        self.formula = QLabel()
+        self.formula.setWordWrap(True)
+        self.formula.setMinimumWidth(40)  # else long numbers would widen the dock
+        self.formula.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.formula.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
 
-    def _fill_form(self, form: QFormLayout) -> None:
+    def _fill_form(self, form: QGridLayout) -> None:
+        """A grid, since a form layout is off in the height of notes that need several lines."""
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(4)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setColumnStretch(1, 1)
         fields = self.fields
         rows: tuple[tuple[str, QWidget], ...] = (
             ("preset", self._preset_field),
@@ -111,19 +105,15 @@ class RecipeForm(QWidget):
             ("std", fields["std"]),
             ("in short", self.formula),
         )
-        for text, widget in rows:
+        for place, (text, widget) in enumerate(rows):
             name = QLabel(text)
             name.setForegroundRole(self.palette().ColorRole.PlaceholderText)
+            form.addWidget(name, 2 * place, 0, Qt.AlignmentFlag.AlignTop)
+            form.addWidget(widget, 2 * place, 1)
             if isinstance(widget, Field):
-                name.setMinimumHeight(widget.editors[0].sizeHint().height())
+                name.setMinimumHeight(widget.sizeHint().height())
                 name.setBuddy(widget)
-            name.setAlignment(
-                Qt.AlignmentFlag.AlignVCenter
-                if isinstance(widget, Field)
-                else Qt.AlignmentFlag.AlignTop
-            )
-            form.addRow(name, widget)
-            form.setAlignment(name, Qt.AlignmentFlag.AlignTop)
+                form.addWidget(widget.note, 2 * place + 1, 0, 1, 2)
         fields["interpolation"].setToolTip("How pixels are made up when the picture is resized.")
 
     def show_recipe(self, recipe: Recipe, inputs: tuple[TensorSpec, ...]) -> None:
@@ -200,7 +190,7 @@ class RecipeForm(QWidget):
         text = f"{recipe.dtype} {shape_text(spec.shape)}"
         if recipe.batch > 1:
             text += f", batch {recipe.batch}"
-        self.tensor.setText(text)
+        self.tensor.set_text(text)
 
     def _show_preset(self, recipe: Recipe) -> None:
         from core.presets import PRESETS, preset_of
@@ -232,7 +222,7 @@ class RecipeForm(QWidget):
                 value = self._value(field)
             except InputError as error:
                 if field == name:
-                    self.fields[field].mark(_why(error, field))
+                    self._mark(name, error)
                 continue
             if value != getattr(self._recipe, field):
                 changes[field] = value
@@ -249,7 +239,11 @@ class RecipeForm(QWidget):
                     self._want(wanted)
                 return
         if alone and wrong is not None:
-            self.fields[name].mark(_why(wrong, name))
+            self._mark(name, wrong)
+
+    def _mark(self, name: str, error: InputError) -> None:
+        self.fields[name].mark(_why(error, name))
+        self.marked.emit(self.fields[name])
 
     def _want(self, changes: dict[str, Any]) -> None:
         assert self._recipe is not None

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 import pytest
-from PySide6.QtCore import QPoint, Qt
+from PySide6.QtCore import QPoint, QRect, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication, QFileDialog, QLineEdit, QWidget
+from PySide6.QtWidgets import QApplication, QFileDialog, QLabel, QLineEdit, QWidget
 from pytestqt.qtbot import QtBot
 
 import core.model
@@ -284,11 +284,8 @@ def test_free_sides_can_be_chosen_and_fixed_ones_cannot(
     assert used(window).size_wh == (65535, 32)
 
 
-def test_a_size_beyond_all_memory_is_marked(
-    window: MainWindow, settle: Settle, tmp_path: Path
-) -> None:
-    drop(window, [onnx_models.identity(tmp_path, shape=(1, 3, 30000, "w"))])
-    settle(window)
+def test_a_size_beyond_all_memory_is_marked(make_app: MakeApp, tmp_path: Path) -> None:
+    window = make_app(file=onnx_models.identity(tmp_path, shape=(1, 3, 30000, "w"))).window
     form, before = window.recipe.form, window.recipe_editing.recipe
     type_into(form.width_.lineEdit(), "60000")
     assert "million pixels" in form.fields["size_wh"].note.text()
@@ -634,6 +631,12 @@ def test_every_field_and_button_is_reached_by_tab_in_the_order_of_reading(
     assert names == [*fields, "As guessed", "find a recipe", "Save"]
 
 
+def needed(note: QLabel) -> int:
+    """The height of all of a note's lines."""
+    room = QRect(0, 0, note.width() - 2 * note.margin(), 1000)
+    return note.fontMetrics().boundingRect(room, Qt.TextFlag.TextWordWrap, note.text()).height()
+
+
 @pytest.mark.usefixtures("same_colors")
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_nothing_is_cut_off_in_a_dock_of_300_pixels(
@@ -647,6 +650,12 @@ def test_nothing_is_cut_off_in_a_dock_of_300_pixels(
     type_into(window.recipe.form.numbers["std"], "0")
     settle(window)
     panel = window.recipe
+    type_into(panel.form.numbers["mean"], "0.485 x")
+    for field in (panel.form.fields["std"], panel.form.fields["mean"]):
+        qtbot.waitUntil(lambda note=field.note: note.height() >= needed(note), timeout=WAIT_MS)
+    mean, view = panel.form.fields["mean"].note, panel.area.viewport()
+    place = mean.rect().translated(mean.mapTo(view, QPoint(0, 0)))
+    assert view.rect().contains(place), "it is scrolled into sight"
     assert panel.area.widget().width() <= panel.area.viewport().width()
     for one in (panel.as_guessed, panel.search, panel.save):
         assert one.width() >= one.sizeHint().width()
