@@ -10,6 +10,8 @@ from core import suffixes
 if TYPE_CHECKING:
     from gui.main_window import MainWindow
 
+_RECIPES = "Recipes (*.json);;All files (*)"
+
 
 def choose_model(window: MainWindow) -> None:
     """Ask for a model file and open it."""
@@ -46,6 +48,26 @@ def choose_class_names(window: MainWindow) -> None:
     )
     if path:
         window.rereading.use_names(Path(path))
+
+
+def choose_recipe(window: MainWindow) -> None:
+    """Ask for a recipe file, and use it."""
+    from PySide6.QtWidgets import QFileDialog
+
+    path, _ = QFileDialog.getOpenFileName(window, "Import a recipe", "", _RECIPES)
+    if path:
+        window.recipe_editing.import_from(Path(path))
+
+
+def choose_recipe_saving(window: MainWindow) -> None:
+    """Ask where to write the recipe to, and write it."""
+    from PySide6.QtWidgets import QFileDialog
+
+    file = window.document.file
+    suggested = "" if file is None else str(file.path.with_suffix(".recipe.json"))
+    path, _ = QFileDialog.getSaveFileName(window, "Export the recipe", suggested, _RECIPES)
+    if path:
+        window.recipe_editing.export_to(Path(path))
 
 
 def choose_saving(window: MainWindow, kind: str) -> None:

@@ -29,6 +29,7 @@ from gui.run_history import RunHistory
 
 if TYPE_CHECKING:
     from core.modelfile import ModelFile
+    from core.recipes import Recipe
     from core.tasks import Choices
     from core.verdict import Verdict
 
@@ -48,6 +49,7 @@ class Document(QObject):
 
     def __init__(self, thread: InferenceThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self.thread_ = thread
         self._requests = Requests(thread, self)
         self._serial = 0
         self._wants_demo_picture = False
@@ -67,6 +69,7 @@ class Document(QObject):
         self.problem: Problem | None = None
         self.runs = RunHistory()  # of this model
         self.reading: Choices | None = None  # how its outputs are read; None: as is guessed
+        self.recipe: Recipe | None = None  # the user's; None: the one it opened with
         requests = self._requests
         requests.finished.connect(self._on_finished)
         requests.failed.connect(self._fail)
@@ -156,7 +159,7 @@ class Document(QObject):
         if self.loaded is None:
             self._say_why_not_loaded()
         else:
-            self._submit("test", RunImage(None, self.loaded.serial, self.reading))
+            self._submit("test", RunImage(None, self.loaded.serial, self.reading, self.recipe))
 
     def allow_native_code(self) -> None:
         """Say yes to the native code that the banner names, and open the file again."""
@@ -214,7 +217,7 @@ class Document(QObject):
             self.show_problem(Problem.of_recipe(self.loaded.recipe_problem))
         else:
             path = self.images[self.current]
-            self._submit("test", RunImage(path, self.loaded.serial, self.reading))
+            self._submit("test", RunImage(path, self.loaded.serial, self.reading, self.recipe))
 
     def _say_why_not_loaded(self) -> None:
         """Once more, for the banner may be closed: whoever wants a run must learn why not."""
@@ -252,7 +255,7 @@ class Document(QObject):
         self.refusal = None
         self.choices = self._wanted
         self.runs.clear()
-        self.reading = None
+        self.reading = self.recipe = None
         self._interrupted = False
         self.show_problem(None)
         self._show_result(None)
@@ -266,7 +269,7 @@ class Document(QObject):
         self._submit("load", LoadModel(file, choices, self._serial))
 
     def _load_finished(self, loaded: Loaded) -> None:
-        self.loaded = loaded
+        self.loaded, self.reading = loaded, loaded.choices
         if self.verdict is not None:
             self.verdict = self.verdict.after_opening(loaded.runtime)
         self.model_changed.emit()
@@ -283,10 +286,8 @@ class Document(QObject):
 
     def _load_cancelled(self) -> None:
         """Esc while a model opened: nothing is loaded, and the card must not say otherwise."""
-        from core.verdict import Verdict
-
         problem = self.refusal = OPENING_CANCELLED
-        self.verdict = Verdict(None, problem.kind, problem.message, problem.hint)
+        self.verdict = problem.as_verdict()
         self.model_changed.emit()
         if self.file is not None:
             self.opened.emit(self.file.path)
@@ -303,8 +304,7 @@ class Document(QObject):
         self._show_result(tested)
         warnings = tested.result.warnings
         if warnings:
-            hint = " ".join(warnings[1:])
-            self.show_problem(Problem("warning", warnings[0], hint, is_warning=True))
+            self.show_problem(Problem.of_warnings(warnings))
         elif (
             self.problem is not None
             and (self.problem.action != "run-random" or tested.result.image is None)

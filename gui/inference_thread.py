@@ -17,6 +17,7 @@ from PySide6.QtGui import QImage
 
 from core.jobs import JobContext
 from gui.overlay_layers import Layers, layers_of
+from gui.recipe_requests import RecipeRequest, handle_recipe
 from gui.work_thread import Handler, WorkThread, heavy_imports
 
 if TYPE_CHECKING:
@@ -66,6 +67,7 @@ class RunImage(NamedTuple):
     path: Path | None
     serial: int
     choices: Choices | None = None  # in reading the outputs; None: as is guessed
+    recipe: Recipe | None = None  # the user's, which fits; None: the model's own
 
 
 class Identified(NamedTuple):
@@ -93,6 +95,7 @@ class Loaded(NamedTuple):
     recipe: Recipe | None
     recipe_problem: tuple[str, str, str] | None  # kind, message, hint
     serial: int
+    choices: Choices | None = None  # kept with the recipe; None: outputs are read as is guessed
 
 
 class Tested(NamedTuple):
@@ -119,6 +122,8 @@ class Tested(NamedTuple):
 
 class InferenceThread(WorkThread):
     """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, RunImage and FindPlugin.
+
+    And what is asked about recipes: gui.recipe_requests.
 
     The model is a local of the handler; it is closed on this thread when the thread ends.
     """
@@ -164,6 +169,8 @@ class _Desk:
 
                 found = find_plugin_libraries(folder, plugin, context.progress)
                 return PluginFound(folder, plugin, tuple(found))
+            case RecipeRequest():
+                return handle_recipe(request, self._model_of(request.serial), context)
         raise AssertionError(f"no such request: {request!r}")
 
     def _identify(self, path: Path) -> Identified:
@@ -182,6 +189,7 @@ class _Desk:
     def _load(self, request: LoadModel, context: JobContext) -> Loaded:
         _import_libraries()
         from core.model import Model
+        from core.tasks import Choices
 
         with heavy_imports:
             if request.file.kind == "onnx" and find_spec("onnxruntime") is not None:
@@ -199,16 +207,23 @@ class _Desk:
             model.recipe,
             None if problem is None else (problem.kind, problem.message, problem.hint),
             request.serial,
+            None if model.choices == Choices() else model.choices,
         )
 
-    def _test(self, request: RunImage, context: JobContext) -> Tested:
+    def _model_of(self, serial: int) -> Model:
         from core.errors import Cancelled
+
+        if self._model is None or serial != self._serial:
+            raise Cancelled  # meant for a model that has been replaced
+        return self._model
+
+    def _test(self, request: RunImage, context: JobContext) -> Tested:
         from core.tasks import Choices
 
-        model, path, serial = self._model, request.path, request.serial
-        if model is None or serial != self._serial:
-            raise Cancelled  # meant for a model that has been replaced
+        model, path, serial = self._model_of(request.serial), request.path, request.serial
         model.choices = request.choices or Choices()
+        if request.recipe is not None:
+            model.use(request.recipe)
         if path is None:
             context.progress(None, "Running on random input")
             result = model.test_random()

@@ -59,9 +59,11 @@ class MainWindow(QMainWindow):
         from gui.panels.log import LogPanel
         from gui.panels.outputs import OutputsPanel
         from gui.panels.recipe import RecipePanel
+        from gui.panels.recipe_finder import RecipeFinder
         from gui.panels.shelf_dock import ShelfDock
         from gui.panels.tensors import TensorsPanel
         from gui.panels.timings import TimingsPanel
+        from gui.recipe_editing import RecipeEditing
         from gui.rereading import Rereading
         from gui.saving import Saver
 
@@ -76,6 +78,8 @@ class MainWindow(QMainWindow):
         self.timings = TimingsPanel()
         self.log = LogPanel()
         self.rereading = Rereading(self.document, reader)
+        self.recipe_editing = RecipeEditing(self.document, self.document.thread_)
+        self.finder = RecipeFinder(self)
         self.saver = Saver(self.document, writer)
         self._build_status()
         middle = QWidget()
@@ -149,10 +153,6 @@ class MainWindow(QMainWindow):
         self.file_facts.show_file(file, document.verdict)
         self.setWindowTitle("Enginebay" if file is None else f"{file.path.name} - Enginebay")
         self.tensors.show_tensors(() if loaded is None else (*loaded.inputs, *loaded.outputs))
-        reason = ""
-        if loaded is not None and loaded.recipe_problem is not None:
-            reason = loaded.recipe_problem[1]
-        self.recipe.show_recipe(None if loaded is None else loaded.recipe, reason)
         verdict = document.verdict
         if file is not None and verdict is not None and verdict.can_run is False:
             self.docks[5].raise_()  # its tensors and recipe stay unknown: show what is known
@@ -256,6 +256,8 @@ class MainWindow(QMainWindow):
         """Cancel what runs, else close the banner."""
         if self.document.is_busy:
             self.document.cancel()
+        elif self.recipe_editing.is_searching:
+            self.recipe_editing.cancel_search()
         elif self.shelf.panel.is_scanning:
             self.shelf.panel.cancel()
         else:

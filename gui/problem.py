@@ -72,6 +72,17 @@ class Problem:
         return cls(verdict.reason, verdict.message, verdict.hint, details, action)
 
     @classmethod
+    def of_warnings(cls, warnings: tuple[str, ...]) -> Problem:
+        """What a run warns of, at least one thing."""
+        return cls("warning", warnings[0], " ".join(warnings[1:]), is_warning=True)
+
+    def as_verdict(self) -> Verdict:
+        """What the card says while nobody knows whether the file runs here."""
+        from core.verdict import Verdict
+
+        return Verdict(None, self.kind, self.message, self.hint)
+
+    @classmethod
     def no_plugin_library(cls, folder: Path, plugin: str) -> Problem:
         """The search for a plugin found nothing new."""
         return cls(

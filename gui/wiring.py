@@ -31,6 +31,7 @@ def connect(window: MainWindow) -> None:
     view.box_hovered.connect(view.highlight)
     view.box_hovered.connect(outputs.mark)
     _connect_reading(window)
+    _connect_recipe(window)
     window.saver.saved.connect(lambda text: window.statusBar().showMessage(text, 8000))
 
 
@@ -41,3 +42,35 @@ def _connect_reading(window: MainWindow) -> None:
     reading.names_wanted.connect(lambda: dialogs.choose_class_names(window))
     reading.opacity_changed.connect(window.view.set_opacity)
     rereading.changed.connect(lambda: reading.show_choices(window.document.reading))
+
+
+def _connect_recipe(window: MainWindow) -> None:
+    editing, panel, finder = window.recipe_editing, window.recipe, window.finder
+
+    def show() -> None:
+        panel.show_recipe(editing.recipe, editing.inputs, editing.why_none)
+        window.outputs.reading.show_choices(window.document.reading)
+
+    def search() -> None:
+        if editing.search():
+            finder.begin()
+
+    def close_finder() -> None:
+        if window.document.loaded is None:
+            finder.forget()
+
+    editing.changed.connect(show)
+    panel.recipe_wanted.connect(editing.use)
+    panel.guess_wanted.connect(editing.use_guess)
+    panel.keep_wanted.connect(editing.keep)
+    panel.forget_wanted.connect(editing.forget)
+    panel.export_wanted.connect(lambda: dialogs.choose_recipe_saving(window))
+    panel.import_wanted.connect(lambda: dialogs.choose_recipe(window))
+    panel.search_wanted.connect(search)
+    editing.found.connect(finder.show_found)
+    editing.search_ended.connect(finder.end)
+    editing.progress.connect(finder.show_progress)
+    editing.noted.connect(lambda text: window.statusBar().showMessage(text, 8000))
+    finder.picked.connect(editing.pick)
+    finder.cancelled.connect(editing.cancel_search)
+    window.document.model_changed.connect(close_finder)

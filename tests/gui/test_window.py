@@ -131,7 +131,7 @@ def test_a_dropped_model_opens_and_shows_its_card_tensors_and_recipe(
         ["images", "input", "float32", "? x 3 x 256 x 256"],
         ["output0", "output", "float32", "? x 10 x 1344"],
     ]
-    assert "letterbox" in texts(window.recipe)
+    assert window.recipe.form.words["resize"].currentText() == "letterbox"
     assert not window.banner.isVisible()
 
 
