@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from core.jobs import JobContext
+from gui.input_requests import InputsSet, SetInputs, set_inputs
 from gui.overlay_layers import Layers, layers_of
 from gui.work_thread import Handler, WorkThread, heavy_imports
 
@@ -61,11 +62,12 @@ class FindPlugin(NamedTuple):
 
 
 class RunImage(NamedTuple):
-    """Run a picture through the model with this serial; None for random input."""
+    """Run a picture through the model with this serial; None for a run without."""
 
     path: Path | None
     serial: int
     choices: Choices | None = None  # in reading the outputs; None: as is guessed
+    given: bool = False  # without a picture: on what is chosen or assumed, nothing random else
 
 
 class Identified(NamedTuple):
@@ -118,7 +120,7 @@ class Tested(NamedTuple):
 
 
 class InferenceThread(WorkThread):
-    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, RunImage and FindPlugin.
+    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, SetInputs, RunImage and FindPlugin.
 
     The model is a local of the handler; it is closed on this thread when the thread ends.
     """
@@ -157,6 +159,8 @@ class _Desk:
                 return demo_model(context.progress)
             case LoadModel():
                 return self._load(request, context)
+            case SetInputs():
+                return self._set_inputs(request)
             case RunImage():
                 return self._test(request, context)
             case FindPlugin(folder, plugin):
@@ -201,6 +205,13 @@ class _Desk:
             request.serial,
         )
 
+    def _set_inputs(self, request: SetInputs) -> InputsSet:
+        from core.errors import Cancelled
+
+        if self._model is None or request.serial != self._serial:
+            raise Cancelled  # meant for a model that has been replaced
+        return set_inputs(self._model, request)
+
     def _test(self, request: RunImage, context: JobContext) -> Tested:
         from core.errors import Cancelled
         from core.tasks import Choices
@@ -209,7 +220,10 @@ class _Desk:
         if model is None or serial != self._serial:
             raise Cancelled  # meant for a model that has been replaced
         model.choices = request.choices or Choices()
-        if path is None:
+        if path is None and request.given:
+            context.progress(None, "Running on the given input")
+            result = model.test_given()
+        elif path is None:
             context.progress(None, "Running on random input")
             result = model.test_random()
         else:
