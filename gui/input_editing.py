@@ -9,7 +9,7 @@ from PySide6.QtCore import QObject, Signal
 
 from core.errors import InputError
 from core.jobs import Failed
-from gui.input_requests import InputChoice, InputsSet, SetInputs
+from gui.input_requests import InputChoice, InputsSet, SetInputs, all_assumed
 from gui.problem import Problem
 from gui.requests import Requests
 from gui.work_thread import WorkThread
@@ -46,7 +46,7 @@ class InputEditing(QObject):
         super().__init__(document)
         self._document = document
         self._serial = -1  # of the model that all this is about
-        self._wanted = self.choice = InputChoice()
+        self._wanted = self.choice = all_assumed()
         self._runs = False  # once the latest request is answered
         self._unpinned: tuple[Recipe | None, Recipe | None] = (None, None)  # before, and pinned
         self.settled: InputsSet | None = None
@@ -121,7 +121,7 @@ class InputEditing(QObject):
 
     def reset(self) -> None:
         """Back to what is assumed for every input."""
-        self._want(InputChoice())
+        self._want(all_assumed())
 
     def run(self) -> None:
         """Run on the choices: with the current picture where an input awaits one."""
@@ -171,7 +171,7 @@ class InputEditing(QObject):
         if loaded is not None and loaded.serial == self._serial:
             return
         self._serial = -1 if loaded is None else loaded.serial
-        self._wanted = self.choice = InputChoice()
+        self._wanted = self.choice = all_assumed()
         self._unpinned = (None, None)
         self.settled, self.trouble = None, ""
         self.model_replaced.emit()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -17,9 +16,14 @@ if TYPE_CHECKING:
 class InputChoice(NamedTuple):
     """What the user chose for a model's inputs; what is not in it is assumed."""
 
-    fills: Mapping[str, Fill] = MappingProxyType({})
-    shapes: Mapping[str, Shape] = MappingProxyType({})  # None for what stays free
-    profile: int | None = None  # None: the first that fits
+    fills: Mapping[str, Fill]
+    shapes: Mapping[str, Shape]  # None for what stays free
+    profile: int | None  # None: the first that fits
+
+
+def all_assumed() -> InputChoice:
+    """Nothing is chosen."""
+    return InputChoice({}, {}, None)
 
 
 class SetInputs(NamedTuple):

@@ -157,7 +157,8 @@ class InputRow(ArrayDrop):
         self._fill = fill
         words = "" if settled is None else settled.words[self.spec.name]
         self.words.setText(words[:1].upper() + words[1:])
-        self.words.setVisible(bool(words))
+        told = fill is not None and fill.path is None and fill.kind != "image"  # by the fields
+        self.words.setVisible(bool(words) and not told)
         faint = self.palette().ColorRole.PlaceholderText
         is_assumed = words.startswith("assumed")
         self.words.setForegroundRole(self.palette().ColorRole.WindowText if is_assumed else faint)

@@ -9,7 +9,6 @@ from PySide6.QtCore import QSignalBlocker, QSize, Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QHBoxLayout,
-    QHeaderView,
     QLabel,
     QPushButton,
     QScrollArea,
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from gui.input_requests import InputChoice, InputsSet
 
 _EMPTY = "Open a model to choose what its inputs get."
-_MOST_LINES = 8  # of the table, before it scrolls by itself
+_MOST_LINES = 40  # of the table, before it scrolls by itself
 
 
 class InputsPanel(ArrayDrop):
@@ -67,9 +66,7 @@ class InputsPanel(ArrayDrop):
         self.table = TableView()
         self.table.setAccessibleName("tensors of the next run")
         self.table.setModel(self._tensors)
-        resize = QHeaderView.ResizeMode.ResizeToContents
-        self.table.horizontalHeader().setSectionResizeMode(resize)
-        self.table.horizontalHeader().setStretchLastSection(True)
+        self.table.stretch(0)  # a long name gives way to the numbers
         self.table.setToolTip("Known before the run; ? is known only after it")
         self.note = QLabel(_EMPTY)
         self.note.setWordWrap(True)
@@ -117,6 +114,7 @@ class InputsPanel(ArrayDrop):
         """Begin with another model's inputs, () for none; gives their rows."""
         while (item := self._rows_column.takeAt(0)) is not None:
             if (widget := item.widget()) is not None:
+                widget.blockSignals(True)  # a half typed value ends with its field's focus
                 widget.hide()
                 widget.deleteLater()
         self.rows = {}
@@ -196,12 +194,11 @@ class InputsPanel(ArrayDrop):
             rows.append(Row(cells, f"{spec.mode} {spec.name}: {spec.dtype} {cells[1]}{exact}"))
         self._tensors.show_rows(rows)
         known = [spec.size_bytes for spec in tensors if spec.size_bytes is not None]
-        more = "" if len(known) == len(tensors) else " and what only the run can tell"
+        more = "" if len(known) == len(tensors) else " and what is not known yet"
         self.total.setText(f"The next run's tensors: {bytes_text(sum(known))}{more}")
         line = self.table.verticalHeader().defaultSectionSize()
-        bar = self.table.horizontalScrollBar().sizeHint().height()
         lines = min(len(rows), _MOST_LINES)
         head = self.table.horizontalHeader().sizeHint().height()
-        self.table.setFixedHeight(head + lines * line + bar + 4)
+        self.table.setFixedHeight(head + lines * line + 4)
         for part in (self.total, self.table):
             part.show()
