@@ -81,6 +81,7 @@ class InputsPanel(ArrayDrop):
         column.addWidget(self.table)
         column.addStretch(1)
         self._scroll = QScrollArea()
+        self._scroll.setAccessibleName("inputs")
         self._scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         self._scroll.setWidgetResizable(True)
         self._scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
