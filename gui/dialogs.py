@@ -52,9 +52,9 @@ def choose_input_file(window: MainWindow, name: str, kind: str) -> None:
     """Ask for a file that fills an input: kind "image" a picture, "file" an array."""
     from PySide6.QtWidgets import QFileDialog
 
-    from gui.panels.array_drop import SUFFIXES
+    from gui.dropping import ARRAYS
 
-    what, found = ("Images", suffixes.IMAGES) if kind == "image" else ("Arrays", SUFFIXES)
+    what, found = ("Images", suffixes.IMAGES) if kind == "image" else ("Arrays", ARRAYS)
     patterns = " ".join(f"*{suffix}" for suffix in found)
     path, _ = QFileDialog.getOpenFileName(
         window, f"Fill {name}", "", f"{what} ({patterns});;All files (*)"

@@ -35,7 +35,7 @@ class InputEditing(QObject):
     Attributes:
         choice: what the model uses.
         settled: what comes of it; None while no model is loaded or it has not answered yet.
-        trouble: why nothing can come of what is assumed, "" where something does.
+        trouble: why the next run will fail, as far as that is known; "" where nothing is.
     """
 
     model_replaced = Signal()  # or closed
@@ -48,12 +48,14 @@ class InputEditing(QObject):
         self._serial = -1  # of the model that all this is about
         self._wanted = self.choice = all_assumed()
         self._runs = False  # once the latest request is answered
+        self._file: Path | None = None  # that it is about
         self._unpinned: tuple[Recipe | None, Recipe | None] = (None, None)  # before, and pinned
         self.settled: InputsSet | None = None
         self.trouble = ""
         self._requests = Requests(thread, self)
         self._requests.finished.connect(self._on_set)
         self._requests.failed.connect(self._on_failed)
+        self._requests.cancelled.connect(self._on_cancelled)
         document.model_changed.connect(self._on_model)
 
     # -- what the user wants -------------------------------------------------------------
@@ -121,7 +123,12 @@ class InputEditing(QObject):
 
     def reset(self) -> None:
         """Back to what is assumed for every input."""
+        self._file = None
         self._want(all_assumed())
+
+    def refresh(self) -> None:
+        """Learn what comes of the choices, without a run: the recipe has changed, or the model."""
+        self._want(self._wanted, run=self._requests.is_busy and self._runs)
 
     def run(self) -> None:
         """Run on the choices: with the current picture where an input awaits one."""
@@ -149,6 +156,11 @@ class InputEditing(QObject):
 
     # -- what comes back -----------------------------------------------------------------
 
+    @property
+    def _recipe(self) -> Recipe | None:
+        loaded = self._document.loaded
+        return None if loaded is None else loaded.recipe
+
     def _spec(self, name: str) -> TensorSpec:
         loaded = self._document.loaded
         assert loaded is not None  # else there is no row to choose in
@@ -162,9 +174,12 @@ class InputEditing(QObject):
             document.show_problem(document.lost)
             return
         self._wanted, self._runs = choice, run
+        self._file = file or self._file  # one that has not been answered yet is still wanted
         before, pinned = self._unpinned
-        recipe = before if choice.profile is None and document.loaded.recipe == pinned else None
-        self._requests.submit(_SLOT, SetInputs(choice, self._serial, file, recipe))
+        recipe = self._recipe
+        if choice.profile is None and recipe == pinned:
+            recipe = before
+        self._requests.submit(_SLOT, SetInputs(choice, self._serial, self._file, recipe))
 
     def _on_model(self) -> None:
         loaded = self._document.loaded
@@ -172,23 +187,24 @@ class InputEditing(QObject):
             return
         self._serial = -1 if loaded is None else loaded.serial
         self._wanted = self.choice = all_assumed()
-        self._unpinned = (None, None)
+        self._unpinned, self._file = (None, None), None
         self.settled, self.trouble = None, ""
         self.model_replaced.emit()
-        self._want(self.choice, run=False)
+        self._runs = False
+        self.refresh()
 
     def _on_set(self, _slot: str, answer: InputsSet) -> None:
         document = self._document
         loaded = document.loaded
         if loaded is None or answer.serial != loaded.serial:
             return
-        if answer.choice.profile is not None and self.choice.profile is None:
-            self._unpinned = (loaded.recipe, answer.recipe)
-        elif answer.choice.profile is not None:
-            self._unpinned = (self._unpinned[0], answer.recipe)
-        self._wanted = self.choice = answer.choice
+        if answer.choice.profile is not None:
+            before = self._recipe if self.choice.profile is None else self._unpinned[0]
+            self._unpinned = (before, answer.recipe)
+        self._wanted, self._file = answer.choice, None
+        self.choice = answer.choice
         self.settled, self.trouble = answer, ""
-        if answer.recipe is not None and answer.recipe != loaded.recipe:
+        if answer.recipe is not None and answer.recipe != self._recipe:
             document.loaded = loaded._replace(recipe=answer.recipe)
             self.recipe_moved.emit(answer.recipe)
         self.changed.emit()
@@ -196,11 +212,17 @@ class InputEditing(QObject):
             self.run()
 
     def _on_failed(self, failed: Failed) -> None:
-        self._wanted = self.choice
-        if self._runs or failed.fatal:
-            self._document.show_problem(Problem.of_failure(failed))
-        if self.settled is None:
+        problem = Problem.of_failure(failed)
+        if failed.fatal:  # the thread serves the document no more either
+            self._document.lost = problem
+        if failed.fatal or self._runs:
+            self._document.show_problem(problem)
+        else:
             self.trouble = failed.message  # the run says it in the banner
+        self._on_cancelled()
+
+    def _on_cancelled(self, _slot: str = "") -> None:
+        self._wanted, self._file = self.choice, None
         self.changed.emit()
 
 

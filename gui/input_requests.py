@@ -32,7 +32,7 @@ class SetInputs(NamedTuple):
     choice: InputChoice
     serial: int
     file: Path | None = None  # is to fill the inputs that it fits
-    recipe: Recipe | None = None  # is to be used again; None: the one in use
+    recipe: Recipe | None = None  # is to be used; None: the model's own
 
 
 class InputsSet(NamedTuple):

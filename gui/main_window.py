@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 
 from gui import dialogs
 from gui.document import Document
+from gui.dropping import is_array_file
 from gui.empty_text import empty_text
 from gui.inference_thread import Tested
 from gui.layout import Layout
@@ -282,7 +283,11 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: Any) -> None:
         event.acceptProposedAction()
         urls = event.mimeData().urls()
-        self.document.drop([Path(url.toLocalFile()) for url in urls if url.isLocalFile()])
+        paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+        if self.document.loaded is not None and is_array_file(paths):
+            self.input_editing.take_file(paths[0])
+        else:
+            self.document.drop(paths)
 
 
 def _rows(widget: QWidget) -> QVBoxLayout:

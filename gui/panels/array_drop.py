@@ -8,7 +8,7 @@ from typing import Any
 from PySide6.QtCore import QMimeData
 from PySide6.QtWidgets import QWidget
 
-SUFFIXES = (".npy", ".npz")  # core.input_files.SUFFIXES, without numpy while the window starts
+from gui.dropping import is_array_file
 
 
 class ArrayDrop(QWidget):
@@ -34,8 +34,5 @@ class ArrayDrop(QWidget):
 
 
 def _array_file(mime: QMimeData) -> Path | None:
-    urls = mime.urls()
-    if len(urls) != 1 or not urls[0].isLocalFile():
-        return None
-    path = Path(urls[0].toLocalFile())
-    return path if path.suffix.lower() in SUFFIXES else None
+    paths = [Path(url.toLocalFile()) for url in mime.urls() if url.isLocalFile()]
+    return paths[0] if is_array_file(paths) else None

@@ -142,7 +142,7 @@ class InputsPanel(ArrayDrop):
         Args:
             choice: what the model uses.
             settled: what comes of it, or None while that is not known.
-            trouble: why nothing can come of it, or "".
+            trouble: why the run will fail, or "".
             lacks_picture: True where an input awaits a picture that is not there.
         """
         for row in self.rows.values():

@@ -11,7 +11,7 @@ import pytest
 
 import core.chosen_inputs
 from core import Model
-from core.errors import InputError, ModelError
+from core.errors import CudaError, InputError, ModelError
 from core.input_choices import Fill
 from core.tensors import TensorSpec
 from gui.document import Document
@@ -100,6 +100,27 @@ def test_a_model_is_asked_what_it_assumes_before_anyone_chooses(
     thread.fail(InputError("input-image", "No.", "Not so."))
     assert editing.trouble == "No."
     assert editing.parent().problem is None, "the run will say it"  # type: ignore[attr-defined]
+
+
+def test_a_dropped_file_is_not_lost_to_a_quick_change_after_it(
+    editing: InputEditing, thread: FakeThread
+) -> None:
+    thread.take()
+    editing.take_file(Path("x.npy"))
+    editing.fill("images", Fill("zeros"))
+    thread.finish(None)
+    asked = thread.take()
+    assert asked.file == Path("x.npy")
+    assert asked.choice.fills == {"images": Fill("zeros")}
+    thread.fail(InputError("input-dtype", "No.", "Not so."))
+    document = editing.parent()
+    assert isinstance(document, Document)
+    assert document.problem is not None
+    assert editing.choice == all_assumed()
+    editing.refresh()
+    assert thread.take() == SetInputs(all_assumed(), 1)
+    thread.fail(CudaError("gpu-lost", "Gone.", "Start again.", fatal=True))
+    assert document.lost is not None
 
 
 def test_an_answer_for_a_model_that_is_gone_counts_no_more(

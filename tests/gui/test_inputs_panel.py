@@ -375,6 +375,33 @@ def test_one_array_dropped_beside_the_inputs_fills_the_first_that_it_fits(
     assert got(window, "sizes").tolist() == [[6, 6]]
 
 
+def test_an_array_dropped_on_the_picture_fills_an_input_too(
+    open_model: Open, tmp_path: Path, settle: Settle
+) -> None:
+    window = open_model(onnx_models.no_image_input(tmp_path))
+    path = saved(tmp_path / "ids.npy", np.arange(16).reshape(1, 16))
+    assert drop(window.view.viewport(), [path])
+    settle(window)
+    assert got(window, "ids").tolist() == [list(range(16))]
+    assert window.document.images == []
+
+
+def test_a_picture_is_refused_where_every_input_has_something_else(
+    open_model: Open, tmp_path: Path, settle: Settle
+) -> None:
+    window = open_model(onnx_models.two_inputs(tmp_path))
+    choose(window.inputs.rows["images"], "zeros")
+    settle(window)
+    assert drop(window, PICTURES[:1])
+    settle(window)
+    assert window.document.problem is not None
+    assert "No input is left for the picture" in window.document.problem.message
+    assert window.document.result is None
+    QTest.mouseClick(window.inputs.run, Qt.MouseButton.LeftButton)
+    settle(window)
+    assert not got(window, "images").any()
+
+
 def test_what_is_no_array_goes_past_the_inputs_to_the_window(
     open_model: Open, tmp_path: Path, settle: Settle
 ) -> None:
@@ -583,6 +610,14 @@ def test_fields_are_limited_by_the_chosen_profile(
 
 
 # -- how it looks ------------------------------------------------------------------------
+
+
+def test_the_inputs_stand_behind_the_tensors(make_app: MakeApp) -> None:
+    window = make_app().window
+    docks = {dock.windowTitle(): dock for dock in window.docks}
+    assert window.tabifiedDockWidgets(docks["Tensors"]) == [docks["Inputs"]]
+    assert docks["Inputs"].visibleRegion().isEmpty()
+    assert "Open a model" in window.inputs.note.text()
 
 
 def test_nothing_is_cut_off_in_300_pixels_and_all_is_reached_by_tab(
