@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from core.input_choices import Fill
+from core.input_choices import Fill, assume
 from core.input_plan import InputPlan, awaits_picture, plan_inputs, shape_tensor_values
 from core.input_shapes import with_shape
 from core.recipe_shapes import recipe_in_profile
 from core.recipes import Recipe
 from core.sessions import Session
 from core.tensors import Shape, TensorSpec
+from core.text import one_line
 
 
 def checked_choice(
@@ -85,6 +86,37 @@ def resolved_tensors(
         *(with_shape(spec, plan.shapes[spec.name]) for spec in session.inputs),
         *(with_shape(spec, outputs[spec.name]) for spec in session.outputs),
     )
+
+
+def input_words(session: Session, plan: InputPlan, fills: Mapping[str, Fill]) -> dict[str, str]:
+    """What each input gets in a run, for people; what nobody chose is called assumed."""
+    first = next(iter(plan.recipes), "")
+    found: dict[str, str] = {}
+    for spec in session.inputs:
+        fill = fills.get(spec.name)
+        if fill is not None:
+            found[spec.name] = _chosen_words(fill)
+        elif spec.name == first:
+            found[spec.name] = "the picture"
+        elif spec.name in plan.recipes:
+            found[spec.name] = f"assumed: the same picture as {first!r}"
+        else:
+            size_wh = None if plan.recipe is None else plan.recipe.size_wh
+            shape = plan.shapes[spec.name]
+            if spec.location == "device":  # a small array has the same words as a large one
+                shape = (*(1 for _ in shape[:-1]), *(min(dim, 4) for dim in shape[-1:]))
+            found[spec.name] = assume(spec, shape, plan.profile, size_wh).origin
+    return found
+
+
+def _chosen_words(fill: Fill) -> str:
+    if fill.kind == "values":
+        return f"values {one_line(','.join(fill.values), 60)}"
+    if fill.kind == "random":
+        return f"random, seed {fill.seed}"
+    if fill.path is not None:
+        return f"{fill.kind} {one_line(fill.path.name, 60)}"
+    return "the picture" if fill.kind == "image" else fill.kind
 
 
 def image_spec(session: Session, recipe: Recipe) -> TensorSpec:

@@ -12,7 +12,7 @@ import math
 import tokenize
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
@@ -77,6 +77,39 @@ def read_array(path: Path, spec: TensorSpec) -> np.ndarray:
     if spec.dtype == "string":
         return array.astype(object)
     return array.astype(numpy_dtype(spec.dtype), copy=False)
+
+
+def inputs_that_take(path: Path, specs: Sequence[TensorSpec]) -> tuple[str, ...]:
+    """The names of the inputs that a file is meant for, by its headers.
+
+    A .npz is for the inputs that it names; any other file for the first input that it fits.
+
+    Raises:
+        InputError: as read_shape, of the first input, if it is for none.
+    """
+    entries = _entries(path)
+    if named := tuple(spec.name for spec in specs if f"{spec.name}.npy" in entries):
+        return named
+    refusal: InputError | None = None
+    for spec in specs:
+        try:
+            read_shape(path, spec)
+        except InputError as error:
+            refusal = refusal or error
+        else:
+            return (spec.name,)
+    raise refusal or _broken(path, "the model has no input for it")
+
+
+def _entries(path: Path) -> list[str]:
+    """The names in an archive; none of what is no archive, or a broken one."""
+    try:
+        if not path.is_file() or not zipfile.is_zipfile(path):
+            return []
+        with zipfile.ZipFile(path) as archive:
+            return archive.namelist()
+    except (OSError, *_BROKEN):
+        return []
 
 
 @contextmanager

@@ -70,6 +70,21 @@ def choose_recipe_saving(window: MainWindow) -> None:
         window.recipe_editing.export_to(Path(path))
 
 
+def choose_input_file(window: MainWindow, name: str, kind: str) -> None:
+    """Ask for a file that fills an input: kind "image" a picture, "file" an array."""
+    from PySide6.QtWidgets import QFileDialog
+
+    from gui.dropping import ARRAYS
+
+    what, found = ("Images", suffixes.IMAGES) if kind == "image" else ("Arrays", ARRAYS)
+    patterns = " ".join(f"*{suffix}" for suffix in found)
+    path, _ = QFileDialog.getOpenFileName(
+        window, f"Fill {name}", "", f"{what} ({patterns});;All files (*)"
+    )
+    if path and name in window.inputs.rows:
+        window.inputs.rows[name].take_file(Path(path), kind)
+
+
 def choose_saving(window: MainWindow, kind: str) -> None:
     """Ask where to save something of the result (a key of gui.saving.KINDS), and save it."""
     from PySide6.QtWidgets import QFileDialog

@@ -49,7 +49,6 @@ class Document(QObject):
 
     def __init__(self, thread: InferenceThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.thread_ = thread
         self._requests = Requests(thread, self)
         self._serial = 0
         self._wants_demo_picture = False
@@ -65,6 +64,7 @@ class Document(QObject):
         self.images: list[Path] = []
         self.dropped_folders: list[Path] = []  # the last time; the shelf looks for models there
         self.current = -1
+        self.given = False  # the last run asked for was without a picture, on chosen inputs
         self.result: Tested | None = None
         self.problem: Problem | None = None
         self.runs = RunHistory()  # of this model
@@ -83,8 +83,7 @@ class Document(QObject):
         self, path: Path, *, allow_native_code: bool = False, plugins: tuple[Path, ...] = ()
     ) -> None:
         """Open a model file."""
-        choices = OpeningChoices(allow_native_code=allow_native_code, plugins=plugins)
-        self._open(path, choices)
+        self._open(path, OpeningChoices(allow_native_code=allow_native_code, plugins=plugins))
 
     def _open(self, path: Path, choices: OpeningChoices) -> None:
         self._wanted = choices
@@ -124,8 +123,7 @@ class Document(QObject):
         new = list(paths)
         if not new:
             return
-        known = set(self.images)
-        self.images += [path for path in dict.fromkeys(new) if path not in known]
+        self.images[:] = dict.fromkeys((*self.images, *new))
         self.images_changed.emit()
         self.select(self.images.index(new[-1]))
 
@@ -133,7 +131,7 @@ class Document(QObject):
         """Show an image and run it."""
         if not 0 <= index < len(self.images):
             return
-        self.current = index
+        self.current, self.given = index, False
         self.current_changed.emit(index)
         self._run_current()
 
@@ -146,20 +144,23 @@ class Document(QObject):
         self._show_result(None)
 
     def run_again(self) -> None:
-        """Run once more: the current image, or random input where no image can run."""
+        """Run once more: the current image, or without one as before, where no image can run."""
         loaded = self.loaded
         was_random = self.result is not None and self.result.result.recipe is None
-        if loaded and was_random and (self.current < 0 or loaded.recipe_problem is not None):
-            self.run_random()
+        cannot = self.current < 0 or (loaded and loaded.recipe_problem is not None)
+        if self.given or (was_random and cannot):
+            self.run_random(given=self.given)
         else:
             self._run_current()
 
-    def run_random(self) -> None:
-        """Run the model on random input."""
+    def run_random(self, *, given: bool = False) -> None:
+        """Run the model without a picture: on random input, or on what is given for its inputs."""
+        self.given = given
         if self.loaded is None:
             self._say_why_not_loaded()
         else:
-            self._submit("test", RunImage(None, self.loaded.serial, self.reading, self.recipe))
+            run = RunImage(None, self.loaded.serial, self.reading, self.recipe, given)
+            self._submit("test", run)
 
     def allow_native_code(self) -> None:
         """Say yes to the native code that the banner names, and open the file again."""
@@ -256,7 +257,7 @@ class Document(QObject):
         self.choices = self._wanted
         self.runs.clear()
         self.reading = self.recipe = None
-        self._interrupted = False
+        self._interrupted = self.given = False
         self.show_problem(None)
         self._show_result(None)
         self.model_changed.emit()

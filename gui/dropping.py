@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from core import suffixes
+
+ARRAYS = (".npy", ".npz")  # core.input_files.SUFFIXES, without numpy while the window starts
+
+
+def is_array_file(paths: Sequence[Path]) -> bool:
+    """True for one file of arrays."""
+    return len(paths) == 1 and paths[0].suffix.lower() in ARRAYS
 
 
 def sort_dropped(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:

@@ -12,7 +12,8 @@ def empty_text(document: Document) -> tuple[str, str] | None:
     """A title and what to do; None to say what may be dropped, while there is nothing at all."""
     count = len(document.images)
     if document.result is not None and document.result.picture is None:
-        return "Random input", "The outputs are in the panel on the right."
+        title = document.result.result.source.capitalize()  # "Random input", "Given input"
+        return title, "The outputs are in the panel on the right."
     if document.loaded is None and document.file is not None:
         name, busy = document.file.path.name, document.is_busy
         text = "" if busy else "The File panel has what it says of itself."
@@ -24,7 +25,10 @@ def empty_text(document: Document) -> tuple[str, str] | None:
         state = "Running" if document.is_busy else "There is no result for this image."
         return document.images[document.current].name, state
     if document.loaded is not None and document.loaded.recipe is None:
-        return "This model takes no picture", "Press Ctrl+R to run it on random input."
+        return (
+            "This model takes no picture",
+            "Choose its input in the Inputs panel, or press Ctrl+R for random.",
+        )
     if document.loaded is not None:
         return "Drop images here", "or press Ctrl+I to choose some"
     return None

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from core.jobs import JobContext
+from gui.input_requests import SetInputs, set_inputs
 from gui.overlay_layers import Layers, layers_of
 from gui.recipe_requests import RecipeRequest, handle_recipe
 from gui.work_thread import Handler, WorkThread, heavy_imports
@@ -62,12 +63,13 @@ class FindPlugin(NamedTuple):
 
 
 class RunImage(NamedTuple):
-    """Run a picture through the model with this serial; None for random input."""
+    """Run a picture through the model with this serial; None for a run without."""
 
     path: Path | None
     serial: int
     choices: Choices | None = None  # in reading the outputs; None: as is guessed
     recipe: Recipe | None = None  # the user's, which fits; None: the model's own
+    given: bool = False  # without a picture: on what is chosen or assumed, nothing random else
 
 
 class Identified(NamedTuple):
@@ -121,7 +123,7 @@ class Tested(NamedTuple):
 
 
 class InferenceThread(WorkThread):
-    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, RunImage and FindPlugin.
+    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, SetInputs, RunImage and FindPlugin.
 
     And what is asked about recipes: gui.recipe_requests.
 
@@ -162,6 +164,8 @@ class _Desk:
                 return demo_model(context.progress)
             case LoadModel():
                 return self._load(request, context)
+            case SetInputs():
+                return set_inputs(self._model_of(request.serial), request)
             case RunImage():
                 return self._test(request, context)
             case FindPlugin(folder, plugin):
@@ -224,7 +228,10 @@ class _Desk:
         model.choices = request.choices or Choices()
         if request.recipe is not None:
             model.use(request.recipe)
-        if path is None:
+        if path is None and request.given:
+            context.progress(None, "Running on the given input")
+            result = model.test_given()
+        elif path is None:
             context.progress(None, "Running on random input")
             result = model.test_random()
         else:

@@ -9,7 +9,7 @@ from PySide6.QtCore import Qt, QTimer
 if TYPE_CHECKING:
     from gui.main_window import MainWindow
 
-_LAYOUT = 1  # raised when docks are added: a layout saved before has no place for them
+_LAYOUT = 2  # raised when docks are added: a layout saved before has no place for them
 
 
 class Layout:

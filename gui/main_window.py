@@ -10,6 +10,7 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 
 from gui import dialogs
 from gui.document import Document
+from gui.dropping import is_array_file
 from gui.empty_text import empty_text
 from gui.inference_thread import Tested
 from gui.layout import Layout
@@ -42,6 +43,7 @@ class MainWindow(QMainWindow):
 
     def furnish(
         self,
+        inference: WorkThread,
         thumbnails: WorkThread,
         fingerprints: WorkThread,
         reader: WorkThread,
@@ -50,12 +52,14 @@ class MainWindow(QMainWindow):
         """Add the card, the panels, the menus, and the banner and filmstrip, hidden at first."""
         from PySide6.QtCore import Qt
 
+        from gui.input_editing import InputEditing
         from gui.menus import build_menus
         from gui.panels.banner import Banner
         from gui.panels.card import CardPanel
         from gui.panels.file_facts import FileFactsPanel
         from gui.panels.filmstrip import Filmstrip
         from gui.panels.image_view import ImageView
+        from gui.panels.inputs import InputsPanel
         from gui.panels.log import LogPanel
         from gui.panels.outputs import OutputsPanel
         from gui.panels.recipe import RecipePanel
@@ -72,14 +76,16 @@ class MainWindow(QMainWindow):
         self.banner = Banner()
         self.filmstrip = Filmstrip(thumbnails)
         self.tensors = TensorsPanel()
+        self.inputs = InputsPanel()
         self.recipe = RecipePanel()
         self.file_facts = FileFactsPanel(fingerprints)
         self.outputs = OutputsPanel()
         self.timings = TimingsPanel()
         self.log = LogPanel()
         self.rereading = Rereading(self.document, reader)
-        self.recipe_editing = RecipeEditing(self.document, self.document.thread_)
+        self.recipe_editing = RecipeEditing(self.document, inference)
         self.finder = RecipeFinder(self)
+        self.input_editing = InputEditing(self.document, inference)
         self.saver = Saver(self.document, writer)
         self._build_status()
         middle = QWidget()
@@ -95,14 +101,15 @@ class MainWindow(QMainWindow):
             self._dock("Timings", self.timings, area.BottomDockWidgetArea),
             self._dock("Log", self.log, area.BottomDockWidgetArea),
             self._dock("File", self.file_facts, area.LeftDockWidgetArea),
+            self._dock("Inputs", self.inputs, area.LeftDockWidgetArea),
         ]
         self.setDockNestingEnabled(True)
-        for front, behind in ((1, 5), (3, 4)):
+        for front, behind in ((1, 5), (3, 4), (0, 6)):
             self.tabifyDockWidget(self.docks[front], self.docks[behind])
         self.shelf = ShelfDock(self, self.document)
         self.tabifyDockWidget(self.docks[4], self.shelf)
         self.shelf.hide()
-        for front in (1, 3):
+        for front in (0, 1, 3):
             self.docks[front].raise_()
         # The card and the banner span the window, above the docks, with the menu bar.
         top = QWidget()
@@ -278,7 +285,11 @@ class MainWindow(QMainWindow):
     def dropEvent(self, event: Any) -> None:
         event.acceptProposedAction()
         urls = event.mimeData().urls()
-        self.document.drop([Path(url.toLocalFile()) for url in urls if url.isLocalFile()])
+        paths = [Path(url.toLocalFile()) for url in urls if url.isLocalFile()]
+        if self.document.loaded is not None and is_array_file(paths):
+            self.input_editing.take_file(paths[0])
+        else:
+            self.document.drop(paths)
 
 
 def _rows(widget: QWidget) -> QVBoxLayout:

@@ -32,6 +32,7 @@ def connect(window: MainWindow) -> None:
     view.box_hovered.connect(outputs.mark)
     _connect_reading(window)
     _connect_recipe(window)
+    _connect_inputs(window)
     window.saver.saved.connect(lambda text: window.statusBar().showMessage(text, 8000))
 
 
@@ -74,3 +75,30 @@ def _connect_recipe(window: MainWindow) -> None:
     finder.picked.connect(editing.pick)
     finder.cancelled.connect(editing.cancel_search)
     window.document.model_changed.connect(close_finder)
+
+
+def _connect_inputs(window: MainWindow) -> None:
+    editing, panel, document = window.input_editing, window.inputs, window.document
+
+    def show_model() -> None:
+        for row in panel.show_model(() if document.loaded is None else document.loaded.inputs):
+            row.fill_wanted.connect(editing.fill)
+            row.values_typed.connect(editing.type_values)
+            row.dim_wanted.connect(editing.set_dim)
+            row.file_wanted.connect(
+                lambda name, kind: dialogs.choose_input_file(window, name, kind)
+            )
+
+    def show_choice(_index: object = None) -> None:
+        panel.show_choice(editing.choice, editing.settled, editing.trouble, editing.lacks_picture)
+
+    editing.model_replaced.connect(show_model)
+    editing.changed.connect(show_choice)
+    editing.recipe_moved.connect(lambda _recipe: window.recipe_editing.changed.emit())
+    window.recipe_editing.changed.connect(editing.refresh)
+    document.current_changed.connect(show_choice)
+    document.images_changed.connect(show_choice)
+    panel.profile_wanted.connect(editing.choose_profile)
+    panel.file_dropped.connect(editing.take_file)
+    panel.reset_wanted.connect(editing.reset)
+    panel.run_wanted.connect(editing.run)

@@ -14,7 +14,7 @@ import pytest
 
 from core import input_files
 from core.errors import InputError
-from core.input_files import read_array, read_shape
+from core.input_files import inputs_that_take, read_array, read_shape
 from core.tensors import Shape, TensorSpec
 
 GOOD = np.arange(8, dtype=np.float32).reshape(2, 4)
@@ -210,3 +210,34 @@ def test_the_header_is_checked_before_memory_is_taken(
     path = npy(tmp_path / "x.npy", GOOD)
     with pytest.raises(InputError, match="claims an array of 32 bytes"):
         read_array(path, spec())
+
+
+def test_an_archive_is_for_the_inputs_that_it_names_and_an_array_for_the_first_it_fits(
+    tmp_path: Path,
+) -> None:
+    specs = (spec((2, 4), name="a"), spec((2, 4), "int64", name="b"), spec((2, 4), name="c"))
+    np.savez(tmp_path / "named.npz", c=GOOD, b=GOOD, other=GOOD)
+    np.savez(tmp_path / "only.npz", c=GOOD)
+    np.savez(tmp_path / "nameless.npz", GOOD)
+    assert inputs_that_take(tmp_path / "named.npz", specs) == ("b", "c"), "whether they fit or not"
+    assert inputs_that_take(tmp_path / "only.npz", specs) == ("c",)
+    assert inputs_that_take(tmp_path / "nameless.npz", specs) == ("a",)
+    assert inputs_that_take(npy(tmp_path / "x.npy", GOOD), specs) == ("a",)
+    whole = npy(tmp_path / "whole.npy", GOOD.astype(np.int64))
+    assert inputs_that_take(whole, specs) == ("b",)
+
+
+@pytest.mark.parametrize("content", [None, b"PK\x03\x04 no archive", npy_bytes(np.zeros(5))])
+def test_a_file_that_is_for_no_input_is_refused_as_for_the_first(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "x.npz"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(InputError) as caught:
+        inputs_that_take(path, (spec(name="a"), spec(name="b")))
+    with pytest.raises(InputError) as first:
+        read_shape(path, spec(name="a"))
+    assert caught.value.message == first.value.message
+    with pytest.raises(InputError, match="no input"):
+        inputs_that_take(npy(tmp_path / "y.npy", GOOD), ())
