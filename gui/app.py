@@ -80,7 +80,7 @@ class App(QObject):
 
         options, window = self._options, self.window
         self.helpers = [ThumbnailThread(), FingerprintThread(), ReadingThread(), SavingThread()]
-        window.furnish(*self.helpers)
+        window.furnish(self.thread_, *self.helpers)
         if options.screenshot is None:
             # Sizes are scaled to what the window has, so its layout must be done by then.
             QTimer.singleShot(0, window.layout_.restore_docks)

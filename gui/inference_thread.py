@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from core.jobs import JobContext
+from gui.image_run import RunMany, run_many
 from gui.overlay_layers import Layers, layers_of
 from gui.work_thread import Handler, WorkThread, heavy_imports
 
@@ -118,7 +119,7 @@ class Tested(NamedTuple):
 
 
 class InferenceThread(WorkThread):
-    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, RunImage and FindPlugin.
+    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, RunImage, RunMany and FindPlugin.
 
     The model is a local of the handler; it is closed on this thread when the thread ends.
     """
@@ -159,6 +160,8 @@ class _Desk:
                 return self._load(request, context)
             case RunImage():
                 return self._test(request, context)
+            case RunMany():
+                return run_many(self._model_for(request.serial, request.choices), request, context)
             case FindPlugin(folder, plugin):
                 from core.trust.plugin_search import find_plugin_libraries
 
@@ -202,33 +205,42 @@ class _Desk:
         )
 
     def _test(self, request: RunImage, context: JobContext) -> Tested:
-        from core.errors import Cancelled
-        from core.tasks import Choices
-
-        model, path, serial = self._model, request.path, request.serial
-        if model is None or serial != self._serial:
-            raise Cancelled  # meant for a model that has been replaced
-        model.choices = request.choices or Choices()
+        model, path = self._model_for(request.serial, request.choices), request.path
         if path is None:
             context.progress(None, "Running on random input")
             result = model.test_random()
         else:
             result = model.test(path, lambda text: context.progress(None, text))
-        output = _output_picture(result)
-        network = result.network_picture()
-        return Tested(
-            result,
-            None if result.image is None else to_qimage(result.image.pixels),
-            None if network is None else to_qimage(network),
-            output,
-            serial,
-            _layers(result),
-        )
+        return _tested(result, request.serial)
+
+    def _model_for(self, serial: int, choices: Choices | None) -> Model:
+        """The model with this serial, which reads outputs by these choices from now on."""
+        from core.errors import Cancelled
+        from core.tasks import Choices
+
+        if self._model is None or serial != self._serial:
+            raise Cancelled  # meant for a model that has been replaced
+        self._model.choices = choices or Choices()
+        return self._model
 
     def close(self) -> None:
         if self._model is not None:
             self._model.close()
             self._model = None
+
+
+def _tested(result: TestResult, serial: int) -> Tested:
+    """A result with its pictures."""
+    output = _output_picture(result)
+    network = result.network_picture()
+    return Tested(
+        result,
+        None if result.image is None else to_qimage(result.image.pixels),
+        None if network is None else to_qimage(network),
+        output,
+        serial,
+        _layers(result),
+    )
 
 
 def _import_libraries() -> None:

@@ -42,6 +42,7 @@ class MainWindow(QMainWindow):
 
     def furnish(
         self,
+        inference: WorkThread,
         thumbnails: WorkThread,
         fingerprints: WorkThread,
         reader: WorkThread,
@@ -50,6 +51,7 @@ class MainWindow(QMainWindow):
         """Add the card, the panels, the menus, and the banner and filmstrip, hidden at first."""
         from PySide6.QtCore import Qt
 
+        from gui.many_images import ManyImages
         from gui.menus import build_menus
         from gui.panels.banner import Banner
         from gui.panels.card import CardPanel
@@ -59,6 +61,7 @@ class MainWindow(QMainWindow):
         from gui.panels.log import LogPanel
         from gui.panels.outputs import OutputsPanel
         from gui.panels.recipe import RecipePanel
+        from gui.panels.results_dock import ResultsDock
         from gui.panels.shelf_dock import ShelfDock
         from gui.panels.tensors import TensorsPanel
         from gui.panels.timings import TimingsPanel
@@ -77,6 +80,7 @@ class MainWindow(QMainWindow):
         self.log = LogPanel()
         self.rereading = Rereading(self.document, reader)
         self.saver = Saver(self.document, writer)
+        self.many = ManyImages(self.document, inference)
         self._build_status()
         middle = QWidget()
         rows = _rows(middle)
@@ -98,6 +102,9 @@ class MainWindow(QMainWindow):
         self.shelf = ShelfDock(self, self.document)
         self.tabifyDockWidget(self.docks[4], self.shelf)
         self.shelf.hide()
+        self.results = ResultsDock(self, self.document, self.many, self.saver)
+        self.tabifyDockWidget(self.shelf, self.results)
+        self.results.hide()
         for front in (1, 3):
             self.docks[front].raise_()
         # The card and the banner span the window, above the docks, with the menu bar.
@@ -134,6 +141,7 @@ class MainWindow(QMainWindow):
         self._progress.setTextVisible(False)
         self._cancel = QPushButton("Cancel")
         self._cancel.clicked.connect(self.document.cancel)
+        self._cancel.clicked.connect(self.many.cancel)
         bar.addWidget(self._status, 1)
         bar.addPermanentWidget(self._progress)
         bar.addPermanentWidget(self._cancel)
@@ -205,6 +213,7 @@ class MainWindow(QMainWindow):
     @Slot(bool)
     def on_busy(self, busy: bool) -> None:
         """Show whether something goes on."""
+        busy = busy or self.many.is_busy
         self._progress.setRange(0, 0)
         self._progress.setVisible(busy)
         self._cancel.setVisible(busy)
@@ -254,8 +263,9 @@ class MainWindow(QMainWindow):
 
     def on_escape(self) -> None:
         """Cancel what runs, else close the banner."""
-        if self.document.is_busy:
+        if self.document.is_busy or self.many.is_busy:
             self.document.cancel()
+            self.many.cancel()
         elif self.shelf.panel.is_scanning:
             self.shelf.panel.cancel()
         else:
