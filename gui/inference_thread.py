@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from core.jobs import JobContext
+from gui.frame_run import CloseVideo, FrameRan, RunFrame, VideoDesk
 from gui.image_run import RunMany, run_many
 from gui.overlay_layers import Layers, layers_of
 from gui.work_thread import Handler, WorkThread, heavy_imports
@@ -119,7 +120,7 @@ class Tested(NamedTuple):
 
 
 class InferenceThread(WorkThread):
-    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, RunImage, RunMany and FindPlugin.
+    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, FindPlugin; RunImage, RunMany, RunFrame.
 
     The model is a local of the handler; it is closed on this thread when the thread ends.
     """
@@ -135,7 +136,7 @@ def _inference_handler() -> Iterator[Handler]:
     try:
         yield desk.handle
     finally:
-        desk.close()
+        desk.close_all()
 
 
 class _Desk:
@@ -144,6 +145,7 @@ class _Desk:
     def __init__(self) -> None:
         self._model: Model | None = None
         self._serial = 0
+        self._frames = VideoDesk()
 
     def handle(self, request: object, context: JobContext) -> object:
         match request:
@@ -162,6 +164,11 @@ class _Desk:
                 return self._test(request, context)
             case RunMany():
                 return run_many(self._model_for(request.serial, request.choices), request, context)
+            case RunFrame():
+                return self._run_frame(request, context)
+            case CloseVideo():
+                self._frames.close()
+                return None
             case FindPlugin(folder, plugin):
                 from core.trust.plugin_search import find_plugin_libraries
 
@@ -213,6 +220,13 @@ class _Desk:
             result = model.test(path, lambda text: context.progress(None, text))
         return _tested(result, request.serial)
 
+    def _run_frame(self, request: RunFrame, context: JobContext) -> FrameRan:
+        model = self._model_for(request.serial, request.choices)
+        result, video = self._frames.run(model, request, context)
+        tested = None if result is None else _tested(result, request.serial)
+        opening, number = request.opening, request.number
+        return FrameRan(tested, opening, number, video.frame_count, video.fps)
+
     def _model_for(self, serial: int, choices: Choices | None) -> Model:
         """The model with this serial, which reads outputs by these choices from now on."""
         from core.errors import Cancelled
@@ -222,6 +236,10 @@ class _Desk:
             raise Cancelled  # meant for a model that has been replaced
         self._model.choices = choices or Choices()
         return self._model
+
+    def close_all(self) -> None:
+        self._frames.close()
+        self.close()
 
     def close(self) -> None:
         if self._model is not None:

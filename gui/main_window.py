@@ -60,6 +60,7 @@ class MainWindow(QMainWindow):
         from gui.panels.image_view import ImageView
         from gui.panels.log import LogPanel
         from gui.panels.outputs import OutputsPanel
+        from gui.panels.player_bar import PlayerBar
         from gui.panels.recipe import RecipePanel
         from gui.panels.results_dock import ResultsDock
         from gui.panels.shelf_dock import ShelfDock
@@ -67,6 +68,7 @@ class MainWindow(QMainWindow):
         from gui.panels.timings import TimingsPanel
         from gui.rereading import Rereading
         from gui.saving import Saver
+        from gui.video_player import VideoPlayer
 
         self.view = ImageView()
         self.card = CardPanel()
@@ -81,10 +83,13 @@ class MainWindow(QMainWindow):
         self.rereading = Rereading(self.document, reader)
         self.saver = Saver(self.document, writer)
         self.many = ManyImages(self.document, inference)
+        self.player = VideoPlayer(self.document, inference)
+        self.player_bar = PlayerBar(self.player, self)
         self._build_status()
         middle = QWidget()
         rows = _rows(middle)
         rows.addWidget(self.view, 1)
+        rows.addWidget(self.player_bar)
         rows.addWidget(self.filmstrip)
         self.setCentralWidget(middle)
         area = Qt.DockWidgetArea
@@ -249,6 +254,13 @@ class MainWindow(QMainWindow):
             "restart": self.restart,
         }[action]()
 
+    def run_again(self) -> None:
+        """Run once more what is shown: a video's frame, an image, or random input."""
+        if self.player.path is not None:
+            self.player.run_again()
+        else:
+            self.document.run_again()
+
     def set_trial(self, trial: bool) -> None:
         """Try unfamiliar engines in a process of their own first, or not; and remember it."""
         self.document.trial = trial
@@ -266,6 +278,8 @@ class MainWindow(QMainWindow):
         if self.document.is_busy or self.many.is_busy:
             self.document.cancel()
             self.many.cancel()
+        elif self.player.is_playing:
+            self.player.pause()
         elif self.shelf.panel.is_scanning:
             self.shelf.panel.cancel()
         else:

@@ -41,7 +41,7 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     file.addSeparator()
     _add(file, "&Quit", "Ctrl+Q", window.close)  # Qt's own key for it is none on some systems
     run = bar.addMenu("&Run")
-    _add(run, "Run a&gain", "F5", document.run_again)
+    _add(run, "Run a&gain", "F5", window.run_again)
     _add(run, "Run &all images", "F6", window.many.run_all)
     _add(run, "Run on &random input", "Ctrl+R", document.run_random)
     _add(run, "&Next image", "Alt+Right", lambda: document.select(document.current + 1))
