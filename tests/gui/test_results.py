@@ -17,11 +17,13 @@ from PySide6.QtWidgets import QFileDialog, QPushButton
 from pytestqt.qtbot import QtBot
 
 import gui.image_run
+from core.errors import ModelError
 from core.paths import DEMO_MODEL
 from core.result_rows import ResultRow, RowError
 from gui.item_models.result_rows import FILE, REMARKS, SCORE, ResultsModel
-from tests.gui.hands import PICTURES, button, drop, menu_action
+from tests.gui.hands import PICTURES, button, close_app, drop, menu_action
 from tests.gui.limits import WAIT_MS
+from tests.gui.videos import write_video
 
 if TYPE_CHECKING:
     from gui.app import App
@@ -370,6 +372,80 @@ def test_a_place_that_cannot_be_written_gives_a_banner(
     qtbot.waitUntil(lambda: not opened.window.saver.is_busy, timeout=WAIT_MS)
     assert opened.document.problem is not None
     assert opened.document.problem.kind == "cannot-save"
+
+
+def test_a_lost_gpu_in_a_run_keeps_the_rows_and_refuses_the_next(
+    opened: App,
+    tmp_path: Path,
+    wait_rows: Callable[[App], None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def run_images(_model: Any, paths: Any, *, report: Callable[[Any], None]) -> Any:
+        yield ResultRow(path=str(paths[0]), task="detect")
+        report(None)
+        raise ModelError("gpu-lost", "The GPU is lost.", "Restart Enginebay.", fatal=True)
+
+    drop(opened.window, make_pictures(tmp_path / "few", 3))
+    wait_rows(opened)
+    monkeypatch.setattr("core.folder_run.run_images", run_images)
+    opened.window.many.run_all()
+    wait_rows(opened)
+    model = opened.window.results.panel.model
+    assert opened.document.lost is not None
+    assert opened.document.problem == opened.document.lost
+    assert opened.document.lost.action == "restart"
+    assert model.count == 1
+    opened.document.dismiss_problem()
+    opened.window.many.run_all()
+    assert not opened.window.many.is_busy
+    assert opened.document.problem == opened.document.lost
+    assert model.count == 1
+
+
+def test_clearing_the_images_ends_the_run_and_keeps_its_rows(
+    opened: App,
+    tmp_path: Path,
+    qtbot: QtBot,
+    slow_rows: list[str],
+    wait_rows: Callable[[App], None],
+) -> None:
+    drop(opened.window, make_pictures(tmp_path / "many", 90))
+    model = opened.window.results.panel.model
+    qtbot.waitUntil(lambda: model.count > 4, timeout=WAIT_MS)
+    opened.document.clear_images()
+    wait_rows(opened)
+    assert 4 < model.count == len(slow_rows) < 90
+
+
+def test_closing_the_window_ends_the_run(
+    opened: App, tmp_path: Path, qtbot: QtBot, slow_rows: list[str]
+) -> None:
+    drop(opened.window, make_pictures(tmp_path / "many", 90))
+    model = opened.window.results.panel.model
+    qtbot.waitUntil(lambda: model.count > 4, timeout=WAIT_MS)
+    close_app(opened)
+    assert not opened.thread_.isRunning()
+    assert len(slow_rows) < 90
+
+
+def test_a_run_and_a_video_go_on_side_by_side(
+    opened: App,
+    tmp_path: Path,
+    qtbot: QtBot,
+    slow_rows: list[str],
+    wait_rows: Callable[[App], None],
+) -> None:
+    video = write_video(tmp_path / "short.avi")
+    drop(opened.window, make_pictures(tmp_path / "many", 60))
+    model, player = opened.window.results.panel.model, opened.window.player
+    qtbot.waitUntil(lambda: model.count > 4, timeout=WAIT_MS)
+    drop(opened.window, [video])
+    qtbot.waitUntil(lambda: player.index == 0 and not player.is_busy, timeout=WAIT_MS)
+    qtbot.keyClick(opened.window, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: player.index == 4, timeout=WAIT_MS)
+    assert len(slow_rows) < 60
+    wait_rows(opened)
+    assert model.count == 60
 
 
 def test_errors_sort_before_warnings_and_silence_comes_last() -> None:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
-import numpy as np
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QColor
@@ -19,24 +17,11 @@ from core.paths import DEMO_MODEL
 from core.video import Video
 from tests.gui.hands import PICTURES, drop, menu_action
 from tests.gui.limits import WAIT_MS
+from tests.gui.videos import FRAMES, LEVELS, write_video
 
 if TYPE_CHECKING:
     from gui.app import App
     from gui.document import Document
-
-FRAMES = 5
-LEVELS = (10, 60, 110, 160, 210)  # the grey of each frame
-
-
-def write_video(path: Path, levels: tuple[int, ...] = LEVELS) -> Path:
-    """An AVI of plain grey frames, 64 x 48 pixels at 10 a second."""
-    fourcc = cv2.VideoWriter.fourcc(*"MJPG")
-    writer = cv2.VideoWriter(str(path), fourcc, 10.0, (64, 48))
-    assert writer.isOpened()
-    for level in levels:
-        writer.write(np.full((48, 64, 3), level, np.uint8))
-    writer.release()
-    return path
 
 
 @pytest.fixture
