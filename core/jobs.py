@@ -83,15 +83,26 @@ class Job:
 class JobContext:
     """What a job's handler may do besides working: tell progress, and stop when cancelled."""
 
-    def __init__(self, job: Job, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        job: Job,
+        emit: Callable[[Event], None],
+        others_wait: Callable[[], bool] = lambda: False,
+    ) -> None:
         self._job = job
         self._emit = emit
+        self._others_wait = others_wait
         self._last_sent = 0.0
 
     @property
     def is_cancelled(self) -> bool:
         """For callbacks that must not raise."""
         return self._job.cancelled.is_set()
+
+    @property
+    def others_wait(self) -> bool:
+        """True while another job waits for this one: a long one may end, to go on behind it."""
+        return self._others_wait()
 
     def progress(self, fraction: float | None, text: str) -> None:
         """Tell how far the job is. This is the point at which a cancelled job stops.
@@ -143,6 +154,11 @@ class Mailbox:
             self._running = self._waiting.pop(next(iter(self._waiting)))
             return self._running
 
+    @property
+    def is_waited_for(self) -> bool:
+        """True while a job waits."""
+        return bool(self._waiting)
+
     def cancel(self, slot: str) -> Job | None:
         """Cancel a slot's running job and remove its waiting one, which is returned."""
         with self._changed:
@@ -169,7 +185,7 @@ def serve(
 ) -> None:
     """Handle jobs until the mailbox closes or one fails fatally. Runs on the serving thread."""
     while (job := mailbox.take()) is not None:
-        ending = _run(job, handle, emit)
+        ending = _run(job, handle, emit, lambda: mailbox.is_waited_for)
         emit(ending)
         if isinstance(ending, Failed) and ending.fatal:
             for left in mailbox.close():
@@ -179,9 +195,12 @@ def serve(
 
 
 def _run(
-    job: Job, handle: Callable[[object, JobContext], object], emit: Callable[[Event], None]
+    job: Job,
+    handle: Callable[[object, JobContext], object],
+    emit: Callable[[Event], None],
+    others_wait: Callable[[], bool],
 ) -> Ending:
-    context = JobContext(job, emit)
+    context = JobContext(job, emit, others_wait)
     try:
         if context.is_cancelled:
             return Cancelled(job.id, job.slot)

@@ -26,14 +26,20 @@ def choose_model(window: MainWindow) -> None:
 
 
 def choose_images(window: MainWindow) -> None:
-    """Ask for images and run them."""
+    """Ask for images and run them; or for a video."""
     from PySide6.QtWidgets import QFileDialog
 
-    patterns = " ".join(f"*{suffix}" for suffix in suffixes.IMAGES)
-    paths, _ = QFileDialog.getOpenFileNames(
-        window, "Add images", "", f"Images ({patterns});;All files (*)"
+    from core.video import is_video
+
+    patterns = " ".join(f"*{suffix}" for suffix in (*suffixes.IMAGES, *suffixes.VIDEOS))
+    texts, _ = QFileDialog.getOpenFileNames(
+        window, "Add images", "", f"Images and videos ({patterns});;All files (*)"
     )
-    window.document.add_images(Path(path) for path in paths)
+    paths = [Path(text) for text in texts]
+    videos = [path for path in paths if is_video(path)]
+    window.document.add_images(path for path in paths if path not in videos)
+    if videos:
+        window.player.open(videos[-1])
 
 
 def choose_class_names(window: MainWindow) -> None:

@@ -46,6 +46,7 @@ class Document(QObject):
     progress = Signal(object, str)  # fraction or None, text
     opened = Signal(object)  # the Path of a model that opened, for the recent files
     folders_dropped = Signal()  # into dropped_folders
+    dropped = Signal(object)  # gui.dropping.Dropped
 
     def __init__(self, thread: InferenceThread, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -72,7 +73,7 @@ class Document(QObject):
         self.recipe: Recipe | None = None  # the user's; None: the one it opened with
         requests = self._requests
         requests.finished.connect(self._on_finished)
-        requests.failed.connect(self._fail)
+        requests.failed.connect(self.fail)
         requests.cancelled.connect(self._on_cancelled)
         requests.progress.connect(self.progress)
         requests.busy_changed.connect(self.busy_changed)
@@ -103,20 +104,19 @@ class Document(QObject):
 
         Who listens to folders_dropped looks for the models, and says so where nothing is.
         """
-        paths = list(paths)
         try:
-            models, images = sort_dropped(paths)
-            folders = [path for path in paths if path.is_dir()]
+            dropped = sort_dropped(paths)
         except OSError as error:
             self.show_problem(Problem("unreadable", f"{error}.", "Check its permissions."))
             return
-        if images:
-            self.add_images(images)
-        if models:
-            self.open_path(models[-1])
-        if folders:
-            self.dropped_folders = folders
+        if dropped.images:
+            self.add_images(dropped.images)
+        if dropped.models:
+            self.open_path(dropped.models[-1])
+        if dropped.folders:
+            self.dropped_folders = dropped.folders
             self.folders_dropped.emit()
+        self.dropped.emit(dropped)
 
     def add_images(self, paths: Iterable[Path]) -> None:
         """Add images; the last one is shown and run. Without a model they wait for one."""
@@ -243,7 +243,7 @@ class Document(QObject):
             case PluginFound():
                 self._plugin_found(result)
             case Tested():
-                self._test_finished(result)
+                self.show_run(result)
 
     def _on_cancelled(self, slot: str) -> None:
         if slot == "test":
@@ -294,7 +294,8 @@ class Document(QObject):
             self.opened.emit(self.file.path)
         self.show_problem(problem)
 
-    def _test_finished(self, tested: Tested) -> None:
+    def show_run(self, tested: Tested) -> None:
+        """Take a run's times and show its result, unless it was another model's."""
         if self.loaded is None or tested.serial != self.loaded.serial:
             return
         self.runs.add(tested.result)
@@ -321,7 +322,8 @@ class Document(QObject):
             return
         self.show_problem(Problem.no_plugin_library(found.folder, found.plugin))
 
-    def _fail(self, failed: Failed) -> None:
+    def fail(self, failed: Failed) -> None:
+        """Show why a request failed; a controller's on the same thread, too."""
         problem = Problem.of_failure(failed)
         if failed.slot == "load" and self.verdict is not None:
             self.refusal = problem

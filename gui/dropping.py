@@ -1,12 +1,14 @@
-"""Tell models from images among dropped files."""
+"""Tell models, images and videos apart among dropped files."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from core import suffixes
 
+MOST_ONE_BY_ONE = 16  # more images at once are a set, of which a table is wanted
 ARRAYS = (".npy", ".npz")  # core.input_files.SUFFIXES, without numpy while the window starts
 
 
@@ -15,23 +17,48 @@ def is_array_file(paths: Sequence[Path]) -> bool:
     return len(paths) == 1 and paths[0].suffix.lower() in ARRAYS
 
 
-def sort_dropped(paths: Iterable[Path]) -> tuple[list[Path], list[Path]]:
-    """Tell models from images: by suffix where it is clear, else by content.
+class Dropped(NamedTuple):
+    """What was dropped at once."""
 
-    Returns:
-        Models and images. What is neither counts as an image, whose reader says what is wrong.
+    models: list[Path]
+    images: list[Path]  # those directly in the folders too; and what is neither
+    videos: list[Path]
+    folders: list[Path]
+
+    @property
+    def are_many(self) -> bool:
+        """True for a folder of images, or more than MOST_ONE_BY_ONE images, and no model."""
+        is_set = bool(self.folders) or len(self.images) > MOST_ONE_BY_ONE
+        return bool(self.images) and is_set and not self.models
+
+
+def sort_dropped(paths: Iterable[Path]) -> Dropped:
+    """Tell models, images and videos apart: by suffix where it is clear, else by content.
+
+    What is none of them counts as an image, whose reader says what is wrong.
+
+    Raises:
+        OSError: if a folder cannot be listed.
     """
-    models: list[Path] = []
-    images: list[Path] = []
+    dropped = Dropped([], [], [], [])
     for path in paths:
         suffix = path.suffix.lower()
         if path.is_dir():
-            images += suffixes.images_in(path)
-        elif suffix in suffixes.MODELS or (suffix not in suffixes.IMAGES and _is_model(path)):
-            models.append(path)
+            dropped.folders.append(path)
+            dropped.images.extend(suffixes.images_in(path))
+        elif suffix in suffixes.IMAGES:
+            dropped.images.append(path)
+        elif suffix in suffixes.MODELS:
+            dropped.models.append(path)
+        elif suffix in suffixes.VIDEOS:
+            dropped.videos.append(path)
+        elif _is_model(path):
+            dropped.models.append(path)
+        elif _is_video(path):
+            dropped.videos.append(path)
         else:
-            images.append(path)
-    return models, images
+            dropped.images.append(path)
+    return dropped
 
 
 def _is_model(path: Path) -> bool:
@@ -42,3 +69,9 @@ def _is_model(path: Path) -> bool:
         return read_model_file(path).kind != "unknown"
     except EnginebayError:
         return False
+
+
+def _is_video(path: Path) -> bool:
+    from core.video import is_video
+
+    return is_video(path)

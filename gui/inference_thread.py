@@ -16,6 +16,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from core.jobs import JobContext
+from gui.frame_run import CloseVideo, FrameRan, RunFrame, VideoDesk
+from gui.image_run import RunMany, run_many
 from gui.input_requests import SetInputs, set_inputs
 from gui.overlay_layers import Layers, layers_of
 from gui.recipe_requests import RecipeRequest, handle_recipe
@@ -123,9 +125,9 @@ class Tested(NamedTuple):
 
 
 class InferenceThread(WorkThread):
-    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, SetInputs, RunImage and FindPlugin.
+    """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, FindPlugin; RunImage, RunMany, RunFrame.
 
-    And what is asked about recipes: gui.recipe_requests.
+    And what is asked about inputs and recipes: gui.input_requests, gui.recipe_requests.
 
     The model is a local of the handler; it is closed on this thread when the thread ends.
     """
@@ -141,7 +143,7 @@ def _inference_handler() -> Iterator[Handler]:
     try:
         yield desk.handle
     finally:
-        desk.close()
+        desk.close_all()
 
 
 class _Desk:
@@ -150,6 +152,7 @@ class _Desk:
     def __init__(self) -> None:
         self._model: Model | None = None
         self._serial = 0
+        self._frames = VideoDesk()
 
     def handle(self, request: object, context: JobContext) -> object:
         match request:
@@ -168,6 +171,13 @@ class _Desk:
                 return set_inputs(self._model_of(request.serial), request)
             case RunImage():
                 return self._test(request, context)
+            case RunMany():
+                return run_many(self._model_for(request), request, context)
+            case RunFrame():
+                return self._run_frame(request, context)
+            case CloseVideo():
+                self._frames.close()
+                return None
             case FindPlugin(folder, plugin):
                 from core.trust.plugin_search import find_plugin_libraries
 
@@ -222,12 +232,7 @@ class _Desk:
         return self._model
 
     def _test(self, request: RunImage, context: JobContext) -> Tested:
-        from core.tasks import Choices
-
-        model, path, serial = self._model_of(request.serial), request.path, request.serial
-        model.choices = request.choices or Choices()
-        if request.recipe is not None:
-            model.use(request.recipe)
+        model, path = self._model_for(request), request.path
         if path is None and request.given:
             context.progress(None, "Running on the given input")
             result = model.test_given()
@@ -236,21 +241,47 @@ class _Desk:
             result = model.test_random()
         else:
             result = model.test(path, lambda text: context.progress(None, text))
-        output = _output_picture(result)
-        network = result.network_picture()
-        return Tested(
-            result,
-            None if result.image is None else to_qimage(result.image.pixels),
-            None if network is None else to_qimage(network),
-            output,
-            serial,
-            _layers(result),
-        )
+        return _tested(result, request.serial)
+
+    def _run_frame(self, request: RunFrame, context: JobContext) -> FrameRan:
+        model = self._model_for(request)
+        result, video = self._frames.run(model, request, context)
+        tested = None if result is None else _tested(result, request.serial)
+        opening, number = request.opening, request.number
+        return FrameRan(tested, opening, number, video.frame_count, video.fps)
+
+    def _model_for(self, request: RunImage | RunMany | RunFrame) -> Model:
+        """The model that is meant, with the request's recipe and choices in use."""
+        from core.tasks import Choices
+
+        model = self._model_of(request.serial)
+        model.choices = request.choices or Choices()
+        if request.recipe is not None:
+            model.use(request.recipe)
+        return model
+
+    def close_all(self) -> None:
+        self._frames.close()
+        self.close()
 
     def close(self) -> None:
         if self._model is not None:
             self._model.close()
             self._model = None
+
+
+def _tested(result: TestResult, serial: int) -> Tested:
+    """A result with its pictures."""
+    output = _output_picture(result)
+    network = result.network_picture()
+    return Tested(
+        result,
+        None if result.image is None else to_qimage(result.image.pixels),
+        None if network is None else to_qimage(network),
+        output,
+        serial,
+        _layers(result),
+    )
 
 
 def _import_libraries() -> None:

@@ -40,6 +40,7 @@ class Layout:
             if dock.isHidden():
                 dock.hide()
         window.shelf.restore()
+        window.results.restore()
         if window.shelf.isHidden() and not window.docks[3].isHidden():
             window.docks[3].raise_()  # else the log stands where the shelf was
 
@@ -55,3 +56,4 @@ class Layout:
         for dock in window.docks:  # the state is from before they were first shown
             dock.show()
         window.shelf.restore()
+        window.results.restore()

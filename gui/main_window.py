@@ -53,6 +53,7 @@ class MainWindow(QMainWindow):
         from PySide6.QtCore import Qt
 
         from gui.input_editing import InputEditing
+        from gui.many_images import ManyImages
         from gui.menus import build_menus
         from gui.panels.banner import Banner
         from gui.panels.card import CardPanel
@@ -62,14 +63,17 @@ class MainWindow(QMainWindow):
         from gui.panels.inputs import InputsPanel
         from gui.panels.log import LogPanel
         from gui.panels.outputs import OutputsPanel
+        from gui.panels.player_bar import PlayerBar
         from gui.panels.recipe import RecipePanel
         from gui.panels.recipe_finder import RecipeFinder
+        from gui.panels.results_dock import ResultsDock
         from gui.panels.shelf_dock import ShelfDock
         from gui.panels.tensors import TensorsPanel
         from gui.panels.timings import TimingsPanel
         from gui.recipe_editing import RecipeEditing
         from gui.rereading import Rereading
         from gui.saving import Saver
+        from gui.video_player import VideoPlayer
 
         self.view = ImageView()
         self.card = CardPanel()
@@ -87,10 +91,14 @@ class MainWindow(QMainWindow):
         self.finder = RecipeFinder(self)
         self.input_editing = InputEditing(self.document, inference)
         self.saver = Saver(self.document, writer)
+        self.many = ManyImages(self.document, inference)
+        self.player = VideoPlayer(self.document, inference)
+        self.player_bar = PlayerBar(self.player, self)
         self._build_status()
         middle = QWidget()
         rows = _rows(middle)
         rows.addWidget(self.view, 1)
+        rows.addWidget(self.player_bar)
         rows.addWidget(self.filmstrip)
         self.setCentralWidget(middle)
         area = Qt.DockWidgetArea
@@ -109,6 +117,9 @@ class MainWindow(QMainWindow):
         self.shelf = ShelfDock(self, self.document)
         self.tabifyDockWidget(self.docks[4], self.shelf)
         self.shelf.hide()
+        self.results = ResultsDock(self, self.document, self.many, self.saver)
+        self.tabifyDockWidget(self.shelf, self.results)
+        self.results.hide()
         for front in (0, 1, 3):
             self.docks[front].raise_()
         # The card and the banner span the window, above the docks, with the menu bar.
@@ -145,6 +156,7 @@ class MainWindow(QMainWindow):
         self._progress.setTextVisible(False)
         self._cancel = QPushButton("Cancel")
         self._cancel.clicked.connect(self.document.cancel)
+        self._cancel.clicked.connect(self.many.cancel)
         bar.addWidget(self._status, 1)
         bar.addPermanentWidget(self._progress)
         bar.addPermanentWidget(self._cancel)
@@ -212,6 +224,7 @@ class MainWindow(QMainWindow):
     @Slot(bool)
     def on_busy(self, busy: bool) -> None:
         """Show whether something goes on."""
+        busy = busy or self.many.is_busy
         self._progress.setRange(0, 0)
         self._progress.setVisible(busy)
         self._cancel.setVisible(busy)
@@ -247,6 +260,13 @@ class MainWindow(QMainWindow):
             "restart": self.restart,
         }[action]()
 
+    def run_again(self) -> None:
+        """Run once more what is shown: a video's frame, an image, or random input."""
+        if self.player.path is not None:
+            self.player.run_again()
+        else:
+            self.document.run_again()
+
     def set_trial(self, trial: bool) -> None:
         """Try unfamiliar engines in a process of their own first, or not; and remember it."""
         self.document.trial = trial
@@ -261,10 +281,13 @@ class MainWindow(QMainWindow):
 
     def on_escape(self) -> None:
         """Cancel what runs, else close the banner."""
-        if self.document.is_busy:
+        if self.document.is_busy or self.many.is_busy:
             self.document.cancel()
+            self.many.cancel()
         elif self.recipe_editing.is_searching:
             self.recipe_editing.cancel_search()
+        elif self.player.is_playing:
+            self.player.pause()
         elif self.shelf.panel.is_scanning:
             self.shelf.panel.cancel()
         else:

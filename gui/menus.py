@@ -37,10 +37,12 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     _add(file, "&Clear images", "", document.clear_images)
     file.addSeparator()
     add_result_actions(window, file)
+    file.addAction(window.results.export_action)
     file.addSeparator()
     _add(file, "&Quit", "Ctrl+Q", window.close)  # Qt's own key for it is none on some systems
     run = bar.addMenu("&Run")
-    _add(run, "Run a&gain", "F5", document.run_again)
+    _add(run, "Run a&gain", "F5", window.run_again)
+    _add(run, "Run &all images", "F6", window.many.run_all)
     _add(run, "Run on &random input", "Ctrl+R", document.run_random)
     _add(run, "&Next image", "Alt+Right", lambda: document.select(document.current + 1))
     _add(run, "&Previous image", "Alt+Left", lambda: document.select(document.current - 1))
@@ -58,7 +60,7 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     _add(shown, "Zoom &in", key.ZoomIn, lambda: view.zoom(1.25))
     _add(shown, "Zoom &out", key.ZoomOut, lambda: view.zoom(0.8))
     shown.addSeparator()
-    for dock in (*window.docks, window.shelf):
+    for dock in (*window.docks, window.shelf, window.results):
         shown.addAction(dock.toggleViewAction())
     _add(shown, "&Restore the layout", "", lambda: window.layout_.restore_default())
     shown.addSeparator()

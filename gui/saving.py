@@ -16,6 +16,7 @@ from gui.requests import Requests
 from gui.work_thread import Handler, WorkThread
 
 if TYPE_CHECKING:
+    from core.result_rows import ResultRow
     from core.results import TestResult
     from gui.document import Document
 
@@ -44,8 +45,15 @@ class Save(NamedTuple):
     path: Path
 
 
+class SaveRows(NamedTuple):
+    """Write many images' rows to a file: as JSON where it is named so, else as CSV."""
+
+    rows: tuple[ResultRow, ...]
+    path: Path
+
+
 class SavingThread(WorkThread):
-    """Serves Save; answers with the path. A file is whole or untouched."""
+    """Serves Save and SaveRows; answers with the path. A file is whole or untouched."""
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(_saving_handler, parent)
@@ -61,23 +69,34 @@ def _save(request: object, _context: JobContext) -> Path:
     from core.errors import EnginebayError
     from core.whole_file import replacing
 
-    assert isinstance(request, Save)
-    kind, result, path = request
+    assert isinstance(request, Save | SaveRows)
+    path = request.path
     try:
         with replacing(path) as part:
-            if kind == "overlay":
-                _write_overlay(part, result)
-            elif kind == "outputs":
+            if isinstance(request, SaveRows):
+                _write_rows(part, request)
+            elif request.kind == "overlay":
+                _write_overlay(part, request.result)
+            elif request.kind == "outputs":
                 from core.save_outputs import write_npz
 
-                write_npz(part, result.outputs)
+                write_npz(part, request.result.outputs)
             else:
-                part.write_text(_as_json(kind, result), encoding="utf-8")
+                part.write_text(_as_json(request.kind, request.result), encoding="utf-8")
     except OSError as error:
         raise EnginebayError(
             "cannot-save", f"{path.name} cannot be saved: {error}.", "Choose another folder."
         ) from None
     return path
+
+
+def _write_rows(part: Path, request: SaveRows) -> None:
+    from core.result_rows import rows_csv, rows_json
+
+    is_json = request.path.suffix.lower() == ".json"
+    text = rows_json(request.rows) if is_json else rows_csv(request.rows)
+    # A file's name may hold bytes that are no UTF-8.
+    part.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
 def _write_overlay(path: Path, result: TestResult) -> None:
@@ -148,6 +167,10 @@ class Saver(QObject):
             self._document.show_problem(problem)
             return
         self._requests.submit(f"save {path}", Save(kind, tested.result, path))
+
+    def save_rows(self, rows: tuple[ResultRow, ...], path: Path) -> None:
+        """Write many images' rows; the dialog has asked about a file that exists."""
+        self._requests.submit(f"save {path}", SaveRows(rows, path))
 
     def _on_saved(self, _slot: str, path: Path) -> None:
         self.saved.emit(f"Saved {path}")

@@ -33,7 +33,14 @@ def connect(window: MainWindow) -> None:
     _connect_reading(window)
     _connect_recipe(window)
     _connect_inputs(window)
+    _connect_many(window)
     window.saver.saved.connect(lambda text: window.statusBar().showMessage(text, 8000))
+
+
+def _connect_many(window: MainWindow) -> None:
+    many = window.many
+    many.progress.connect(window.on_progress)
+    many.busy_changed.connect(lambda _busy: window.on_busy(window.document.is_busy))
 
 
 def _connect_reading(window: MainWindow) -> None:

@@ -889,7 +889,7 @@ def test_dropped_files_are_told_apart_by_suffix_then_by_content(tmp_path: Path) 
     text = tmp_path / "notes.txt"
     text.write_text("no model")
     paths = [tmp_path / "a.ENGINE", tmp_path / "b.JPG", tmp_path / "c.onnx", pointer, text]
-    models, images = sort_dropped(paths)
+    models, images, *_ = sort_dropped(paths)
     assert models == [tmp_path / "a.ENGINE", tmp_path / "c.onnx", pointer]
     assert images == [tmp_path / "b.JPG", text]
 
@@ -898,7 +898,7 @@ def test_a_dropped_folder_gives_its_images_in_order(tmp_path: Path) -> None:
     for name in ("b.png", "a.jpg", "notes.txt", "model.onnx"):
         (tmp_path / name).touch()
     (tmp_path / "c.png").mkdir()
-    models, images = sort_dropped([tmp_path])
+    models, images, *_ = sort_dropped([tmp_path])
     assert models == []
     assert images == [tmp_path / "a.jpg", tmp_path / "b.png"]
 

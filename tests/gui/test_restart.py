@@ -91,7 +91,7 @@ def test_the_banners_button_restarts_and_closes(
         gui.restart, "start_again", lambda document: started.append(document) or True
     )
     failed = Failed(1, "test", "cuda-context-lost", "The GPU stopped.", "Restart.", fatal=True)
-    window.document._fail(failed)
+    window.document.fail(failed)
     assert window.banner.isVisible()
     QTest.mouseClick(window.banner._help, Qt.MouseButton.LeftButton)
     assert started == [window.document]

@@ -427,6 +427,22 @@ def test_a_result_does_not_outlive_its_delivery() -> None:
     assert gone
 
 
+def test_a_running_job_learns_that_another_waits() -> None:
+    mailbox, seen = Mailbox(), []
+
+    def handle(request: object, context: JobContext) -> None:
+        seen.append(context.others_wait)
+        if request == "long":
+            mailbox.put(Job(2, "run", "short"))
+            seen.append(context.others_wait)
+        else:
+            mailbox.close()
+
+    mailbox.put(Job(1, "many", "long"))
+    serve(mailbox, handle, lambda _event: None)
+    assert seen == [False, True, False]
+
+
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
     clock = SimpleNamespace(now=1000.0)
