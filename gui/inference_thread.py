@@ -20,7 +20,7 @@ from gui.frame_run import CloseVideo, FrameRan, RunFrame, VideoDesk
 from gui.image_run import RunMany, run_many
 from gui.input_requests import SetInputs, set_inputs
 from gui.overlay_layers import Layers, layers_of
-from gui.recipe_requests import RecipeRequest, handle_recipe
+from gui.recipe_requests import RECIPE_REQUESTS, handle_recipe
 from gui.work_thread import Handler, WorkThread, heavy_imports
 
 if TYPE_CHECKING:
@@ -183,8 +183,8 @@ class _Desk:
 
                 found = find_plugin_libraries(folder, plugin, context.progress)
                 return PluginFound(folder, plugin, tuple(found))
-            case RecipeRequest():
-                return handle_recipe(request, self._model_of(request.serial), context)
+        if isinstance(request, RECIPE_REQUESTS):
+            return handle_recipe(request, self._model_of(request.serial), context)
         raise AssertionError(f"no such request: {request!r}")
 
     def _identify(self, path: Path) -> Identified:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,49 +14,47 @@ if TYPE_CHECKING:
     from core.tasks import Choices
 
 
-@dataclass(frozen=True)
-class RecipeRequest:
-    """A request about the recipe of the model with this serial."""
-
-    serial: int
-
-
-@dataclass(frozen=True)
-class FindRecipes(RecipeRequest):
+class FindRecipes(NamedTuple):
     """Try the usual recipes on a picture."""
 
+    serial: int  # of the model that it is about
     picture: Path
     base: Recipe
     choices: Choices
 
 
-@dataclass(frozen=True)
-class KeepRecipe(RecipeRequest):
+class KeepRecipe(NamedTuple):
     """Save a recipe for the model's file, and how its outputs are read."""
 
+    serial: int  # of the model that it is about
     recipe: Recipe
     choices: Choices
 
 
-@dataclass(frozen=True)
-class ForgetRecipe(RecipeRequest):
+class ForgetRecipe(NamedTuple):
     """Delete the recipe that is saved for the model's file."""
 
+    serial: int  # of the model that it is about
 
-@dataclass(frozen=True)
-class ImportRecipe(RecipeRequest):
+
+class ImportRecipe(NamedTuple):
     """Read a recipe file."""
 
+    serial: int  # of the model that it is about
     path: Path
 
 
-@dataclass(frozen=True)
-class ExportRecipe(RecipeRequest):
+class ExportRecipe(NamedTuple):
     """Write a recipe file."""
 
+    serial: int  # of the model that it is about
     path: Path
     recipe: Recipe
     choices: Choices
+
+
+RecipeRequest = FindRecipes | KeepRecipe | ForgetRecipe | ImportRecipe | ExportRecipe
+RECIPE_REQUESTS = (FindRecipes, KeepRecipe, ForgetRecipe, ImportRecipe, ExportRecipe)
 
 
 class RecipesFound(NamedTuple):

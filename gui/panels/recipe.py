@@ -54,6 +54,7 @@ class RecipePanel(QWidget):
         rows.addWidget(self.form)
         rows.addStretch(1)
         self.area = QScrollArea()
+        self.area.setAccessibleName("recipe's values")
         self.area.setWidgetResizable(True)
         self.area.setFrameShape(QScrollArea.Shape.NoFrame)
         self.area.setWidget(body)
