@@ -100,10 +100,7 @@ class Document(QObject):
         self._submit("demo", PrepareDemo())
 
     def drop(self, paths: Iterable[Path]) -> None:
-        """Open what is a model, run what is an image; a folder gives the images in it.
-
-        Who listens to folders_dropped looks for the models, and says so where nothing is.
-        """
+        """Open what is a model, run what is an image; the shelf looks for models in folders."""
         try:
             dropped = sort_dropped(paths)
         except OSError as error:

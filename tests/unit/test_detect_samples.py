@@ -125,7 +125,7 @@ def test_yolox_boxes_are_those_of_plain_loops_over_the_same_output(image: str) -
     result = run("yolox_nano_coco80_416", YOLOX, image)
     width, height = result.image.size_wh  # type: ignore[union-attr]
     ratio = min(416 / width, 416 / height)
-    scale = (round(width * ratio) / width, round(height * ratio) / height)
+    scale = (int(width * ratio + 1e-6) / width, int(height * ratio + 1e-6) / height)
     assert_same(rows_of(result), plain_yolox(result.outputs["output"]), scale, (width, height))
 
 
