@@ -71,6 +71,7 @@ class TensorRTSession(Session):
         self._cuda: CudaContext | None = None
         self._host_arrays: Arrays = {}
         self._allocators: dict[str, Any] = {}
+        self._late_axes: dict[str, set[int]] = {}  # of outputs, known only when it has run
         self._bound: object = None
         cuda = open_context(device)  # proves CUDA before TensorRT is touched
         self._cuda = cuda
@@ -245,7 +246,7 @@ class TensorRTSession(Session):
             good = good and self._infer_shapes()
         if not good:
             raise self._refusal(lines, f"{self._name} refuses these input shapes")
-        found = {spec.name: context.get_tensor_shape(spec.name) for spec in self.outputs}
+        found = {spec.name: self._shape_before_run(spec.name) for spec in self.outputs}
         return {
             name: tuple(int(dim) if dim >= 0 else None for dim in shape)
             for name, shape in found.items()
@@ -272,7 +273,7 @@ class TensorRTSession(Session):
             return False
 
     def _bind_output(self, name: str, dtype: str, on_host: bool) -> bool:
-        shape = tuple(int(dim) for dim in self._context.get_tensor_shape(name))
+        shape = self._shape_before_run(name)
         if any(dim < 0 for dim in shape):  # known only when it has run
             if name not in self._allocators:
                 self._allocators[name] = output_allocator(self._library.trt, self._live_cuda())
@@ -283,6 +284,17 @@ class TensorRTSession(Session):
             address = self._host_arrays[name].ctypes.data
             return bool(self._context.set_tensor_address(name, address))
         return self._bind_memory(name, size_bytes(dtype, shape) or 0, is_input=False)
+
+    def _shape_before_run(self, name: str) -> tuple[int, ...]:
+        """An output's shape, with -1 for what depends on the data.
+
+        After a run the context tells the last run's dimensions there (8.6): which ones they are
+        is remembered from before the first.
+        """
+        shape = tuple(int(dim) for dim in self._context.get_tensor_shape(name))
+        late = {axis for axis, dim in enumerate(shape) if dim < 0}
+        late = self._late_axes.setdefault(name, late)
+        return tuple(-1 if axis in late else dim for axis, dim in enumerate(shape))
 
     def _bind_memory(self, name: str, size: int, *, is_input: bool) -> bool:
         address = self._buffers.reserve(name, size, is_input=is_input)

@@ -173,6 +173,8 @@ def test_data_dependent_output(workshop: Path) -> None:
         assert model(np.full((4, 8), -1, np.float32))["where"].shape == (2, 0)
         shown = {spec.name: (spec.shape, spec.size_bytes) for spec in model.resolved_tensors()}
         assert shown == {"x": ((4, 8), 128), "where": ((2, None), None)}
+        x = random.standard_normal((4, 8)).astype(np.float32)  # more than the run before gave
+        assert np.array_equal(model(x)["where"], reference(x)["where"])
 
 
 def test_host_shape_tensor(workshop: Path) -> None:
