@@ -158,6 +158,7 @@ class _Desk:
         match request:
             case WarmUp():
                 _import_libraries()
+                _import_onnx_runtime()
                 return None
             case IdentifyFile(path):
                 return self._identify(path)
@@ -205,9 +206,8 @@ class _Desk:
         from core.model import Model
         from core.tasks import Choices
 
-        with heavy_imports:
-            if request.file.kind == "onnx" and find_spec("onnxruntime") is not None:
-                import onnxruntime  # noqa: F401
+        if request.file.kind == "onnx":
+            _import_onnx_runtime()
         self.close()
         context.progress(None, f"Opening {request.file.path.name}")
         model = self._model = Model.of(request.file, request.choices.options(), context.progress)
@@ -297,6 +297,12 @@ def _import_libraries() -> None:
         from core.images import import_libraries
 
         import_libraries()
+
+
+def _import_onnx_runtime() -> None:
+    with heavy_imports:
+        if find_spec("onnxruntime") is not None:  # else the opening says that it is missing
+            import onnxruntime  # noqa: F401
 
 
 def _layers(result: TestResult) -> Layers:

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 from types import FrameType
 
@@ -41,6 +42,30 @@ def _where() -> list[str]:
     return places
 
 
+class Watch:
+    """Looks at the window's thread from another while it does not tick, to say what it is at."""
+
+    def __init__(self) -> None:
+        self.last_tick = time.perf_counter()
+        self.seen: Counter[str] = Counter()  # the innermost places of our own code, by sightings
+        self._window = threading.get_ident()
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def _look(self) -> None:
+        while True:
+            time.sleep(0.005)
+            if time.perf_counter() - self.last_tick < 0.025:
+                continue
+            places = []
+            step = sys._current_frames().get(self._window)
+            while step is not None and len(places) < 3:
+                path = step.f_code.co_filename.replace("\\", "/")
+                if "/core/" in path or "/gui/" in path:
+                    places.append(f"{Path(path).name}:{step.f_lineno}")
+                step = step.f_back
+            self.seen[" < ".join(places) or "Qt"] += 1
+
+
 def measure(model: Path) -> dict[str, object]:
     """Largest gaps in milliseconds."""
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
@@ -59,6 +84,7 @@ def measure(model: Path) -> dict[str, object]:
         if gap > max(gaps[phase], 20):
             places[phase] = _where()
         gaps[phase] = max(gaps[phase], gap)
+        watch.last_tick = time.perf_counter()
         state["last"] = time.perf_counter()  # looking around is no standstill of the window
 
     def tested(result: object) -> None:
@@ -87,6 +113,7 @@ def measure(model: Path) -> dict[str, object]:
     parts.start()
     while not (parts.furnished and parts.window.timings.has_plot):
         app.processEvents()
+    watch = Watch()
     state["last"] = time.perf_counter()
     timer.start()
     QTimer.singleShot(200, open_model)
@@ -102,6 +129,7 @@ def measure(model: Path) -> dict[str, object]:
         "gap_running_ms": round(gaps["run"], 1),
         "runs": int(state["runs"]),
         "worst_at": places,
+        "window_at": dict(watch.seen.most_common(6)),
     }
 
 
