@@ -16,7 +16,7 @@ from core.report import run_text, table
 from core.result_rows import ResultRow, rows_csv
 from core.suffixes import images_in
 from core.text import counted, printable
-from core.whole_file import replacing
+from core.whole_file import save_text
 
 MOST_IN_FULL = 16
 """More images than these are rows: their outputs and pixels together would fill the memory."""
@@ -111,7 +111,7 @@ def rows_answer(model: Model, options: argparse.Namespace) -> tuple[dict[str, An
         answer["error"] = _failure(failed, len(rows))
     if options.csv is not None:
         try:
-            _write(options.csv, rows_csv(rows))
+            save_text(options.csv, rows_csv(rows))
         except EnginebayError as error:  # the rows are printed all the same
             answer["error"] = error.as_json()
     end = (
@@ -190,16 +190,3 @@ def _words(row: ResultRow) -> tuple[str, ...]:
         "" if row.time_ms is None else f"{row.time_ms:.2f}",
         "; ".join(remarks),
     )
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        with replacing(path) as part:
-            # A file's name may hold bytes that are no UTF-8.
-            part.write_bytes(text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise EnginebayError(
-            "cannot-save",
-            f"Nothing can be saved to {printable(str(path))}: {error.strerror or error}.",
-            "Choose another folder.",
-        ) from None

@@ -13,7 +13,7 @@ from core.report import table
 from core.shelf import FACT_TITLES, Shelf, ShelfRow, no_models, scan
 from core.text import counted, printable
 from core.verdict import RUNS
-from core.whole_file import replacing
+from core.whole_file import save_text
 
 CSV_COLUMNS = (
     "path",
@@ -102,13 +102,4 @@ def save(shelf: Shelf, path: Path) -> None:
             "Choose a name that ends in .csv or .json.",
         )
     text = csv_text(shelf) if suffix == ".csv" else json.dumps(shelf.as_json(), indent=2) + "\n"
-    try:
-        with replacing(path) as part:
-            # A file's name may hold bytes that are no UTF-8.
-            part.write_bytes(text.encode("utf-8", "backslashreplace"))
-    except OSError as error:
-        raise EnginebayError(
-            "cannot-save",
-            f"Nothing can be saved to {printable(str(path))}: {error.strerror or error}.",
-            "Choose another folder.",
-        ) from None
+    save_text(path, text)

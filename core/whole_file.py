@@ -8,6 +8,9 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.errors import EnginebayError
+from core.text import printable
+
 
 @contextlib.contextmanager
 def replacing(target: Path) -> Iterator[Path]:
@@ -25,3 +28,20 @@ def replacing(target: Path) -> Iterator[Path]:
     finally:
         with contextlib.suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+def save_text(path: Path, text: str) -> None:
+    """Write a text that the user asked for; names of files in it may hold bytes that are no UTF-8.
+
+    Raises:
+        EnginebayError: kind "cannot-save".
+    """
+    try:
+        with replacing(path) as part:
+            part.write_bytes(text.encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        raise EnginebayError(
+            "cannot-save",
+            f"Nothing can be saved to {printable(str(path))}: {error.strerror or error}.",
+            "Choose another folder.",
+        ) from None
