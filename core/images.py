@@ -51,8 +51,13 @@ class Image:
 
 
 def import_libraries() -> None:
-    """Import what reads images, a tenth of a second's work, before the first one is timed."""
+    """Import what reads images, a tenth of a second's work, before the first one is timed.
+
+    NumPy imports its masked arrays when a median or a plot first asks for them, which takes as
+    long as several runs.
+    """
     import cv2  # noqa: F401
+    import numpy.ma  # noqa: F401
     import PIL.Image
 
     PIL.Image.preinit()
