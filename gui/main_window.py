@@ -11,7 +11,7 @@ from PySide6.QtWidgets import QMainWindow, QWidget
 from gui import dialogs
 from gui.document import Document
 from gui.dropping import is_array_file
-from gui.empty_text import empty_text
+from gui.empty_text import empty_text, idle_text
 from gui.inference_thread import Tested
 from gui.layout import Layout
 from gui.settings import Settings
@@ -186,7 +186,7 @@ class MainWindow(QMainWindow):
 
     def show_state(self) -> None:
         """What stands where the picture will be."""
-        text = empty_text(self.document)
+        text = empty_text(self.document, self.player.path)
         if text is None:
             self.view.show_invitation()
         else:
@@ -228,7 +228,7 @@ class MainWindow(QMainWindow):
         self._progress.setRange(0, 0)
         self._progress.setVisible(busy)
         self._cancel.setVisible(busy)
-        self._status.setText("Working" if busy else "Ready")
+        self._status.setText("Working" if busy else idle_text(self.document, self.many))
         self.show_state()
 
     @Slot(object, str)

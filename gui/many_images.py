@@ -68,6 +68,17 @@ class ManyImages(QObject):
         """How many images the latest run has."""
         return 0 if self._request is None else len(self._request.paths)
 
+    @property
+    def are_others_wanted(self) -> bool:
+        """True where the rows came by another recipe or reading than is chosen now."""
+        from core.tasks import Choices
+
+        request, document = self._request, self._document
+        if request is None or document.loaded is None:
+            return False
+        now = document.reading or Choices(), document.recipe or document.loaded.recipe
+        return (request.choices or Choices(), request.recipe) != now
+
     def run_all(self) -> None:
         """Run all images; a run before ends, and its rows are replaced."""
         document, loaded = self._document, self._document.loaded

@@ -43,6 +43,8 @@ class VideoPlayer(QObject):
         super().__init__(document)
         self._document = document
         self._opening = 0
+        # The video that another replaces, until that has a frame: path, index, count, fps.
+        self._before: tuple[Path | None, int, int | None, float | None] | None = None
         self._wanted: int | None = None  # to be asked for when the last request has ended
         self._shown_at: deque[float] = deque(maxlen=_TIMED)  # seconds, while playing
         self._asked = -1  # the frame of the latest request
@@ -87,6 +89,8 @@ class VideoPlayer(QObject):
 
     def open(self, path: Path) -> None:
         """Show a video's first frame; without a model it waits for one."""
+        if self.index >= 0:
+            self._before = self.path, self.index, self.count, self.fps
         self._forget()
         self.path = path
         self._opening += 1
@@ -98,6 +102,7 @@ class VideoPlayer(QObject):
 
     def close(self) -> None:
         """Close the video; what is shown stays until something else is."""
+        self._before = None
         if self.path is not None:
             self._forget()
             self._requests.submit(_SLOT, CloseVideo())
@@ -176,6 +181,7 @@ class VideoPlayer(QObject):
     def _on_finished(self, _slot: str, ran: object) -> None:
         if not isinstance(ran, FrameRan) or ran.opening != self._opening or self.path is None:
             return
+        self._before = None
         if self.index < 0:
             self.count, self.fps = ran.frame_count, ran.fps
             self._leave_image()
@@ -207,11 +213,19 @@ class VideoPlayer(QObject):
         self.is_playing = False
         self._wanted = None
         if self.index < 0:
-            self.close()
+            self._go_back()
         elif failed.kind == "truncated-video":
             self.count = self.index + 1
         self._document.fail(failed)
         self.changed.emit()
+
+    def _go_back(self) -> None:
+        """The video cannot be read: to the one before, whose frame is still on screen."""
+        before = self._before
+        self.close()
+        if before is not None:
+            self.path, self.index, self.count, self.fps = before
+            self._opening += 1  # the thread has closed it
 
     def _on_busy(self, busy: bool) -> None:
         if not busy:  # once the window has painted the frame

@@ -41,6 +41,9 @@ def _connect_many(window: MainWindow) -> None:
     many = window.many
     many.progress.connect(window.on_progress)
     many.busy_changed.connect(lambda _busy: window.on_busy(window.document.is_busy))
+    window.player.changed.connect(window.show_state)
+    window.rereading.changed.connect(window.results.panel.refresh)
+    window.recipe_editing.changed.connect(window.results.panel.refresh)
 
 
 def _connect_reading(window: MainWindow) -> None:

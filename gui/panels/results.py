@@ -82,8 +82,8 @@ class ResultsPanel(QWidget):
         many.begun.connect(self._on_begun)
         many.cleared.connect(self._on_begun)
         many.rows_came.connect(self._on_rows)
-        many.busy_changed.connect(self._refresh)
-        self._refresh()
+        many.busy_changed.connect(self.refresh)
+        self.refresh()
 
     def _build(self) -> None:
         self._run = QPushButton("Run all images")
@@ -157,19 +157,20 @@ class ResultsPanel(QWidget):
         line = None if row is None else self.model.line_of(row)
         if line is not None:
             self.table.selectRow(line)
-        self._refresh()
+        self.refresh()
 
     # -- what comes ----------------------------------------------------------------------
 
     def _on_begun(self) -> None:
         self.model.clear()
-        self._refresh()
+        self.refresh()
 
     def _on_rows(self, rows: Any) -> None:
         self.model.add(rows)
-        self._refresh()
+        self.refresh()
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Show how many rows there are, and what is to be said of them."""
         shown, count, busy = self.model.rowCount(), self.model.count, self._many.is_busy
         images = counted(count, "image")
         self._count.setText(images if shown == count else f"{shown:,} of {images}")
@@ -193,6 +194,8 @@ class ResultsPanel(QWidget):
         text = f"{sheet.done / sheet.seconds:.3g} a second" if sheet.seconds else ""
         if sheet.failed:
             text += f"; {sheet.failed:,} failed"
+        if self._many.are_others_wanted:
+            text = "by another recipe or reading than is chosen now (F6 runs all again)"
         if sheet.done < self._many.total:
             text += f"; stopped, {counted(self._many.total - sheet.done, 'image')} did not run"
         return text

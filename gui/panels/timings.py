@@ -203,6 +203,7 @@ def _round_up(value: float) -> float:
 
 def _summary(history: Sequence[Stages], first: Stages | None, clock: str) -> str:
     from core.percentiles import percentile
+    from core.text import counted
 
     parts = []
     if first is not None:
@@ -212,7 +213,7 @@ def _summary(history: Sequence[Stages], first: Stages | None, clock: str) -> str
         total = [stages.total for stages in history]
         count = len(history)
         parts.append(
-            f"last {count} warm runs: compute p50 {percentile(compute, 50):.2f}, "
+            f"last {counted(count, 'warm run')}: compute p50 {percentile(compute, 50):.2f}, "
             f"p95 {percentile(compute, 95):.2f} ms; total p50 {percentile(total, 50):.2f}, "
             f"p95 {percentile(total, 95):.2f} ms"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 import time
 from collections.abc import Callable
@@ -485,3 +486,50 @@ def test_a_run_gives_way_after_one_row_and_goes_on_from_there(
     assert [row.path for row in sheet.new_rows] == ["a"]
     assert gui.image_run.run_many(model, request, free).is_whole
     assert [row.path for row in sheet.new_rows] == ["a", "b", "c"]
+
+
+def test_images_that_came_before_the_model_are_a_key_away_from_a_table(
+    app_: App, folder: Path, wait_rows: Callable[[App], None]
+) -> None:
+    window = app_.window
+    drop(window, [folder])
+    drop(window, [DEMO_MODEL])
+    wait_rows(app_)
+    assert window.results.panel.model.count == 0
+    assert f"F6 runs all {COUNT} images" in window._status.text()
+    menu_action(window, "Run", "Run all images").trigger()
+    wait_rows(app_)
+    assert window.results.panel.model.count == COUNT
+    assert window._status.text() == "Ready"
+
+
+def test_rows_by_another_recipe_or_reading_than_is_chosen_say_so(
+    opened: App, folder: Path, wait_rows: Callable[[App], None], qtbot: QtBot
+) -> None:
+    window, note = opened.window, "by another recipe or reading"
+    panel, recipe = window.results.panel, window.recipe_editing.recipe
+    drop(window, [folder])
+    wait_rows(opened)
+    assert recipe is not None
+    assert note not in panel._status.text()
+
+    def wait() -> None:
+        qtbot.waitUntil(
+            lambda: not window.recipe_editing.is_busy and not window.rereading.is_busy,
+            timeout=WAIT_MS,
+        )
+        wait_rows(opened)
+
+    window.recipe_editing.use(dataclasses.replace(recipe, scale=recipe.scale / 2))
+    assert note in panel._status.text()
+    wait()
+    window.recipe_editing.use(recipe)
+    wait()
+    assert note not in panel._status.text()
+    choices = window.rereading.choices
+    window.rereading.choose(dataclasses.replace(choices, score_threshold=0.9))
+    wait()
+    assert note in panel._status.text()
+    window.many.run_all()
+    wait_rows(opened)
+    assert note not in panel._status.text()

@@ -319,3 +319,38 @@ def test_another_video_replaces_the_first_while_it_plays(
     wait_frame(opened)
     assert shows_frame(opened, 0)
     assert opened.window.player.count == FRAMES
+
+
+def test_what_is_no_video_leaves_the_one_before_to_play_on(
+    opened: App, video: Path, tmp_path: Path, wait_frame: Callable[[App], None]
+) -> None:
+    bad = tmp_path / "notes.mp4"
+    bad.write_text("no video")
+    player = opened.window.player
+    drop(opened.window, [video])
+    wait_frame(opened)
+    player.step(2)
+    wait_frame(opened)
+    for _ in range(2):
+        drop(opened.window, [bad])
+        wait_frame(opened)
+        assert opened.document.problem is not None
+        assert opened.document.problem.kind == "not-a-video"
+        assert player.path == video
+        assert opened.window.player_bar.position.text().startswith("3 of 5")
+        assert shows_frame(opened, 2)
+    player.step(1)
+    wait_frame(opened)
+    assert shows_frame(opened, 3)
+
+
+def test_a_video_without_a_model_says_that_it_waits(
+    app_: App, video: Path, wait_frame: Callable[[App], None]
+) -> None:
+    drop(app_.window, [video])
+    title, text = app_.window.view._empty_text
+    assert title == "five frames.avi waits for a model"
+    assert "Ctrl+O" in text
+    drop(app_.window, [DEMO_MODEL])
+    wait_frame(app_)
+    assert shows_frame(app_, 0)
