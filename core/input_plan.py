@@ -219,7 +219,8 @@ def _pictured(
         raise InputError(
             "input-image",
             "No input is left for the picture: each has been given something else.",
-            "Leave the image out, or let one input have it: image.",
+            "Leave the image out, or let an input have it: --input NAME=image, or the button As "
+            "assumed in the window's Inputs panel.",
         )
     return sorted(found, key=lambda spec: spec.name != recipe.input)
 

@@ -156,6 +156,12 @@ def _recognised(outputs: Sequence[Named], reading: Reading) -> _Fitting:
             words, certainty = evidence.words, evidence.certainty
             guess = TaskGuess(reader.TASK, words, reader.LAYOUT, certainty, evidence.assumed)
             found.append((reader, guess))
+    if any(guess.certainty != "possible" for _, guess in found):  # then a reader does know them
+        words = "the outputs as numbers, whatever they mean"
+        found = [
+            (reader, replace(guess, evidence=words) if guess.task == "tensors" else guess)
+            for reader, guess in found
+        ]
     return tuple(sorted(found, key=lambda pair: _ORDER.index(pair[1].certainty)))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QMimeData, QModelIndex, Signal
+from PySide6.QtCore import QMimeData, QModelIndex, Qt, Signal
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from gui.item_models.rows import Row, RowsModel, TableView
@@ -85,6 +85,8 @@ class OutputsPanel(QWidget):
         has_scores = not rows or any(row.cells[1] for row in rows)
         self.predictions.setColumnHidden(1, not has_scores)
         self.predictions.stretch(0 if has_scores else 2)
+        mode = Qt.TextElideMode  # names differ at both ends; numbers cut in the middle are others
+        self.predictions.setTextElideMode(mode.ElideMiddle if has_scores else mode.ElideRight)
 
     def dragEnterEvent(self, event: Any) -> None:
         """Take a file of class names; the window takes everything else."""

@@ -333,3 +333,10 @@ def test_readers_are_asked_once_for_pictures_that_are_read_in_one_way(
     ):
         decode({"other": np.zeros((1, 6), np.float32)}, changed)
     assert len(reader.asked) == 8
+
+
+def test_outputs_that_a_reader_knows_are_not_said_to_be_unknown_when_shown_as_numbers() -> None:
+    head = detector_head([SAME], [0], [0.9])
+    chosen = replace(READING, choices=Choices(task="tensors"))
+    guess = decode({"output0": head}, chosen).guess
+    assert (guess.task, guess.evidence) == ("tensors", "the outputs as numbers, whatever they mean")
