@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+from onnx import helper
 
+from core import Model
 from core.class_names import built_in
 from core.modelfile.metadata import Metadata
 from core.predictions import ClassScore
 from core.tasks import Choices, Decoded, Reading, decode, ways_to_read
 from core.tensors import Shape
+from tests.unit import onnx_models
 
 READING = Reading(picture_wh=(64, 64), network_wh=(64, 64))
 
@@ -187,3 +193,30 @@ def test_cocos_names_are_assumed_for_a_detectors_80_classes() -> None:
     assert decoded.guess.evidence.endswith("; names assumed: COCO's 80")
     named = replace(READING, metadata=Metadata(names=built_in("coco")))
     assert "assumed" not in decode({"output0": head}, named).guess.evidence
+
+
+def test_the_best_five_are_those_that_plain_code_finds_in_the_same_outputs(tmp_path: Path) -> None:
+    random = np.random.default_rng(11)
+    weights = random.standard_normal((1000, 3 * 8 * 8)).astype(np.float32)
+    path = onnx_models.save(
+        tmp_path / "thousand.onnx",
+        [
+            helper.make_node("Flatten", ["images"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "weights"], ["logits"], transB=1),
+        ],
+        [("images", "float32", (1, 3, 8, 8))],
+        [("logits", "float32", (1, 1000))],
+        {"weights": weights},
+    )
+    picture = tmp_path / "noise.png"
+    cv2.imwrite(str(picture), random.integers(0, 256, (20, 30, 3), np.uint8))
+    with Model.open(path) as model:
+        result = model.test(picture)
+    logits = [float(value) for value in result.outputs["logits"][0]]
+    largest = max(logits)
+    total = sum(math.exp(value - largest) for value in logits)
+    order = sorted(range(1000), key=lambda index: -logits[index])[:5]
+    found = [one for one in result.predictions if isinstance(one, ClassScore)]
+    assert [one.class_id for one in found] == order
+    expected = [math.exp(logits[index] - largest) / total for index in order]
+    np.testing.assert_allclose([one.score for one in found], expected, rtol=1e-6)
