@@ -118,7 +118,8 @@ def rows_answer(model: Model, options: argparse.Namespace) -> tuple[dict[str, An
         f"{counted(len(rows), 'image')} in {seconds:.1f} s, {summary['images_per_s']:.1f} a second"
     )
     end += f", {len(failed):,} failed" if failed else ""
-    lines = [run_text(model, []), "", *table(_TITLES, [_words(row) for row in rows]), "", end]
+    cells = [(row.path, *row.words) for row in rows]
+    lines = [run_text(model, []), "", *table(_TITLES, cells), "", end]
     return answer, "\n".join(lines)
 
 
@@ -177,16 +178,3 @@ def _failure(failed: Sequence[ResultRow], count: int) -> dict[str, object]:
         return dict(first.as_json())
     message = f"{len(failed):,} of {counted(count, 'image')} failed. The first: {first.message}"
     return EnginebayError(first.kind, message, first.hint).as_json()
-
-
-def _words(row: ResultRow) -> tuple[str, ...]:
-    remarks = row.warnings if row.error is None else (row.error.message,)
-    return (
-        row.path,
-        row.task or "",
-        row.top,
-        "" if row.score is None else f"{row.score:.3f}",
-        "" if row.count is None else f"{row.count:,}",
-        "" if row.time_ms is None else f"{row.time_ms:.2f}",
-        "; ".join(remarks),
-    )

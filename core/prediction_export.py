@@ -81,7 +81,7 @@ def coco_json(results: Sequence[TestResult]) -> dict[str, object]:
             )
         width, height = result.reading.picture_wh
         images.append({"id": image_id, "file_name": file_name, "width": width, "height": height})
-        known = result.reading.choices.class_names or result.reading.metadata.names
+        known = result.reading.given_names
         names |= dict(enumerate(known))
         for found in result.predictions:
             if isinstance(found, Located):

@@ -59,6 +59,19 @@ class ResultRow:
     time_ms: float | None = None  # spent on it, wall clock: read, prepare, its share of run, decode
     warnings: tuple[str, ...] = ()
 
+    @property
+    def words(self) -> tuple[str, str, str, str, str, str]:
+        """Task, top prediction, score, count, ms and remarks as tables show them; "" for none."""
+        remarks = self.warnings if self.error is None else (self.error.message,)
+        return (
+            self.task or "",
+            self.top,
+            "" if self.score is None else f"{self.score:.3f}",
+            "" if self.count is None else f"{self.count:,}",
+            "" if self.time_ms is None else f"{self.time_ms:.2f}",
+            "; ".join(remarks),
+        )
+
     def as_json(self) -> dict[str, object]:
         """One of `rows` in `enginebay run --json`."""
         return {

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from PySide6.QtCore import QSize, Qt
 from PySide6.QtGui import QColor, QGuiApplication, QPainter, QPaintEvent, QPalette
 from PySide6.QtWidgets import QFrame, QWidget
@@ -32,6 +34,17 @@ def apply_theme(theme: str) -> None:
         QGuiApplication.setPalette(QPalette())
     else:
         QGuiApplication.setPalette(_palette(*_GROUNDS[wanted]))
+
+
+def color_plot(plot: Any, palette: QPalette) -> QColor:
+    """Give a pyqtgraph.PlotWidget the window's colours, dark or light; gives that of its text."""
+    text = palette.color(palette.ColorRole.WindowText)
+    plot.setBackground(palette.color(palette.ColorRole.Base))
+    for name in ("left", "bottom"):
+        axis = plot.getAxis(name)
+        axis.setPen(text)
+        axis.setTextPen(text)
+    return text
 
 
 def _palette(window: str, base: str, text: str, faint: str) -> QPalette:

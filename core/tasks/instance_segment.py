@@ -96,7 +96,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[Segment] | None:
         found = finished_candidates(head, reading)
         if found is None:
             return None
-        names = reading.choices.class_names or reading.metadata.names
+        names = reading.given_names
         boxes = found.boxes
     else:
         classes = len(head) - 4 - count

@@ -73,7 +73,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[OrientedBox] | None:
     head = next(iter(outputs.values()))[0]
     finished = _is_finished(head.shape[0], head.shape[1], reading)
     if finished:
-        names = reading.choices.class_names or reading.metadata.names
+        names = reading.given_names
         found = finished_candidates(head, reading)
     else:
         names = reading.names(len(head) - 5)

@@ -106,7 +106,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[Pose] | None:
     parts = _parts(head.shape[0], head.shape[1], reading)
     assert parts is not None  # recognised by the same shape
     if parts.classes is None:
-        names = reading.choices.class_names or reading.metadata.names
+        names = reading.given_names
         all_points, found = head[:, 6:], finished_candidates(head, reading)
     else:
         names = reading.names(parts.classes)

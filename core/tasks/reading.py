@@ -98,9 +98,14 @@ class Reading:
                 return names
         return () if assume is None or any(given) else assumed_names(assume, count)[0]
 
+    @property
+    def given_names(self) -> tuple[str, ...]:
+        """The user's names, else the file's, for outputs that do not tell how many classes."""
+        return self.choices.class_names or self.metadata.names
+
     def assumed(self, count: int | None, assume: BuiltIn) -> str:
         """What `names` assumes, for Evidence.assumed; "" where it assumes nothing."""
-        if count is None or self.choices.class_names or self.metadata.names:
+        if count is None or self.given_names:
             return ""
         return assumed_names(assume, count)[1]
 

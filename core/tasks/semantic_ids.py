@@ -47,7 +47,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[ClassMap] | None:
     if not are_class_ids(plane):
         return None
     class_ids = plane.astype(np.uint16)
-    names = reading.choices.class_names or reading.metadata.names
+    names = reading.given_names
     if names and class_ids.max() >= len(names):
         names = ()
     return [class_map(name, to_picture(class_ids, shape, reading, "nearest"), names)]

@@ -6,11 +6,10 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject
+from PySide6.QtGui import QIcon
 
-from core.text import printable
 from gui.item_models.marks import mark_of
-from gui.item_models.rows import Index
 from gui.item_models.sorted_rows import Entry, SortedModel
 
 if TYPE_CHECKING:
@@ -53,19 +52,11 @@ class ShelfModel(SortedModel["ShelfRow"]):
     def tie_value(self, entry: Entry[ShelfRow]) -> str:
         return entry.row.relative
 
-    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        entry, column = self._entry(index.row()), index.column()
-        if role == Qt.ItemDataRole.DisplayRole:
-            return entry.cells[column]
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return self._alignment(column)
-        if role == Qt.ItemDataRole.DecorationRole and column == VERDICT:
-            return self._marks[entry.row.verdict.can_run]
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return _tooltip(entry.row)
-        return None
+    def mark_at(self, column: int, entry: Entry[ShelfRow]) -> QIcon | None:
+        return self._marks[entry.row.verdict.can_run] if column == VERDICT else None
+
+    def tooltip_lines(self, row: ShelfRow) -> tuple[str, ...]:
+        return (str(row.path), row.verdict.message, row.verdict.hint)
 
 
 def _verdict_words(row: ShelfRow) -> str:
@@ -74,14 +65,6 @@ def _verdict_words(row: ShelfRow) -> str:
     if row.verdict.can_run is False:  # the mark before it says so
         return row.reason_words
     return _WORDS[True] if row.verdict.can_run else f"may run: {row.reason_words}"
-
-
-def _tooltip(row: ShelfRow) -> str:
-    """The whole path and the verdict; as rich text it wraps, and no name is taken for a tag."""
-    import html
-
-    lines = (str(row.path), row.verdict.message, row.verdict.hint)
-    return f"<qt>{'<br>'.join(html.escape(printable(line)) for line in lines if line)}</qt>"
 
 
 def _version(text: str | None) -> tuple[int, ...] | None:

@@ -6,13 +6,16 @@ seconds. Sorted here by keys made once, they take 20 ms, so that the window neve
 
 from __future__ import annotations
 
+import html
 from bisect import bisect
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from PySide6.QtCore import QModelIndex, QObject, Qt
+from PySide6.QtGui import QIcon
 
+from core.text import printable
 from gui.item_models.rows import Index, TitledModel
 
 _NO_INDEX = QModelIndex()
@@ -66,6 +69,14 @@ class SortedModel(TitledModel, Generic[R]):
     def tie_value(self, entry: Entry[R]) -> Any:
         """What orders those that are equal in the column."""
         return entry.number
+
+    def mark_at(self, column: int, entry: Entry[R]) -> QIcon | None:
+        """The mark in a cell, if it has one."""
+        raise NotImplementedError
+
+    def tooltip_lines(self, row: R) -> tuple[str, ...]:
+        """What a row's tooltip says: the whole path, and what there is no room for."""
+        raise NotImplementedError
 
     # -- what is in it -------------------------------------------------------------------
 
@@ -146,6 +157,22 @@ class SortedModel(TitledModel, Generic[R]):
 
     def _entry(self, line: int) -> Entry[R]:
         return self._shown[-1 - line if self._descending else line]
+
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        entry, column = self._entry(index.row()), index.column()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return entry.cells[column]
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return self._alignment(column)
+        if role == Qt.ItemDataRole.DecorationRole:
+            return self.mark_at(column, entry)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            # As rich text it wraps, and no name is taken for a tag.
+            lines = (html.escape(printable(line)) for line in self.tooltip_lines(entry.row) if line)
+            return f"<qt>{'<br>'.join(lines)}</qt>"
+        return None
 
     def rowCount(self, parent: Index = _NO_INDEX) -> int:
         return 0 if parent.isValid() else len(self._shown)

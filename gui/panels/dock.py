@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QDockWidget, QMainWindow, QWidget
+
+_HEIGHT = 280  # pixels, at least, of a table that appears for the first time: some ten rows
 
 
 class Dock(QDockWidget):
@@ -27,3 +30,22 @@ class Dock(QDockWidget):
 
     def dropEvent(self, event: Any) -> None:
         self._window.dropEvent(event)
+
+
+class TableDock(Dock):
+    """The dock of a table that is hidden until it has rows."""
+
+    def __init__(self, title: str, panel: QWidget, window: QMainWindow) -> None:
+        super().__init__(title, panel, window)
+        self._has_grown = False
+
+    def appear(self) -> None:
+        """Come to the front, with room for some rows the first time."""
+        self.bring_up()
+        if not self._has_grown:
+            self._has_grown = True
+            QTimer.singleShot(0, self, self._grow)  # once it is laid out
+
+    def _grow(self) -> None:
+        if not self.isFloating() and self.height() < _HEIGHT:
+            self._window.resizeDocks([self], [_HEIGHT], Qt.Orientation.Vertical)

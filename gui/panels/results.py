@@ -5,29 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QPushButton, QWidget
 
 from core.text import counted
 from gui.item_models.result_rows import REMARKS, ResultsModel
 from gui.item_models.rows import TableView
-from gui.theme import ElidedLabel
+from gui.panels.rows_panel import RowsPanel
 
 if TYPE_CHECKING:
     from gui.many_images import ManyImages
     from gui.saving import Saver
 
-FORMATS = {"CSV (*.csv)": ".csv", "JSON (*.json)": ".json"}
 # What a column has room for at first; the last takes what is left.
 _SAMPLES = (
     *("XX a-long-picture-name-0001.jpg", "instance-segment", "X a class's long name", "XX 0.999"),
@@ -69,8 +58,11 @@ class ResultsTable(TableView):
         self.setColumnWidth(REMARKS, max(self.viewport().width() - others, _LAST))
 
 
-class ResultsPanel(QWidget):
+class ResultsPanel(RowsPanel):
     """The rows of the latest run over many images, with what can be done with them."""
+
+    model: ResultsModel
+    table: ResultsTable
 
     chosen = Signal(object)  # the Path of an image to show
     shown_changed = Signal()  # other rows than before
@@ -92,39 +84,11 @@ class ResultsPanel(QWidget):
         self._cancel = QPushButton("Cancel")
         self._cancel.setToolTip("End the run; the rows so far stay (Esc)")
         self._cancel.clicked.connect(self._many.cancel)
-        self.filter = QLineEdit(placeholderText="Filter (Ctrl+F)", clearButtonEnabled=True)
-        self.filter.setAccessibleName("filter results")
-        self.filter.setMaximumWidth(260)
-        self.filter.textChanged.connect(self._on_filter)
-        keys = QShortcut(QKeySequence("Ctrl+F"), self, self._to_filter)
-        keys.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._count = QLabel()
-        self._status = ElidedLabel()
-        self._status.setForegroundRole(self.palette().ColorRole.PlaceholderText)
-        self._save = QPushButton("Export...")
-        self._save.setToolTip("Save the rows that are shown as CSV or JSON")
-        self._save.clicked.connect(self.export)
-        row = QHBoxLayout()
-        row.addWidget(self.filter, 1)
-        row.addWidget(self._count)
-        row.addWidget(self._status, 1)
-        for button in (self._cancel, self._run, self._save):
-            row.addWidget(button)
         self.model = ResultsModel(self)
         self.table = ResultsTable(self.model)
         self.table.chosen.connect(lambda line: self.chosen.emit(Path(self.model.row_at(line).path)))
-        self._message = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        self._pages = QStackedWidget()
-        self._pages.addWidget(self._message)
-        self._pages.addWidget(self.table)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(6, 6, 6, 6)
-        column.addLayout(row)
-        column.addWidget(self._pages, 1)
-
-    def sizeHint(self) -> QSize:
-        return QSize(640, 10 * (self.fontMetrics().height() + 8))
+        self._make_message()
+        self._lay_out("filter results", (self._cancel, self._run), None)
 
     # -- what the user wants -------------------------------------------------------------
 
@@ -137,27 +101,9 @@ class ResultsPanel(QWidget):
         """Ask for a file and write the rows that are shown, in their order."""
         if not self.can_export:
             return
-        path, chosen = QFileDialog.getSaveFileName(
-            self, "Export the results", "results.csv", ";;".join(FORMATS)
-        )
-        if path:
-            target = Path(path)
-            if not target.suffix:
-                target = target.with_name(target.name + FORMATS.get(chosen, ".csv"))
+        target = self._ask_target("Export the results", "results.csv")
+        if target is not None:
             self._saver.save_rows(self.model.shown_rows(), target)
-
-    def _to_filter(self) -> None:
-        self.filter.setFocus()
-        self.filter.selectAll()
-
-    def _on_filter(self, text: str) -> None:
-        current = self.table.currentIndex()
-        row = self.model.row_at(current.row()) if current.isValid() else None
-        self.model.show_matching(text)
-        line = None if row is None else self.model.line_of(row)
-        if line is not None:
-            self.table.selectRow(line)
-        self.refresh()
 
     # -- what comes ----------------------------------------------------------------------
 
@@ -172,14 +118,12 @@ class ResultsPanel(QWidget):
     def refresh(self) -> None:
         """Show how many rows there are, and what is to be said of them."""
         shown, count, busy = self.model.rowCount(), self.model.count, self._many.is_busy
-        images = counted(count, "image")
-        self._count.setText(images if shown == count else f"{shown:,} of {images}")
+        self._count_rows("image")
         self._count.setVisible(count > 0)
         self._status.set_text(self._summary() if count and not busy else "")
         self._cancel.setVisible(busy)
         self._run.setVisible(not busy)
         self._save.setEnabled(self.can_export)
-        self._pages.setCurrentIndex(1 if shown else 0)
         if count and not shown:
             self._message.setText(f"No row holds {self.filter.text().strip()!r}.")
         elif not shown:

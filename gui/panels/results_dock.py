@@ -4,20 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction
 from PySide6.QtWidgets import QMainWindow
 
 from gui.document import Document
 from gui.many_images import ManyImages
-from gui.panels.dock import Dock
+from gui.panels.dock import TableDock
 from gui.panels.results import ResultsPanel
 from gui.saving import Saver
 
-_HEIGHT = 280  # pixels, at least, when it first appears: some ten rows
 
-
-class ResultsDock(Dock):
+class ResultsDock(TableDock):
     """Connects the table with the document: rows in, images to show out."""
 
     def __init__(
@@ -26,7 +24,6 @@ class ResultsDock(Dock):
         self.panel = ResultsPanel(many, saver)
         super().__init__("Results", self.panel, window)
         self._document = document
-        self._has_grown = False
         self.export_action = QAction("&Export results...", self)
         self.export_action.triggered.connect(lambda _checked=False: self.panel.export())
         self.panel.table.addAction(self.export_action)
@@ -36,23 +33,12 @@ class ResultsDock(Dock):
         many.begun.connect(self.appear)
         self._enable()
 
-    def appear(self) -> None:
-        """Come to the front, with room for some rows the first time."""
-        self.bring_up()
-        if not self._has_grown:
-            self._has_grown = True
-            QTimer.singleShot(0, self, self._grow)  # once it is laid out
-
     def restore(self) -> None:
         """Be hidden or shown, after Qt has put all docks where they were."""
         if self.panel.model.count:
             self.appear()
         else:
             self.hide()
-
-    def _grow(self) -> None:
-        if not self.isFloating() and self.height() < _HEIGHT:
-            self._window.resizeDocks([self], [_HEIGHT], Qt.Orientation.Vertical)
 
     def _enable(self) -> None:
         self.export_action.setEnabled(self.panel.can_export)

@@ -6,41 +6,33 @@ from collections import deque
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
-from PySide6.QtWidgets import (
-    QFileDialog,
-    QHBoxLayout,
-    QLabel,
-    QLineEdit,
-    QPushButton,
-    QStackedWidget,
-    QVBoxLayout,
-    QWidget,
-)
+from PySide6.QtCore import Qt, QTimer, Signal
+from PySide6.QtWidgets import QPushButton, QVBoxLayout, QWidget
 
 from core.jobs import Event, Failed, Finished, Progress, Started
 from core.text import counted, printable
 from gui.item_models.shelf_rows import ShelfModel
+from gui.panels.rows_panel import RowsPanel
 from gui.panels.shelf_table import ShelfTable
 from gui.problem import Problem
 from gui.shelf_thread import Found, SaveShelf, ScanFolder, ShelfThread
-from gui.theme import ElidedLabel
 
 if TYPE_CHECKING:
     from core.shelf import ShelfRow
 
 _AT_ONCE = 100  # rows added between two turns of the event loop: about 8 ms
 _NAMED = 20  # unreadable folders in a tooltip
-_FORMATS = {"CSV (*.csv)": ".csv", "JSON (*.json)": ".json"}
 
 
-class ShelfPanel(QWidget):
+class ShelfPanel(RowsPanel):
     """The rows with what can be done with them. Looking and saving happen on a thread of its own.
 
     Attributes:
         folder: the folder whose rows are shown, or None.
     """
+
+    model: ShelfModel
+    table: ShelfTable
 
     chosen = Signal(object)  # the Path of a model to open
     folder_wanted = Signal()
@@ -67,36 +59,17 @@ class ShelfPanel(QWidget):
         self._has_begun = False  # the folder that is shown is the one that was asked for last
         self._progress = ""
         self._build()
-        self._refresh()
+        self.refresh()
 
     def _build(self) -> None:
-        self.filter = QLineEdit(placeholderText="Filter (Ctrl+F)", clearButtonEnabled=True)
-        self.filter.setAccessibleName("filter")
-        self.filter.setMaximumWidth(260)
-        self.filter.textChanged.connect(self._on_filter)
-        keys = QShortcut(QKeySequence("Ctrl+F"), self, self._to_filter)
-        keys.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        self._count = QLabel()
-        self._status = ElidedLabel()
-        self._status.setForegroundRole(self.palette().ColorRole.PlaceholderText)
         self._cancel = QPushButton("Cancel")
         self._cancel.clicked.connect(self.cancel)
         self._again = QPushButton("Rescan")
         self._again.clicked.connect(self._rescan)
-        self._save = QPushButton("Export...")
-        self._save.setToolTip("Save the rows that are shown as CSV or JSON")
-        self._save.clicked.connect(self._export)
-        row = QHBoxLayout()
-        row.addWidget(self.filter, 1)
-        row.addWidget(self._count)
-        row.addWidget(self._status, 1)
-        for button in (self._cancel, self._again, self._save):
-            row.addWidget(button)
         self.model = ShelfModel(self)
         self.table = ShelfTable(self.model)
         self.table.opened.connect(lambda line: self.chosen.emit(self.model.row_at(line).path))
-        self._message = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
-        self._message.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._make_message()
         self._open = QPushButton("Open folder...")
         self._open.clicked.connect(self.folder_wanted)
         empty = QWidget()
@@ -105,16 +78,7 @@ class ShelfPanel(QWidget):
         column.addWidget(self._message)
         column.addWidget(self._open, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch()
-        self._pages = QStackedWidget()
-        self._pages.addWidget(empty)
-        self._pages.addWidget(self.table)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(6, 6, 6, 6)
-        column.addLayout(row)
-        column.addWidget(self._pages, 1)
-
-    def sizeHint(self) -> QSize:
-        return QSize(640, 10 * (self.fontMetrics().height() + 8))
+        self._lay_out("filter", (self._cancel, self._again), empty)
 
     # -- what the user wants -------------------------------------------------------------
 
@@ -132,7 +96,7 @@ class ShelfPanel(QWidget):
         self._progress = f"Looking in {_name(folder)}"
         if not keep_until_found:
             self._begin()
-        self._refresh()
+        self.refresh()
 
     def cancel(self) -> None:
         """Stop looking; what was found stays."""
@@ -156,33 +120,16 @@ class ShelfPanel(QWidget):
         if self.folder is not None:
             self.open_folder(self.folder)
 
-    def _export(self) -> None:
+    def export(self) -> None:
+        """Ask for a file and write the rows that are shown, in their order."""
         from core.shelf import Shelf
 
         assert self.folder is not None
-        path, chosen = QFileDialog.getSaveFileName(
-            self, "Export the shelf", "shelf.csv", ";;".join(_FORMATS)
-        )
-        if path:
-            target = Path(path)
-            if not target.suffix:
-                target = target.with_name(target.name + _FORMATS.get(chosen, ".csv"))
+        target = self._ask_target("Export the shelf", "shelf.csv")
+        if target is not None:
             rows = self.model.shown_rows()
             shelf = Shelf(self.folder, rows, self._file_count, self._unreadable)
             self._save_job = self._thread.submit("save", SaveShelf(shelf, target))
-
-    def _to_filter(self) -> None:
-        self.filter.setFocus()
-        self.filter.selectAll()
-
-    def _on_filter(self, text: str) -> None:
-        current = self.table.currentIndex()
-        row = self.model.row_at(current.row()) if current.isValid() else None
-        self.model.show_matching(text)
-        line = None if row is None else self.model.line_of(row)
-        if line is not None:
-            self.table.selectRow(line)
-        self._refresh()
 
     # -- what comes back -----------------------------------------------------------------
 
@@ -211,7 +158,7 @@ class ShelfPanel(QWidget):
         self.model.add([self._pending.popleft() for _ in range(count)])
         if not self._pending:
             self._adder.stop()
-        self._refresh()
+        self.refresh()
 
     def _on_event(self, event: Event) -> None:
         if isinstance(event, Started):
@@ -219,7 +166,7 @@ class ShelfPanel(QWidget):
         if isinstance(event, Progress):
             if event.job_id == self._scan_job:
                 self._progress = event.text
-                self._refresh()
+                self.refresh()
             return
         if event.job_id not in (self._scan_job, self._save_job):
             return
@@ -231,16 +178,16 @@ class ShelfPanel(QWidget):
         self._scan_job = -1
         if self._has_begun:
             self._is_partial = not isinstance(event, Finished)
-        self._refresh()
+        self.refresh()
         if isinstance(event, Finished):
             self.scanned.emit(self._scanned, self._model_count, self._found_files)
 
     # -- how it looks --------------------------------------------------------------------
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
+        """Show how many rows there are, and what is to be said of them."""
         shown, count = self.model.rowCount(), self.model.count
-        models = counted(count, "model")
-        self._count.setText(models if shown == count else f"{shown:,} of {models}")
+        self._count_rows("model")
         # While looking, the progress counts; and nothing is counted before there is a folder.
         self._count.setVisible(shown != count or not (self.folder is None or self.is_scanning))
         self._cancel.setVisible(self.is_scanning)
@@ -251,7 +198,6 @@ class ShelfPanel(QWidget):
         if self.folder is not None and not self.is_scanning:
             places = [self.folder, *self._unreadable[:_NAMED]]
             self._status.setToolTip("\n".join(printable(str(place)) for place in places))
-        self._pages.setCurrentIndex(1 if shown else 0)
         if not shown:
             self._message.setText(self._empty_text())
             self._open.setVisible(self.folder is None and not self.is_scanning)

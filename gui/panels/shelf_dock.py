@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from PySide6.QtCore import Qt, QTimer
 from PySide6.QtWidgets import QFileDialog, QMainWindow
 
 from core.text import printable
 from gui.document import Document
-from gui.panels.dock import Dock
+from gui.panels.dock import TableDock
 from gui.panels.shelf import ShelfPanel
 from gui.problem import Problem
-
-_HEIGHT = 280  # pixels, at least, when it first appears: some ten rows
 
 _OF_FOLDERS = ("no-models", "one-folder")
 
 
-class ShelfDock(Dock):
+class ShelfDock(TableDock):
     """Connects the shelf with the document: dropped folders in, models to open out."""
 
     def __init__(self, window: QMainWindow, document: Document) -> None:
@@ -27,7 +24,6 @@ class ShelfDock(Dock):
         self._document = document
         self._dropped: Path | None = None  # the folder that is looked at, if it was dropped
         self._has_images = False  # that folder
-        self._has_grown = False
         self.panel.chosen.connect(document.open_path)
         self.panel.problem.connect(document.show_problem)
         self.panel.folder_wanted.connect(self.choose_folder)
@@ -47,24 +43,12 @@ class ShelfDock(Dock):
         self._dropped = None
         self.panel.open_folder(folder.absolute())
 
-    def appear(self) -> None:
-        """Come to the front, with room for some rows the first time."""
-        self.show()
-        self.raise_()
-        if not self._has_grown:
-            self._has_grown = True
-            QTimer.singleShot(0, self._grow)  # once it is laid out
-
     def restore(self) -> None:
         """Be hidden or shown, after Qt has put all docks where they were."""
         if self.panel.folder is None:
             self.hide()
         else:
             self.appear()
-
-    def _grow(self) -> None:
-        if not self.isFloating() and self.height() < _HEIGHT:
-            self._window.resizeDocks([self], [_HEIGHT], Qt.Orientation.Vertical)
 
     def look_in_dropped(self) -> None:
         """Look for models in what was dropped; what is shown stays until one is found."""

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
+from gui.theme import color_plot
+
 if TYPE_CHECKING:
     from core.tensor_statistics import Histogram, TensorStatistics
 
@@ -112,13 +114,7 @@ class StatisticsView(QWidget):
         return list(self._bars.opts["x0"]), list(self._bars.opts["height"])
 
     def _color_plot(self) -> None:
-        palette = self.palette()
-        text = palette.color(palette.ColorRole.WindowText)
-        self._plot.setBackground(palette.color(palette.ColorRole.Base))
-        for name in ("left", "bottom"):
-            axis = self._plot.getAxis(name)
-            axis.setPen(text)
-            axis.setTextPen(text)
+        color_plot(self._plot, self.palette())
 
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)

@@ -10,6 +10,8 @@ from PySide6.QtCore import QRectF, QSize, Qt, QTimer
 from PySide6.QtGui import QColor, QPainter
 from PySide6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from gui.theme import color_plot
+
 if TYPE_CHECKING:
     from core.results import Stages
 
@@ -162,14 +164,10 @@ class TimingsPanel(QWidget):
         self._draw_history()
 
     def _color_plot(self) -> None:
-        """Give the plot the window's colours, dark or light."""
-        palette = self.palette()
-        text = palette.color(palette.ColorRole.WindowText)
-        self._plot.setBackground(palette.color(palette.ColorRole.Base))
+        """Give the plot and its titles the window's colours."""
+        text = color_plot(self._plot, self.palette())
         for name in ("left", "bottom"):
             axis = self._plot.getAxis(name)
-            axis.setPen(text)
-            axis.setTextPen(text)
             axis.setLabel(axis.labelText, color=text.name())
         names = " ".join(f'<span style="color:{color}">■</span> {name}' for name, color in _DRAWN)
         self._plot.setTitle(names, color=text.name(), size="9pt")

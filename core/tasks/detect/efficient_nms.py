@@ -46,5 +46,5 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     if parts.as_tensorflow and boxes is not finished.boxes:
         return None  # fractions under TensorFlow's names are TensorFlow's: y before x
     keep = finished.scores >= reading.choices.score_threshold
-    names = reading.choices.class_names or reading.metadata.names
+    names = reading.given_names
     return detections(boxes[keep], finished.scores[keep], finished.class_ids[keep], names, reading)

@@ -85,7 +85,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
     boxes = in_pixels(boxes, reading)
     fine = np.isfinite(boxes).all(axis=1) & np.isfinite(classes)
     keep = fine & (scores >= reading.choices.score_threshold)
-    names = reading.choices.class_names or reading.metadata.names
+    names = reading.given_names
     return detections(boxes[keep], scores[keep], classes[keep].astype(int), names, reading)
 
 

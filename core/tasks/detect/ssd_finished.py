@@ -50,5 +50,5 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
             return None  # TensorFlow's are fractions
         boxes = in_pixels(finished.boxes[:, [1, 0, 3, 2]], reading)
     keep = finished.scores >= reading.choices.score_threshold
-    names = reading.choices.class_names or reading.metadata.names
+    names = reading.given_names
     return detections(boxes[keep], finished.scores[keep], finished.class_ids[keep], names, reading)
