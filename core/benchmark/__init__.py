@@ -1,0 +1,1 @@
+"""Measure a model honestly: what each number means is said where it is computed."""

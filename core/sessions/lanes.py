@@ -1,0 +1,74 @@
+"""A lane: one query slot of an opened model, to be started again and again on inputs in place.
+
+What the benchmark and a run over many pictures drive: each lane has its own execution context,
+stream and buffers, so several queries can be in flight.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+
+
+class QueryTimes(NamedTuple):
+    """Milliseconds of one finished query, on the device's clock since the lanes were made."""
+
+    start: float  # of the copy in
+    host_to_device: float
+    compute: float
+    device_to_host: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaneOptions:
+    """How lanes run."""
+
+    count: int = 1
+    graph: bool = True  # a CUDA graph where the engine can be captured
+    transfers: bool = True
+    wait: Literal["spin", "blocking"] = "spin"
+    timed: bool = True  # False: times() cannot be asked, and nothing is spent on it
+
+
+class Lane(ABC):
+    """Made, used and closed on one thread. start() and wait() alternate.
+
+    Attributes:
+        graph: whether a CUDA graph is really used.
+        why_no_graph: why not, where one was asked for.
+    """
+
+    graph: bool = False
+    why_no_graph: str = ""
+
+    @abstractmethod
+    def input(self, name: str) -> np.ndarray:
+        """The input's array, to be filled between wait() and start(); always the same memory."""
+
+    @abstractmethod
+    def start(self) -> None:
+        """Start a query; returns as soon as it is on its way."""
+
+    @abstractmethod
+    def wait(self) -> None:
+        """Wait until the query is done and its outputs are there.
+
+        Raises:
+            CudaError, ModelError: if it failed.
+        """
+
+    @abstractmethod
+    def times(self) -> QueryTimes:
+        """Of the last finished query."""
+
+    @abstractmethod
+    def outputs(self) -> Mapping[str, np.ndarray]:
+        """Of the last finished query; views that the next start() overwrites."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Free what it holds. May be called twice."""
