@@ -93,6 +93,9 @@ def _configure(trt: Any, builder: Any, network: Any, options: dict[str, Any]) ->
         config.set_flag(flag)
     if options["optimization_level"] is not None and hasattr(config, "builder_optimization_level"):
         config.builder_optimization_level = options["optimization_level"]
+    sharing = getattr(getattr(trt, "PreviewFeature", None), "PROFILE_SHARING_0806", None)
+    if sharing is not None:  # else several contexts, which a benchmark uses, need a profile each
+        config.set_preview_feature(sharing, True)
     inputs = {one.name: one for one in map(network.get_input, range(network.num_inputs))}
     for shapes in options["profiles"]:
         profile = builder.create_optimization_profile()

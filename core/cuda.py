@@ -120,7 +120,7 @@ class CudaContext:
                 "Close other programs that use the GPU, or use a smaller batch or shape.",
             ) from None
         except self.driver.Error as error:
-            raise self._translate(str(error), doing) from None
+            raise self.translated(str(error), doing) from None
 
     def room(self) -> tuple[int, int] | None:
         """Free and total bytes of the device; None where even that cannot be asked any more."""
@@ -129,7 +129,8 @@ class CudaContext:
         except self.driver.Error:
             return None
 
-    def _translate(self, text: str, doing: str) -> CudaError:
+    def translated(self, text: str, doing: str) -> CudaError:
+        """An error of pycuda's, by its text, as ours."""
         if is_context_lost(text):
             return context_lost(text, doing, details=text)
         return CudaError(
@@ -151,6 +152,12 @@ class CudaContext:
         """An event for timing and waiting."""
         self.check_thread()
         return self.driver.Event()
+
+    def blocking_event(self) -> Any:
+        """An event that a thread sleeps for, where it would else spin; without a time."""
+        self.check_thread()
+        flags = self.driver.event_flags
+        return self.driver.Event(flags.BLOCKING_SYNC | flags.DISABLE_TIMING)
 
     def allocate(self, size: int, doing: str) -> Any:
         """Device memory of at least one byte; int() gives its address, free() returns it."""

@@ -20,7 +20,7 @@ from typing import IO
 import numpy as np
 
 from core.errors import InputError
-from core.sessions.base import misfit
+from core.sessions.input_check import misfit
 from core.tensors import TensorSpec, numpy_dtype, shape_text
 from core.text import one_line
 

@@ -18,7 +18,8 @@ from core.preprocess import prepare
 from core.recipe_guess import picture_inputs
 from core.recipe_shapes import recipe_for
 from core.recipes import Recipe, image_layout
-from core.sessions.base import Arrays, Session, check_shape, misfit
+from core.sessions.base import Arrays, Session
+from core.sessions.input_check import check_shape, misfit
 from core.tensors import Shape, TensorSpec, shape_text
 
 

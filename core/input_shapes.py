@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from core.errors import InputError
-from core.sessions.base import check_shape, misfit
+from core.sessions.input_check import check_shape, misfit
 from core.tensors import Profile, Shape, TensorSpec, shape_text
 from core.text import one_line
 

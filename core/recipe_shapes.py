@@ -7,7 +7,7 @@ from dataclasses import replace
 from core.images import MAX_PIXELS
 from core.input_shapes import profile_of
 from core.recipes import Recipe, image_layout
-from core.sessions.base import misfit
+from core.sessions.input_check import misfit
 from core.tensors import TensorSpec, shape_text
 
 

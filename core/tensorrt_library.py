@@ -89,6 +89,12 @@ class Library:
     tape: LogTape
     trt_logger: Any
 
+    @property
+    def label(self) -> str:
+        """For people: "TensorRT 8.6.1", "TensorRT lean 10.16.1"."""
+        kind = self.module.removeprefix("tensorrt").replace("_", " ")
+        return f"TensorRT{kind} {self.version}"
+
 
 def module_in_use(module: str | None = None) -> str:
     """The module that load_library would take, told without importing any.

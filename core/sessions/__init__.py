@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from core.sessions.base import RunResult, Session, Timing, check_inputs
+from core.sessions.base import RunResult, Session, Timing
+from core.sessions.input_check import check_inputs
 
 __all__ = ["RunResult", "Session", "Timing", "check_inputs"]

@@ -79,3 +79,8 @@ class Buffers:
         self.device.clear()
         self._capacity.clear()
         self._pools.clear()
+
+
+def as_bytes(array: np.ndarray) -> np.ndarray:
+    """The array's memory as bytes, for copies: pycuda cannot take ml_dtypes' types."""
+    return array.reshape(-1).view(np.uint8)

@@ -14,10 +14,21 @@ import numpy as np
 
 from core.cuda import CudaContext, open_context
 from core.errors import EnginebayError, ModelError
-from core.sessions.base import Arrays, Session, Timing, check_inputs
-from core.sessions.buffers import Buffers
+from core.sessions.base import Arrays, Session, Timing
+from core.sessions.buffers import Buffers, as_bytes
+from core.sessions.engine_graph import EngineGraph
+from core.sessions.input_check import check_inputs
+from core.sessions.lanes import LaneOptions
 from core.sessions.output_allocator import output_allocator
-from core.sessions.tensorrt_specs import read_specs, unreadable_tensor
+from core.sessions.tensorrt_context import LateAxes, infer_shapes, set_profile
+from core.sessions.tensorrt_lane import Engine, TensorRTLane
+from core.sessions.tensorrt_lanes import make_lanes
+from core.sessions.tensorrt_specs import (
+    read_specs,
+    require_explicit_batch,
+    unreadable_error,
+    unreadable_tensor,
+)
 from core.tensorrt_library import Library, LogLine, deserialize, load_library, refusal
 from core.tensorrt_plugins import load_plugin
 from core.tensors import Shape, numpy_dtype, size_bytes
@@ -71,8 +82,10 @@ class TensorRTSession(Session):
         self._cuda: CudaContext | None = None
         self._host_arrays: Arrays = {}
         self._allocators: dict[str, Any] = {}
-        self._late_axes: dict[str, set[int]] = {}  # of outputs, known only when it has run
+        self._late_axes = LateAxes()
         self._bound: object = None
+        self._graph: EngineGraph | None = None
+        self._lanes: list[TensorRTLane] = []
         cuda = open_context(device)  # proves CUDA before TensorRT is touched
         self._cuda = cuda
         self._buffers = Buffers(cuda)
@@ -95,12 +108,7 @@ class TensorRTSession(Session):
                 allow_native_code=allow_native_code,
                 seen=self._seen_now(),
             )
-            if getattr(self._engine, "has_implicit_batch_dimension", False):
-                raise ModelError(
-                    "implicit-batch",
-                    f"{name} was built with an implicit batch, which TensorRT 10 removed.",
-                    "Build it again from its ONNX with an explicit batch.",
-                )
+            require_explicit_batch(self._engine, name)
             specs = read_specs(self._library, self._engine)
             self.inputs = tuple(spec for spec in specs if spec.mode == "input")
             self.outputs = tuple(spec for spec in specs if spec.mode == "output")
@@ -112,12 +120,11 @@ class TensorRTSession(Session):
                 raise self._refusal(lines, f"{name} cannot be set up")
             self._stream = cuda.stream()
             self._events = [cuda.event() for _ in range(4)]
+            self._graph = EngineGraph(cuda, self._library, self._context, self._stream)
         except BaseException:
             self.close()
             raise
-        label = {"tensorrt": "TensorRT", "tensorrt_lean": "TensorRT lean"}
-        module_name = label.get(self._library.module, "TensorRT dispatch")
-        self.runtime = f"{module_name} {self._library.version} ({self._seen.gpu})"
+        self.runtime = f"{self._library.label} ({self._seen.gpu})"
 
     def _seen_now(self) -> Circumstances:
         room = self._live_cuda().room()
@@ -141,11 +148,7 @@ class TensorRTSession(Session):
     def _execute(self, inputs: Arrays) -> tuple[Arrays, Timing]:
         cuda = self._live_cuda()
         if self.unreadable is not None:
-            raise ModelError(
-                "io-format",
-                f"{self._name} cannot be run here: {self.unreadable}.",
-                "Build it with linear input and output formats of a numpy type.",
-            )
+            raise unreadable_error(self._name, self.unreadable)
         self._bind(inputs)
         start, uploaded, computed, downloaded = self._events
         driver, stream = cuda.driver, self._stream
@@ -155,13 +158,14 @@ class TensorRTSession(Session):
             start.record(stream)
             for name, array in staged.items():
                 if name in device:
-                    driver.memcpy_htod_async(device[name], _bytes(array), stream)
+                    driver.memcpy_htod_async(device[name], as_bytes(array), stream)
             uploaded.record(stream)
         with self._library.tape.capture() as lines, cuda.errors(_RUNNING):
-            done = self._context.execute_async_v3(stream.handle)
+            assert self._graph is not None
+            done = self._graph.launch()
             computed.record(stream)
         if not done:
-            self._bound = None
+            self._unbind()
             with cuda.errors(_RUNNING):
                 stream.synchronize()
             for allocator in self._allocators.values():
@@ -180,7 +184,42 @@ class TensorRTSession(Session):
                 compute_ms=uploaded.time_till(computed),
                 device_to_host_ms=computed.time_till(downloaded),
             )
+            if not self._allocators and not self._host_arrays:  # else the host takes part
+                self._graph.settle()
         return outputs, timing
+
+    def _unbind(self) -> None:
+        """Nothing holds any more that was bound: shapes, addresses, the graph made of them."""
+        for lane in self._lanes:  # one of them borrows the context
+            lane.close()
+        self._lanes = []
+        self._bound = None
+        if self._graph is not None:
+            self._graph.drop()
+
+    def _make_lanes(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        options: LaneOptions,
+        values: Mapping[str, np.ndarray],
+    ) -> list[TensorRTLane]:
+        cuda = self._live_cuda()
+        if self.unreadable is not None:
+            raise unreadable_error(self._name, self.unreadable)
+        self._unbind()
+        engine = Engine(
+            name=self._name,
+            cuda=cuda,
+            library=self._library,
+            inputs=self.inputs,
+            outputs=self.outputs,
+            profile=self.profile,
+            late_axes=self._late_axes,
+            refusal=self._refusal,
+        )
+        another = self._engine.create_execution_context
+        self._lanes = make_lanes(engine, self._context, another, shapes, values, options)
+        return self._lanes
 
     def _download(self, name: str) -> np.ndarray:
         """Queue the copy of an output; its array is complete once the stream is."""
@@ -196,7 +235,7 @@ class TensorRTSession(Session):
             array = np.empty(allocator.shape, dtype)
             memory = allocator.memory
         if array.nbytes:
-            self._live_cuda().driver.memcpy_dtoh_async(_bytes(array), memory, self._stream)
+            self._live_cuda().driver.memcpy_dtoh_async(as_bytes(array), memory, self._stream)
         return array
 
     def _bind(self, inputs: Arrays) -> None:
@@ -209,17 +248,17 @@ class TensorRTSession(Session):
         )
         if key == self._bound:
             return
-        self._bound = None
+        self._unbind()
         cuda, context = self._live_cuda(), self._context
         with self._library.tape.capture() as lines, cuda.errors("binding the tensors"):
-            good = self._set_profile()
+            good = set_profile(context, self.profile, self._stream)
             for name, array in inputs.items() if good else ():
                 if name in host:
                     good &= self._bind_shape_tensor(name, array)
                 else:
                     good &= context.set_input_shape(name, array.shape)
                     good &= self._bind_memory(name, array.nbytes, is_input=True)
-            good = good and self._infer_shapes()
+            good = good and infer_shapes(context)
             self._output_shapes: dict[str, tuple[int, ...]] = {}
             for spec in self.outputs if good else ():
                 good &= self._bind_output(spec.name, spec.dtype, spec.location == "host")
@@ -235,18 +274,18 @@ class TensorRTSession(Session):
         if not host.keys() <= values.keys():
             return {spec.name: spec.shape for spec in self.outputs}
         arrays = check_inputs(tuple(host.values()), {name: values[name] for name in host})
-        self._bound = None  # whatever comes of it, the next run binds everything anew
+        self._unbind()  # the next run binds everything anew
         with self._library.tape.capture() as lines, cuda.errors("working out the output shapes"):
-            good = self._set_profile()
+            good = set_profile(context, self.profile, self._stream)
             for name, shape in shapes.items() if good else ():
                 if name in host:
                     good &= self._bind_shape_tensor(name, arrays[name])
                 else:
                     good &= context.set_input_shape(name, shape)
-            good = good and self._infer_shapes()
+            good = good and infer_shapes(context)
         if not good:
             raise self._refusal(lines, f"{self._name} refuses these input shapes")
-        found = {spec.name: self._shape_before_run(spec.name) for spec in self.outputs}
+        found = {spec.name: self._late_axes.shape(context, spec.name) for spec in self.outputs}
         return {
             name: tuple(int(dim) if dim >= 0 else None for dim in shape)
             for name, shape in found.items()
@@ -256,24 +295,8 @@ class TensorRTSession(Session):
         self._host_arrays[name] = values.copy()
         return bool(self._context.set_tensor_address(name, self._host_arrays[name].ctypes.data))
 
-    def _set_profile(self) -> bool:
-        if self._context.active_optimization_profile == self.profile:
-            return True
-        try:
-            self._context.set_optimization_profile_async(self.profile, self._stream.handle)
-        except RuntimeError:  # its way of refusing; the log has the reason
-            return False
-        self._stream.synchronize()
-        return True
-
-    def _infer_shapes(self) -> bool:
-        try:
-            return not self._context.infer_shapes()
-        except RuntimeError:  # as above
-            return False
-
     def _bind_output(self, name: str, dtype: str, on_host: bool) -> bool:
-        shape = self._shape_before_run(name)
+        shape = self._late_axes.shape(self._context, name)
         if any(dim < 0 for dim in shape):  # known only when it has run
             if name not in self._allocators:
                 self._allocators[name] = output_allocator(self._library.trt, self._live_cuda())
@@ -284,17 +307,6 @@ class TensorRTSession(Session):
             address = self._host_arrays[name].ctypes.data
             return bool(self._context.set_tensor_address(name, address))
         return self._bind_memory(name, size_bytes(dtype, shape) or 0, is_input=False)
-
-    def _shape_before_run(self, name: str) -> tuple[int, ...]:
-        """An output's shape, with -1 for what depends on the data.
-
-        After a run the context tells the last run's dimensions there (8.6): which ones they are
-        is remembered from before the first.
-        """
-        shape = tuple(int(dim) for dim in self._context.get_tensor_shape(name))
-        late = {axis for axis, dim in enumerate(shape) if dim < 0}
-        late = self._late_axes.setdefault(name, late)
-        return tuple(-1 if axis in late else dim for axis, dim in enumerate(shape))
 
     def _bind_memory(self, name: str, size: int, *, is_input: bool) -> bool:
         address = self._buffers.reserve(name, size, is_input=is_input)
@@ -312,6 +324,8 @@ class TensorRTSession(Session):
             return
         cuda = self._cuda
         cuda.check_thread()
+        self._unbind()
+        self._graph = None
         self._context = None
         self._engine = None
         for allocator in self._allocators.values():
@@ -322,8 +336,3 @@ class TensorRTSession(Session):
         self._stream = None
         self._cuda = None
         cuda.close()
-
-
-def _bytes(array: np.ndarray) -> np.ndarray:
-    """The array's memory as bytes: pycuda cannot take ml_dtypes' types."""
-    return array.reshape(-1).view(np.uint8)

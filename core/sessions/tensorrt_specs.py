@@ -6,6 +6,7 @@ import math
 import warnings
 from typing import Any
 
+from core.errors import ModelError
 from core.tensorrt_library import Library
 from core.tensors import TENSORRT_DTYPES, Profile, TensorSpec, bits_of
 
@@ -44,6 +45,29 @@ def unreadable_tensor(engine: Any, specs: list[TensorSpec]) -> str | None:
         if bits is None or bits < 8:
             return f"tensor {spec.name!r} has dtype {spec.dtype}"
     return None
+
+
+def unreadable_error(name: str, reason: str) -> ModelError:
+    """What to say where an engine with such a tensor shall run."""
+    return ModelError(
+        "io-format",
+        f"{name} cannot be run here: {reason}.",
+        "Build it with linear input and output formats of a numpy type.",
+    )
+
+
+def require_explicit_batch(engine: Any, name: str) -> None:
+    """Refuse an engine whose batch is no dimension of its tensors.
+
+    Raises:
+        ModelError: kind "implicit-batch".
+    """
+    if getattr(engine, "has_implicit_batch_dimension", False):
+        raise ModelError(
+            "implicit-batch",
+            f"{name} was built with an implicit batch, which TensorRT 10 removed.",
+            "Build it again from its ONNX with an explicit batch.",
+        )
 
 
 def _format_text(engine: Any, name: str) -> str:

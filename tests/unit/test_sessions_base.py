@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from core.errors import InputError
-from core.sessions.base import Arrays, Session, Timing, check_inputs, fitting_profile
+from core.sessions.base import Arrays, Session, Timing
+from core.sessions.input_check import check_inputs, fitting_profile
 from core.tensors import Profile, TensorSpec
 
 IMAGES = TensorSpec(name="images", mode="input", dtype="float32", shape=(1, 3, None, 8))

@@ -1,0 +1,76 @@
+"""Several lanes of one TensorRT engine.
+
+Everything here runs on the thread that made the session.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from core.errors import CudaError, ModelError
+from core.sessions.lanes import LaneOptions
+from core.sessions.tensorrt_lane import Engine, Origin, TensorRTLane
+from core.text import counted
+
+
+def make_lanes(
+    engine: Engine,
+    first: Any,
+    another: Callable[[], Any],
+    shapes: Mapping[str, tuple[int, ...]],
+    values: Mapping[str, np.ndarray],
+    options: LaneOptions,
+) -> list[TensorRTLane]:
+    """As many lanes as the options ask for, or none and the reason.
+
+    Args:
+        engine: what they run.
+        first: the session's own execution context: up to TensorRT 9 a second context on the same
+            profile is refused, so the first lane borrows it.
+        another: makes a further execution context; None where the memory is not enough.
+        shapes: of the inputs.
+        values: of the shape tensors among them.
+        options: how they run.
+
+    Raises:
+        ModelError: kind "contexts" if the engine has no room for so many contexts.
+        CudaError: if the memory is not enough.
+    """
+    missing = [
+        one.name for one in engine.inputs if one.location == "host" and one.name not in values
+    ]
+    if missing:
+        raise ModelError(
+            "input-missing",
+            f"No values were given for the shape tensor {missing[0]!r}.",
+            "Choose its values first: the shapes depend on them.",
+        )
+    origin = Origin(engine.cuda)
+    lanes: list[TensorRTLane] = []
+    try:
+        for index in range(options.count):
+            try:
+                with engine.library.tape.capture() as lines:
+                    context = first if index == 0 else another()
+                if context is None:
+                    raise engine.refusal(lines, f"{engine.name} cannot be set up again")
+                lanes.append(TensorRTLane(engine, context, shapes, values, options, origin))
+            except (CudaError, ModelError) as error:
+                if index == 0 or error.fatal:
+                    raise
+                raise ModelError(
+                    "contexts",
+                    f"{engine.name} runs on {counted(index, 'execution context')}, and a "
+                    f"further one is refused: {error.message}",
+                    "Use fewer contexts. Engines built before TensorRT 10 need profile sharing "
+                    "(a preview feature when building) or a profile for each.",
+                    details=error.details,
+                ) from None
+    except BaseException:
+        for lane in lanes:
+            lane.close()
+        raise
+    return lanes
