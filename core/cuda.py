@@ -153,11 +153,14 @@ class CudaContext:
         self.check_thread()
         return self.driver.Event()
 
-    def blocking_event(self) -> Any:
-        """An event that a thread sleeps for, where it would else spin; without a time."""
+    def waiting_event(self, *, sleeps: bool) -> Any:
+        """An event to wait for, without a time; the waiting thread sleeps or, as is usual, spins.
+
+        CUDA spins unless there are more contexts than processors (CU_CTX_SCHED_AUTO).
+        """
         self.check_thread()
         flags = self.driver.event_flags
-        return self.driver.Event(flags.BLOCKING_SYNC | flags.DISABLE_TIMING)
+        return self.driver.Event(flags.DISABLE_TIMING | (flags.BLOCKING_SYNC if sleeps else 0))
 
     def allocate(self, size: int, doing: str) -> Any:
         """Device memory of at least one byte; int() gives its address, free() returns it."""

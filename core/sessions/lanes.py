@@ -27,7 +27,8 @@ class QueryTimes(NamedTuple):
 class LaneOptions:
     """How lanes run."""
 
-    count: int = 1
+    count: int = 1  # execution contexts
+    depth: int = 1  # queries queued on each context, each with its own page-locked arrays
     graph: bool = True  # a CUDA graph where the engine can be captured
     transfers: bool = True
     wait: Literal["spin", "blocking"] = "spin"

@@ -20,8 +20,9 @@ from core.sessions.engine_graph import EngineGraph
 from core.sessions.input_check import check_inputs
 from core.sessions.lanes import LaneOptions
 from core.sessions.output_allocator import output_allocator
+from core.sessions.tensorrt_bound import Engine
 from core.sessions.tensorrt_context import LateAxes, infer_shapes, set_profile
-from core.sessions.tensorrt_lane import Engine, TensorRTLane
+from core.sessions.tensorrt_lane import TensorRTLane
 from core.sessions.tensorrt_lanes import make_lanes
 from core.sessions.tensorrt_specs import (
     read_specs,

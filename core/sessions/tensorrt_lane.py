@@ -1,4 +1,4 @@
-"""A lane of a TensorRT engine: an execution context with stream, buffers and graph of its own.
+"""A lane of a TensorRT engine: one query in flight, with its page-locked arrays and its graph.
 
 Everything here runs on the thread that made the session.
 """
@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
@@ -17,27 +15,11 @@ from core.cuda_graph import Graph, GraphEvents, NotCaptured, capture, graph_driv
 from core.errors import EnginebayError
 from core.sessions.buffers import as_bytes
 from core.sessions.lanes import Lane, LaneOptions, QueryTimes
-from core.sessions.output_allocator import output_allocator
-from core.sessions.tensorrt_context import LateAxes, infer_shapes, set_profile
-from core.tensorrt_library import Library
-from core.tensors import TensorSpec, numpy_dtype, size_bytes
+from core.sessions.tensorrt_bound import BoundContext, Engine
+from core.tensors import numpy_dtype, size_bytes
 
 _RUNNING = "running the engine"
 _STAGES = 4  # events: begin, copied in, computed, copied out
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """What lanes need of a session."""
-
-    name: str  # the file's, for messages
-    cuda: CudaContext
-    library: Library
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    profile: int
-    late_axes: LateAxes
-    refusal: Callable[[Any, str], EnginebayError]  # from TensorRT's log lines
 
 
 class Origin:
@@ -55,54 +37,47 @@ class Origin:
 
 
 class TensorRTLane(Lane):
-    """One execution context with its stream, device memory and page-locked arrays.
+    """Page-locked arrays and a graph on a bound context, which other lanes may queue behind.
 
     Attributes:
-        stream: pycuda's; with LaneOptions.feeds off, fill device_address(name) on it.
+        bound: its execution context. With LaneOptions.feeds off, whoever feeds it fills
+            device_address(name) on bound.stream before start().
     """
 
     def __init__(
-        self,
-        engine: Engine,
-        context: Any,
-        shapes: Mapping[str, tuple[int, ...]],
-        values: Mapping[str, np.ndarray],
-        options: LaneOptions,
-        origin: Origin,
+        self, engine: Engine, bound: BoundContext, options: LaneOptions, origin: Origin
     ) -> None:
-        """Bind an execution context to shapes, run it once, and capture it where asked for.
+        """Run once, and capture that where asked for.
 
         Args:
-            engine: what the context is of.
-            context: a TensorRT execution context that nobody else uses meanwhile.
-            shapes: of the inputs.
-            values: of the shape tensors among them.
-            options: how it runs.
+            engine: what runs.
+            bound: where.
+            options: how.
             origin: from when times count.
 
         Raises:
-            CudaError, ModelError: if the memory is not enough, or the engine refuses the shapes.
+            CudaError, ModelError: if the memory is not enough, or the engine fails.
         """
         self._engine = engine
         self._cuda = engine.cuda
-        self._context = context
         self._options = options
         self._origin = origin
-        self._arrays: dict[str, np.ndarray] = {}
-        self._device: dict[str, Any] = {}
-        self._pinned: list[PinnedArray] = []
-        self._allocators: dict[str, Any] = {}
         self._graph: Graph | None = None
         self._graph_events: GraphEvents | None = None
-        self.stream = self._cuda.stream()
+        self._pinned: list[PinnedArray] = []
+        self.bound = bound
+        bound.enter()
+        self._is_open = True
+        self._arrays = dict(bound.host)
+        self._stream = bound.stream
         self._events = [self._cuda.event() for _ in range(_STAGES)]
-        self._finished: Any = None
-        if options.wait == "blocking":
-            self._finished = self._cuda.blocking_event()
+        self._finished = self._cuda.waiting_event(sleeps=options.wait == "blocking")
+        # A lane alone on its stream waits for that, which is one call less.
+        self._waits_for_stream = options.depth == 1 and options.wait == "spin"
         try:
-            self._bind(shapes, values)
-            self._plan_copies()
+            self._pin()
             self._start_plainly()
+            self._finished.record(self._stream)
             self.wait()
             if options.graph:
                 self._capture()
@@ -120,7 +95,7 @@ class TensorRTLane(Lane):
 
     def device_address(self, name: str) -> int:
         """Where a tensor lies in the device's memory."""
-        return int(self._device[name])
+        return int(self.bound.device[name])
 
     def start(self) -> None:
         """Launch the graph, or queue the copies and the engine."""
@@ -128,14 +103,14 @@ class TensorRTLane(Lane):
             self._graph.launch()
         else:
             self._start_plainly()
-        if self._finished is not None:
-            self._finished.record(self.stream)
+        if not self._waits_for_stream:
+            self._finished.record(self._stream)
 
     def wait(self) -> None:
-        """Wait for the stream, spinning or asleep."""
+        """Wait for the query, spinning or asleep."""
         try:
-            if self._finished is None:
-                self.stream.synchronize()
+            if self._waits_for_stream:
+                self._stream.synchronize()
             else:
                 self._finished.synchronize()
         except self._cuda.driver.Error as error:
@@ -160,88 +135,54 @@ class TensorRTLane(Lane):
             computed.time_till(copied_out),
         )
 
-    def _bind(
-        self, shapes: Mapping[str, tuple[int, ...]], values: Mapping[str, np.ndarray]
-    ) -> None:
-        engine, context, cuda = self._engine, self._context, self._cuda
-        with engine.library.tape.capture() as lines, cuda.errors("binding the tensors"):
-            good = set_profile(context, engine.profile, self.stream)
-            for spec in engine.inputs if good else ():
-                if spec.location == "host":
-                    self._arrays[spec.name] = np.array(values[spec.name], numpy_dtype(spec.dtype))
-                    address = self._arrays[spec.name].ctypes.data
-                    good &= bool(context.set_tensor_address(spec.name, address))
-                else:
-                    good &= bool(context.set_input_shape(spec.name, shapes[spec.name]))
-                    good &= self._give_memory(spec, shapes[spec.name])
-            good = good and infer_shapes(context)
-            for spec in engine.outputs if good else ():
-                good &= self._bind_output(spec)
-        if not good:
-            raise engine.refusal(lines, f"{engine.name} refuses these input shapes")
-
-    def _bind_output(self, spec: TensorSpec) -> bool:
-        shape = self._engine.late_axes.shape(self._context, spec.name)
-        if any(dim < 0 for dim in shape):  # known only when it has run
-            allocator = output_allocator(self._engine.library.trt, self._cuda)
-            self._allocators[spec.name] = allocator
-            return bool(self._context.set_output_allocator(spec.name, allocator))
-        if spec.location == "host":
-            self._arrays[spec.name] = np.zeros(shape, numpy_dtype(spec.dtype))
-            address = self._arrays[spec.name].ctypes.data
-            return bool(self._context.set_tensor_address(spec.name, address))
-        return self._give_memory(spec, shape)
-
-    def _give_memory(self, spec: TensorSpec, shape: tuple[int, ...]) -> bool:
-        size = size_bytes(spec.dtype, shape) or 0
-        doing = f"reserving {size:,} bytes for tensor {spec.name!r}"
-        memory = self._device[spec.name] = self._cuda.allocate(size, doing)
-        self.device_bytes += size
-        pinned = PinnedArray(self._cuda, size)
-        self._pinned.append(pinned)
-        self._arrays[spec.name] = array = pinned.view(shape, numpy_dtype(spec.dtype))
-        array.reshape(-1).view(np.uint8)[...] = 0
-        return bool(self._context.set_tensor_address(spec.name, int(memory)))
-
-    def _plan_copies(self) -> None:
-        """Which memory is copied where, worked out once: a query has no time for it."""
-        uploads = self._options.transfers and self._options.feeds
+    def _pin(self) -> None:
+        """Page-locked arrays for every tensor, and what is copied where, worked out once."""
+        bound, options = self.bound, self._options
+        dtypes = {spec.name: spec.dtype for spec in (*self._engine.inputs, *self._engine.outputs)}
+        for name, shape in bound.shapes.items():
+            size = size_bytes(dtypes[name], shape) or 0
+            pinned = PinnedArray(self._cuda, size)
+            self._pinned.append(pinned)
+            self._arrays[name] = pinned.view(shape, numpy_dtype(dtypes[name]))
+            pinned.array[...] = 0
+            self.device_bytes += size
         self._uploads = [
-            (self._device[spec.name], as_bytes(self._arrays[spec.name]))
+            (bound.device[spec.name], as_bytes(self._arrays[spec.name]))
             for spec in self._engine.inputs
-            if uploads and spec.name in self._device
+            if options.transfers and options.feeds and spec.name in bound.device
         ]
         self._downloads = [
-            (as_bytes(self._arrays[spec.name]), self._device[spec.name])
+            (as_bytes(self._arrays[spec.name]), bound.device[spec.name])
             for spec in self._engine.outputs
-            if self._options.transfers and spec.name in self._device
+            if options.transfers and spec.name in bound.device
         ]
 
     def _start_plainly(self) -> None:
-        events, stream = self._events, self.stream
+        events, stream = self._events, self._stream
         timed = self._options.timed
         try:
             with self._engine.library.tape.capture() as lines:
                 good = self._put(lambda index: timed and events[index].record(stream))
-                for name in self._allocators if good else ():
+                for name in self.bound.allocators if good else ():
                     self._download_late(name)
         except self._cuda.driver.Error as error:
             raise self._cuda.translated(str(error), _RUNNING) from None
         if not good:
-            self.wait()
-            for allocator in self._allocators.values():
+            with contextlib.suppress(self._cuda.driver.Error):
+                stream.synchronize()
+            for allocator in self.bound.allocators.values():
                 if allocator.error is not None:
                     raise allocator.error
             raise self._engine.refusal(lines, f"{self._engine.name} failed to run")
 
     def _put(self, mark: Callable[[int], object]) -> bool:
         """Queue the copies and the engine, with a mark before, between and after them."""
-        driver, stream = self._cuda.driver, self.stream
+        driver, stream = self._cuda.driver, self._stream
         mark(0)
         for memory, array in self._uploads:
             driver.memcpy_htod_async(memory, array, stream)
         mark(1)
-        if not self._context.execute_async_v3(stream.handle):
+        if not self.bound.context.execute_async_v3(stream.handle):
             return False
         mark(2)
         for array, memory in self._downloads:
@@ -251,58 +192,54 @@ class TensorRTLane(Lane):
 
     def _download_late(self, name: str) -> None:
         """An output whose shape is known only now; execute_async_v3 waited for it."""
-        allocator = self._allocators[name]
+        allocator = self.bound.allocators[name]
         spec = next(spec for spec in self._engine.outputs if spec.name == name)
         array = self._arrays[name] = np.empty(allocator.shape, numpy_dtype(spec.dtype))
         if array.nbytes and self._options.transfers:
             memory = allocator.memory
-            self._cuda.driver.memcpy_dtoh_async(as_bytes(array), memory, self.stream)
+            self._cuda.driver.memcpy_dtoh_async(as_bytes(array), memory, self._stream)
 
     def _capture(self) -> None:
-        if self._allocators:
+        if self.bound.allocators:
             self.why_no_graph = "Output shapes depend on the data, which no graph can follow."
             return
-        if self._arrays.keys() != self._device.keys():
+        if self.bound.host:
             self.why_no_graph = "Shape tensors lie in the host's memory, which no graph reads."
             return
         events: GraphEvents | None = None
         try:
             events = GraphEvents(_STAGES)
-            record = events.record
-            timed = self._options.timed
+            record, timed = events.record, self._options.timed
             with self._engine.library.tape.capture():
-                graph = capture(
+                self._graph = capture(
                     self._cuda,
-                    self.stream,
-                    lambda: self._put(lambda index: timed and record(index, self.stream)),
+                    self._stream,
+                    lambda: self._put(lambda index: timed and record(index, self._stream)),
                 )
-            self._graph, self._graph_events, self.graph = graph, events, True
-            graph.launch()
-            self.wait()
         except NotCaptured as reason:
             self.why_no_graph = str(reason)
             if events is not None:
                 events.close()
+            return
+        self._graph_events, self.graph = events, True
+        self.start()
+        self.wait()
 
     def close(self) -> None:
-        """Free graph, context and memory, in this order."""
+        """Free the graph, then the bound context, then the arrays' locks."""
         self._cuda.check_thread()
-        with contextlib.suppress(EnginebayError):  # a lost context has no work
-            self.wait()
+        if not self._is_open:
+            return
+        self._is_open = False
+        with contextlib.suppress(self._cuda.driver.Error, EnginebayError):
+            self._stream.synchronize()  # a lost context has no work
         if self._graph is not None:
             self._graph.close()
             self._graph = None
         if self._graph_events is not None:
             self._graph_events.close()
             self._graph_events = None
-        self._context = None
-        for allocator in self._allocators.values():
-            allocator.release()
-        self._allocators.clear()
-        for memory in self._device.values():
-            with contextlib.suppress(self._cuda.driver.Error):  # a lost context has no memory
-                memory.free()
-        self._device.clear()
+        self.bound.leave()
         for pinned in self._pinned:
             pinned.close()
         self._pinned.clear()

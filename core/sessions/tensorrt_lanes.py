@@ -12,7 +12,8 @@ import numpy as np
 
 from core.errors import CudaError, ModelError
 from core.sessions.lanes import LaneOptions
-from core.sessions.tensorrt_lane import Engine, Origin, TensorRTLane
+from core.sessions.tensorrt_bound import BoundContext, Engine
+from core.sessions.tensorrt_lane import Origin, TensorRTLane
 from core.text import counted
 
 
@@ -25,6 +26,9 @@ def make_lanes(
     options: LaneOptions,
 ) -> list[TensorRTLane]:
     """As many lanes as the options ask for, or none and the reason.
+
+    Of several on one context the first of each comes before the second of any, so that starting
+    them in turn keeps every context busy.
 
     Args:
         engine: what they run.
@@ -50,6 +54,7 @@ def make_lanes(
         )
     origin = Origin(engine.cuda)
     lanes: list[TensorRTLane] = []
+    bounds: list[BoundContext] = []
     try:
         for index in range(options.count):
             try:
@@ -57,7 +62,8 @@ def make_lanes(
                     context = first if index == 0 else another()
                 if context is None:
                     raise engine.refusal(lines, f"{engine.name} cannot be set up again")
-                lanes.append(TensorRTLane(engine, context, shapes, values, options, origin))
+                bounds.append(BoundContext(engine, context, shapes, values))
+                lanes.append(TensorRTLane(engine, bounds[-1], options, origin))
             except (CudaError, ModelError) as error:
                 if index == 0 or error.fatal:
                     raise
@@ -69,6 +75,10 @@ def make_lanes(
                     "(a preview feature when building) or a profile for each.",
                     details=error.details,
                 ) from None
+        # Memory that grows as the engine runs serves one query at a time.
+        depth = 1 if bounds[0].allocators else options.depth
+        for bound in bounds * (depth - 1):
+            lanes.append(TensorRTLane(engine, bound, options, origin))
     except BaseException:
         for lane in lanes:
             lane.close()
