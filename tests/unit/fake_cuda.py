@@ -8,6 +8,7 @@ program does wrong (no current context, freed memory, a host buffer that died) r
 from __future__ import annotations
 
 import ctypes
+import enum
 import itertools
 import sys
 import threading
@@ -90,7 +91,8 @@ class FakeCuda:
             "mem_alloc": self._mem_alloc,
             "mem_get_info": self._mem_get_info,
             "Stream": lambda flags=0: Stream(self, flags),
-            "Event": lambda flags=0: Event(self),
+            "Event": lambda flags=0: Event(self, flags),
+            "event_flags": EventFlags,
             "memcpy_htod_async": self._memcpy_htod_async,
             "memcpy_dtoh_async": self._memcpy_dtoh_async,
         }
@@ -149,6 +151,8 @@ class FakeCuda:
 
     def _mem_alloc(self, size: int) -> DeviceAllocation:
         self.called()
+        if any(stream.captured is not None for stream in self.streams.values()):
+            raise LogicError("cuMemAlloc failed: operation not permitted when stream is capturing")
         assert size > 0, "cuMemAlloc refuses 0 bytes"
         if size > self.largest:
             raise OutOfMemoryError("cuMemAlloc failed: out of memory")
@@ -260,31 +264,62 @@ class Stream:
         self._gpu, self.flags = gpu, flags
         self.handle = next(gpu._handles)
         self._queue: list[Callable[[], object]] = []
+        self.captured: list[Callable[[], object]] | None = None  # while it is being captured
         gpu.streams[self.handle] = self
 
     def enqueue(self, work: Callable[[], object]) -> None:
-        self._queue.append(work)
+        if self.captured is not None:
+            self.captured.append(work)
+        else:
+            self._queue.append(work)
 
     def synchronize(self) -> None:
         self._gpu.called()
-        queue, self._queue = self._queue, []
-        for work in queue:
+        if self.captured is not None:
+            raise LogicError("cuStreamSynchronize failed: operation not permitted when capturing")
+        while self._queue:
+            self.work_off_one()
+
+    def work_off_one(self) -> None:
+        """The oldest work; what fails takes all that waits with it."""
+        work, self._queue = self._queue[0], self._queue[1:]
+        try:
             work()
+        except BaseException:
+            self._queue = []
+            raise
 
     def __del__(self) -> None:
         self._gpu.journal.append("stream destroyed")
 
 
+class EventFlags(enum.IntFlag):
+    """pycuda.driver.event_flags."""
+
+    DEFAULT = 0
+    BLOCKING_SYNC = 1
+    DISABLE_TIMING = 2
+
+
 class Event:
     """A time on a stream."""
 
-    def __init__(self, gpu: FakeCuda) -> None:
+    def __init__(self, gpu: FakeCuda, flags: int = 0) -> None:
         gpu.called()
+        self.flags = flags
         self._at: float | None = None
+        self._stream: Stream | None = None
 
     def record(self, stream: Stream) -> None:
         self._at = None
+        self._stream = stream
         stream.enqueue(self._happen)
+
+    def synchronize(self) -> None:
+        """Work up to here; what is queued behind it is still to come."""
+        assert self._stream is not None
+        while self._at is None:
+            self._stream.work_off_one()
 
     def _happen(self) -> None:
         self._at = time.perf_counter()
