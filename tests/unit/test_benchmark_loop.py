@@ -1,4 +1,4 @@
-"""The measuring loop on lanes with a clock of their own: what is started, kept and told, and when."""
+"""The measuring loop on lanes with a clock of their own: what is started, kept and told."""
 
 from __future__ import annotations
 
