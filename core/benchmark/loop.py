@@ -8,7 +8,6 @@ numbers into a flat array: a microsecond or two, while the lanes' work goes on.
 from __future__ import annotations
 
 import gc
-import math
 import time
 from array import array
 from collections.abc import Callable, Iterator, Sequence
@@ -37,7 +36,7 @@ class Measured:
     """What a loop gave. The first run and the warm-up are not in the samples."""
 
     samples: Samples
-    first_run_ms: float
+    first_run_ms: float | None  # None where it was stopped before
     is_complete: bool
 
 
@@ -63,7 +62,7 @@ def measure(
         EnginebayError: as Lane.wait. A lane that is interrupted ends the measurement instead.
     """
     course = _Course(options, len(lanes), tell)
-    first_run_ms = math.nan
+    first_run_ms: float | None = None
     is_complete = False
     with _no_garbage_collection():
         try:

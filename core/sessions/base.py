@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -134,10 +134,9 @@ class Session(ABC):
         self.profile = profile
         return self._make_lanes(shapes, options, values)
 
-    def _make_lanes(self, _shapes: object, _options: object, _values: object) -> Sequence[Lane]:
-        """Lanes for checked shapes; its arguments are those of lanes."""
-        message = f"{self.runtime} cannot keep several queries in flight here."
-        raise ModelError("no-lanes", message, "Run the model instead.")
+    def _make_lanes(self, *_: Any, **__: Any) -> Sequence[Lane]:
+        """Lanes for checked shapes; the arguments of lanes."""
+        raise ModelError("no-lanes", f"{self.runtime} has no lanes.", "Run the model instead.")
 
     @property
     def profile_count(self) -> int:

@@ -119,7 +119,10 @@ class OnnxSession(Session):
         return outputs, Timing(clock="wall-clock", compute_ms=elapsed)
 
     def _make_lanes(
-        self, shapes: Mapping[str, tuple[int, ...]], options: LaneOptions, _values: object
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        options: LaneOptions,
+        _values: Mapping[str, np.ndarray],
     ) -> Sequence[Lane]:
         from core.sessions.onnx_lanes import make_lanes
 
