@@ -73,6 +73,12 @@ class Lane(ABC):
     def outputs(self) -> Mapping[str, np.ndarray]:
         """Of the last finished query; views that the next start() overwrites."""
 
+    def interrupt(self) -> None:  # noqa: B027 - not every runtime can
+        """Ask a query to end early, from any thread; wait() then raises Cancelled.
+
+        A runtime that cannot be interrupted finishes it; that is what this one does.
+        """
+
     @abstractmethod
     def close(self) -> None:
         """Free what it holds. May be called twice."""
