@@ -20,6 +20,7 @@ from core.recipe_search import find_recipes
 from core.report import candidates_text, recipe_used, run_text
 from core.results import TestResult
 from core.save_outputs import write_npz
+from core.similarity import similarities_in_turn
 from core.suffixes import IMAGES, MODELS, VIDEOS
 from core.text import printable
 
@@ -98,6 +99,11 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
                 _save(result, options.save, used, sources)
             results.append(result)
             entries.append(result.as_json())
+        compared = similarities_in_turn(results)
+        ran = (entry for entry in entries if "error" not in entry)
+        for entry, alike in zip(ran, compared, strict=True):
+            if alike is not None:
+                entry["similarities"] = [one.as_json() for one in alike]
         answer: dict[str, Any] = {
             "model": str(model.file.path),
             "runtime": model.session.runtime,
@@ -106,7 +112,7 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         }
         if errors:
             answer["error"] = errors[0].as_json()
-        text = run_text(model, results)
+        text = run_text(model, results, compared)
         for other in errors[1:]:  # the first is told as the command's own
             text += f"\n\n{printable(other.message)}\n{printable(other.hint)}"
     return answer, text
