@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _WORDS = ("norm", "numbers", "min", "max")
 _TITLES = ("compared with", "cosine")
 _NOTHING_YET = "Run another image to compare."
+_COARSER = 8  # of 256 bins; a vector of hundreds leaves most of those empty
+_LEAST_HEIGHT = 150  # pixels of the histogram with its check box
 _LIKE_NOTHING = "This picture cannot be compared: {}."
 
 
@@ -35,6 +37,7 @@ class EmbeddingView(QWidget):
         self._similarities: tuple[Similarity, ...] = ()
         self.numbers = NumberGrid(_WORDS, len(_WORDS))
         self.histogram = HistogramView()
+        self.histogram.setMinimumHeight(_LEAST_HEIGHT)
         self._rows = RowsModel(_TITLES, (1,), self)
         self.table = TableView()
         self.table.setAccessibleName("cosine to other images")
@@ -59,6 +62,7 @@ class EmbeddingView(QWidget):
         split.setChildrenCollapsible(False)
         split.addWidget(upper)
         split.addWidget(lower)
+        split.setSizes([1, 1])
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(split)
@@ -83,8 +87,9 @@ class EmbeddingView(QWidget):
         if measured is not None:
             texts |= {"min": number_text(measured.min), "max": number_text(measured.max)}
         self.numbers.show_numbers(texts)
+        histogram = None if measured is None else measured.histogram
         self.histogram.show_histogram(
-            None if measured is None else measured.histogram,
+            None if histogram is None else histogram.coarser(_COARSER),
             "No histogram: not every number is finite." if vector is None else "",
         )
         self._similarities = () if trouble else tuple(similarities)

@@ -84,11 +84,11 @@ class ReadingPanel(QWidget):
         }
         self.image_range = ChoiceRow(
             "range",
-            "How the values of an output picture become colours from 0 to 255.",
+            "How a picture's values become 0..255: by what they are, cut off, or stretched.",
             {
                 "automatic": "Automatic",
-                "clamp": "Clamp: cut off at 0 and 255",
-                "fit": "Fit: stretched from least to most",
+                "clamp": "Clamp to 0..255",
+                "fit": "Fit least to most",
             },
         )
         self.image_range.chosen.connect(lambda how: self._want(image_range=how))
