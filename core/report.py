@@ -88,7 +88,7 @@ def run_text(
 def candidates_text(model: Model, image: str, found: Sequence[RecipeCandidate]) -> str:
     """What `enginebay run --find-recipe` prints."""
     rows = [
-        (f"{one.score:.2f}", one.preset, one.recipe.color, one.recipe.resize, one.why)
+        (f"{one.score:.2f}", one.values_words, one.recipe.color, one.recipe.resize, one.why)
         for one in found
     ]
     titles = ("score", "values", "colour", "resize", "why")

@@ -62,7 +62,7 @@ class EmbeddingView(QWidget):
         split.setChildrenCollapsible(False)
         split.addWidget(upper)
         split.addWidget(lower)
-        split.setSizes([1, 1])
+        split.setSizes([2, 3])
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(split)
@@ -87,10 +87,11 @@ class EmbeddingView(QWidget):
         if measured is not None:
             texts |= {"min": number_text(measured.min), "max": number_text(measured.max)}
         self.numbers.show_numbers(texts)
-        histogram = None if measured is None else measured.histogram
+        histogram = None if measured is None or trouble else measured.histogram
+        what = "not every number is finite" if vector is None else "every number is 0"
         self.histogram.show_histogram(
             None if histogram is None else histogram.coarser(_COARSER),
-            "No histogram: not every number is finite." if vector is None else "",
+            f"No histogram: {what}." if trouble else "",
         )
         self._similarities = () if trouble else tuple(similarities)
         names = short_names([one.source for one in self._similarities])
