@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -89,29 +90,41 @@ def prepare_batch(
     return tensor, placements
 
 
-def outputs_of(outputs: Arrays, index: int, batch: int) -> tuple[Arrays, tuple[str, ...]]:
-    """One picture's part of a batch's outputs.
+class Cut(NamedTuple):
+    """A batch's arrays, cut into its pictures'.
+
+    `rows` has each row's arrays by name: views of (1, ...). Those that are in `whole`, by name,
+    have another first dimension than the batch, and every row has all of them.
+    """
+
+    rows: list[Arrays]
+    whole: tuple[str, ...]
+
+
+def cut_batch(arrays: Arrays, batch: int) -> Cut:
+    """Each picture's part of a batch's inputs or outputs.
 
     Args:
-        outputs: of the whole run.
-        index: the picture's row.
-        batch: the rows of the run. With 1 everything is the picture's.
-
-    Returns:
-        The outputs by name, views of (1, ...) where the first dimension is the batch, and a
-        warning for each output that is not cut because it is another.
+        arrays: of the whole run, by name.
+        batch: the rows of the run.
     """
-    if batch == 1:
-        return outputs, ()
-    found: Arrays = {}
-    warnings = []
-    for name, array in outputs.items():
-        if array.ndim and array.shape[0] == batch:
-            found[name] = array[index : index + 1]
-        else:
-            found[name] = array
-            warnings.append(
-                f"Output {name!r} has no rows for the {batch} pictures of the batch: it is shown "
-                "whole for each of them."
-            )
-    return found, tuple(warnings)
+    whole = tuple(
+        name for name, array in arrays.items() if not array.ndim or array.shape[0] != batch
+    )
+    rows = [
+        {
+            name: array if name in whole else array[index : index + 1]
+            for name, array in arrays.items()
+        }
+        for index in range(batch)
+    ]
+    return Cut(rows, whole)
+
+
+def whole_warnings(cut: Cut) -> tuple[str, ...]:
+    """A warning for each output that is not the picture's own."""
+    return tuple(
+        f"Output {name!r} has no rows for the {len(cut.rows)} pictures of the batch: it is shown "
+        "whole for each of them."
+        for name in cut.whole
+    )

@@ -79,23 +79,13 @@ def _ranges(spec: TensorSpec, recipe: Recipe) -> tuple[tuple[int, int], ...]:
     return tuple(fitting) or ((1, 2**31 - 1),)
 
 
-def split(outputs: Arrays, dimension: int) -> list[Arrays] | None:
-    """Each picture's outputs, views with a batch of one; None where they have no row for each."""
-    if any(array.ndim == 0 or array.shape[0] != dimension for array in outputs.values()):
-        return None
-    return [
-        {name: array[index : index + 1] for name, array in outputs.items()}
-        for index in range(dimension)
-    ]
-
-
 def is_alike(one_row: Arrays, alone: Arrays, dimension: int) -> bool:
     """True where a picture's row of a batch has the form of its outputs when it ran alone.
 
     Not so where the first dimension only happened to be the batch's: boxes found, say.
 
     Args:
-        one_row: of `split`.
+        one_row: of core.batches.cut_batch.
         alone: the outputs of a run with that picture alone.
         dimension: the batch dimension of that run.
     """

@@ -17,6 +17,7 @@ from typing import Literal
 from core import paths
 from core.errors import InputError
 from core.modelfile.metadata import class_names
+from core.text import counted
 from core.yaml_names import yaml_names
 
 BuiltIn = Literal["coco", "imagenet"]
@@ -92,8 +93,9 @@ def check_count(names: Sequence[str], count: int) -> None:
     if len(names) != count:
         raise InputError(
             "class-names-count",
-            f"There are {len(names)} class names, but the model has {count} classes.",
-            f"Choose a list with {count} names, in the order of the model's classes.",
+            f"The list has {counted(len(names), 'class name')}, but the model has "
+            f"{count:,} {'class' if count == 1 else 'classes'}.",
+            f"Choose a list with {counted(count, 'name')}, in the order of the model's classes.",
         )
 
 

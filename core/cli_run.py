@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -20,8 +21,10 @@ from core.recipe_search import find_recipes
 from core.report import candidates_text, recipe_used, run_text
 from core.results import TestResult
 from core.save_outputs import write_npz
+from core.similarity import similarities_in_turn
 from core.suffixes import IMAGES, MODELS, VIDEOS
 from core.text import printable
+from core.whole_file import check_can_save
 
 
 def add_run_arguments(parser: argparse.ArgumentParser) -> None:
@@ -57,6 +60,8 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         options.parser.error("--save keeps what a run gives; --find-recipe only ranks")
     _refuse_to_overwrite(options)
     in_rows = is_for_rows(options)
+    if options.csv is not None:
+        check_can_save(options.csv)
     line = ProgressLine()
     try:
         opened = Model.of(read_model_file(options.file), opening, line.show)
@@ -79,6 +84,7 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         results: list[TestResult] = []
         errors: list[EnginebayError] = []
         used: set[str] = set()
+        renamed: list[str] = []
         given = [*options.images, *(fill.path for fill in model.fills.values() if fill.path)]
         sources = {Path(one).resolve() for one in given}
         for source in options.images or [None]:
@@ -94,10 +100,16 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
                 errors.append(error)
                 entries.append({"path": source, "error": error.as_json()})
                 continue
-            if options.save is not None:
-                _save(result, options.save, used, sources)
             results.append(result)
             entries.append(result.as_json())
+            if options.save is not None:
+                entries[-1]["saved"], told = _save(result, options.save, used, sources)
+                renamed += [told] if told else []
+        compared = similarities_in_turn(results)
+        ran = (entry for entry in entries if "error" not in entry)
+        for entry, alike in zip(ran, compared, strict=True):
+            if alike is not None:
+                entry["similarities"] = [one.as_json() for one in alike]
         answer: dict[str, Any] = {
             "model": str(model.file.path),
             "runtime": model.session.runtime,
@@ -106,7 +118,8 @@ def run(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, An
         }
         if errors:
             answer["error"] = errors[0].as_json()
-        text = run_text(model, results)
+        text = run_text(model, results, compared)
+        text += "".join(f"\n\n{printable(told)}" for told in renamed)
         for other in errors[1:]:  # the first is told as the command's own
             text += f"\n\n{printable(other.message)}\n{printable(other.hint)}"
     return answer, text
@@ -153,39 +166,53 @@ def _find(
     return answer, candidates_text(model, options.images[0], found)
 
 
-def _save(result: TestResult, folder: Path, used: set[str], sources: set[Path]) -> None:
+def _save(
+    result: TestResult, folder: Path, used: set[str], sources: set[Path]
+) -> tuple[dict[str, str], str]:
     """Write STEM.npz, STEM.inputs.npz and, for a picture, STEM.png with its overlay.
 
-    Nothing that was given is overwritten: beside a picture the overlay is STEM.overlay.png,
-    beside an input's .npz all are STEM-2.
+    Nothing that was given is overwritten, nor what another run has written: beside a picture the
+    overlay is STEM.overlay.png, and where a name is taken all are STEM-2.
+
+    Args:
+        result: the run.
+        folder: where to; made where it is not there.
+        used: names written so far, case-folded, for some file systems tell no cases apart.
+        sources: the files that were given.
+
+    Returns:
+        The paths by what they hold; what to tell of their names, "" where they are the usual.
     """
     import numpy as np
 
     from core.overlay import draw
 
-    stem = base = Path(result.source).stem.replace(" ", "-")
-    number = 1
-    while used & {stem, f"{stem}.inputs"} or sources & {
-        (folder / f"{stem}{end}").resolve() for end in (".npz", ".inputs.npz")
-    }:
-        number += 1
-        stem = f"{base}-{number}"
-    used |= {stem, f"{stem}.inputs"}
+    base = Path(result.source).stem.replace(" ", "-")
+    for number in count(1):
+        stem = base if number == 1 else f"{base}-{number}"
+        targets = {"outputs": folder / f"{stem}.npz", "inputs": folder / f"{stem}.inputs.npz"}
+        if result.image is not None:
+            overlay = folder / f"{stem}.png"
+            is_given = overlay.resolve() in sources
+            targets["overlay"] = folder / f"{stem}.overlay.png" if is_given else overlay
+        names = {target.name.casefold() for target in targets.values()}
+        if not names & used and sources.isdisjoint(one.resolve() for one in targets.values()):
+            break
+    used |= names
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_npz(folder / f"{stem}.npz", result.outputs)
-        write_npz(folder / f"{stem}.inputs.npz", result.inputs)
+        write_npz(targets["outputs"], result.outputs)
+        write_npz(targets["inputs"], result.inputs)
         if result.image is not None:
             import cv2
 
-            overlay = draw(result.image.pixels, result.predictions)
-            done, data = cv2.imencode(".png", np.ascontiguousarray(overlay[..., ::-1]))
+            drawn = draw(result.image.pixels, result.predictions)
+            done, data = cv2.imencode(".png", np.ascontiguousarray(drawn[..., ::-1]))
             assert done  # PNG takes any uint8 picture
-            target = folder / f"{stem}.png"
-            if target.resolve() in sources:
-                target = folder / f"{stem}.overlay.png"
-            target.write_bytes(data.tobytes())
+            targets["overlay"].write_bytes(data.tobytes())
     except OSError as error:
         raise EnginebayError(
             "cannot-save", f"Nothing can be saved to {folder}: {error}.", "Choose another folder."
         ) from None
+    told = "" if stem == base else f"{result.source}: saved as {stem}, for {base} is taken"
+    return {what: str(target) for what, target in targets.items()}, told

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from core.batching import ONE_BY_ONE, BatchPlan, is_alike, plan_batches, split
+from core.batches import cut_batch
+from core.batching import ONE_BY_ONE, BatchPlan, is_alike, plan_batches
 from core.errors import EnginebayError, InputError, out_of_memory
 from core.images import Image, read_image
 from core.model import Model
@@ -305,7 +306,8 @@ class _Run:
         outputs = self._outputs(batch.tensor)
         if isinstance(outputs, RowError):
             return outputs
-        rows = split(outputs, len(batch.tensor))
+        cut = cut_batch(outputs, len(batch.tensor))
+        rows = None if cut.whole else cut.rows
         if rows is not None and not self._is_proven and len(batch.paths) > 1:
             alone = self._outputs(self._filled(batch.tensor[0]))
             if isinstance(alone, RowError):

@@ -57,7 +57,8 @@ def prediction_rows(found: Prediction) -> list[PredictionRow]:
             height, width = found.pixels.shape[:2]
             return [PredictionRow(found.tensor, "", f"{width} x {height}, {found.note}")]
         case Embedding():
-            place = f"{len(found.values)} numbers, length {found.norm:.4g}"
+            length = f"norm {found.norm:.4g}" if found.values.any() else "every one of them 0"
+            place = f"{len(found.values)} numbers, {length}"
             return [PredictionRow(found.tensor, "", place)]
         case TensorSummary():
             return [PredictionRow(found.name, "", f"{shape_text(found.shape)}, {_numbers(found)}")]

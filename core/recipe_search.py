@@ -38,13 +38,17 @@ _USUAL = 0.002  # a resize that nothing speaks for must be better by more than c
 _ALL = 1_000_000  # scores: more than any classifier has
 
 
+GIVEN = "given"
+"""In a preset's place: the values of the recipe that the search began with."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RecipeCandidate:
     """A recipe that was tried.
 
     Attributes:
         recipe: its evidence says that it was found so.
-        preset: the preset whose values it has; "given" for those of a base that is none.
+        preset: the preset whose values it has; GIVEN for those of a base that is none.
         score: 0..1, comparable between the candidates of one search only.
         why: what the score rests on, for people.
         decoded: the picture's outputs, read by the user's choices; None where the model failed.
@@ -55,6 +59,11 @@ class RecipeCandidate:
     score: float
     why: str
     decoded: Decoded | None
+
+    @property
+    def values_words(self) -> str:
+        """Whose values it has, in words."""
+        return _words_of(self.preset)
 
     def as_json(self) -> dict[str, object]:
         """An entry of `candidates` in `enginebay run --find-recipe --json`."""
@@ -108,7 +117,7 @@ def find_recipes(
 
     def attempt(preset: str, recipe: Recipe) -> None:
         preset = preset_of(recipe) or preset
-        words = f"{preset}, {recipe.color}, {recipe.resize}"
+        words = f"{_words_of(preset)}, {recipe.color}, {recipe.resize}"
         text, fraction = f"Trying {words}", len(found) / total
         bench.note = lambda: progress(fraction, text)
         if recipe != base:
@@ -127,6 +136,10 @@ def find_recipes(
     if bench.failure is not None and all(one.decoded is None for one in found):
         raise bench.failure
     return tuple(_ranked(found, base.resize))
+
+
+def _words_of(preset: str) -> str:
+    return "the values in use" if preset == GIVEN else preset
 
 
 def _is_ranked(candidate: RecipeCandidate) -> bool:
@@ -148,7 +161,7 @@ def _ranked(found: list[RecipeCandidate], usual_resize: Resize) -> list[RecipeCa
 
 def _first_round(base: Recipe) -> list[tuple[str, Recipe]]:
     """The base, then every usual value with every order of colours, at the base's resize."""
-    found = [("given", base)]
+    found = [(GIVEN, base)]
     seen = {_signature(base)}
     colors: tuple[Color, ...] = ("grey",) if base.color == "grey" else ("rgb", "bgr")
     names: tuple[str, ...] = _VALUES

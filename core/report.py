@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 from core.model import Model
@@ -12,6 +13,7 @@ from core.prediction_rows import PredictionRow, prediction_rows
 from core.recipe_search import RecipeCandidate
 from core.recipes import Recipe
 from core.results import TestResult
+from core.similarity import Similarity, is_embedded, vector_of, why_no_direction
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.text import printable
 from core.verdict import Verdict
@@ -39,8 +41,18 @@ def info_text(
     return "\n".join(lines)
 
 
-def run_text(model: Model, results: Sequence[TestResult]) -> str:
-    """What `enginebay run` prints."""
+def run_text(
+    model: Model,
+    results: Sequence[TestResult],
+    compared: Sequence[tuple[Similarity, ...] | None] = (),
+) -> str:
+    """What `enginebay run` prints.
+
+    Args:
+        model: that ran.
+        results: of the runs.
+        compared: for each of them how alike it is to those before it, None for no embedding.
+    """
     lines = [f"{model.file.path} on {model.session.runtime}"]
     recipe = recipe_used(model, results)
     if recipe is not None:
@@ -49,7 +61,7 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
             f"input {printable(recipe.input)}: {width} x {height} {recipe.color}, {recipe.resize} "
             f"({recipe.certainty}: {recipe.evidence})"
         )
-    for result in results:
+    for result, alike in zip_longest(results, compared):
         stages = ", ".join(
             f"{name.replace('_', ' ')} {ms:.2f}"
             for name, ms in result.stages.as_json().items()
@@ -64,7 +76,9 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
         for found in result.predictions:
             lines += [_row_text(row) for row in prediction_rows(found)]
         if not result.predictions:
-            lines.append("  nothing found")
+            no_vector = f"no embedding: {why_no_direction(None, 'the')}"
+            lines.append(f"  {no_vector if is_embedded(result) else 'nothing found'}")
+        lines += _similarity_lines(result, alike)
         lines += [f"  warning: {warning}" for warning in result.warnings]
         lines += [f"  image: {note}" for note in (result.image.notes if result.image else ())]
         lines.append(f"  ms: {stages}{first}")
@@ -74,7 +88,7 @@ def run_text(model: Model, results: Sequence[TestResult]) -> str:
 def candidates_text(model: Model, image: str, found: Sequence[RecipeCandidate]) -> str:
     """What `enginebay run --find-recipe` prints."""
     rows = [
-        (f"{one.score:.2f}", one.preset, one.recipe.color, one.recipe.resize, one.why)
+        (f"{one.score:.2f}", one.values_words, one.recipe.color, one.recipe.resize, one.why)
         for one in found
     ]
     titles = ("score", "values", "colour", "resize", "why")
@@ -92,6 +106,20 @@ def _input_lines(result: TestResult) -> list[str]:
         f"  input {printable(name)}: {array.dtype.name} {shape_text(array.shape)}, "
         f"{printable(result.origins.get(name, 'array'))}"
         for name, array in result.inputs.items()
+    ]
+
+
+def _similarity_lines(result: TestResult, alike: tuple[Similarity, ...] | None) -> list[str]:
+    """How alike a picture is to those before it; once, where it is like nothing."""
+    if not alike:
+        return []
+    if why := why_no_direction(vector_of(result), "this picture's"):
+        return [f"  no cosine: {why}"]
+    return [
+        f"  no cosine to {printable(one.source)}: {one.why}"
+        if one.cosine is None
+        else f"  cosine {one.cosine:+.4f} to {printable(one.source)}"
+        for one in alike
     ]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from core.batches import outputs_of
+from core.batches import Cut, cut_batch, whole_warnings
 from core.images import Image
 from core.input_choices import Fill
 from core.input_plan import FilledInputs, InputPlan, fill_inputs
@@ -62,20 +62,21 @@ def run_pictures(
     run_done = time.perf_counter()
     note("reading the outputs")
     several = len(images) > 1
-    rows = plan.recipe.batch if several else 1
     recipe = replace(plan.recipe, batch=1) if several else plan.recipe
+    outputs, inputs = Cut([ran.outputs], ()), Cut([filled.arrays], ())  # all is a single picture's
+    if several:
+        outputs, inputs = (
+            cut_batch(arrays, plan.recipe.batch) for arrays in (ran.outputs, filled.arrays)
+        )
+    assumptions = (*filled.assumptions, *whole_warnings(outputs))
     parts = []
     for index, (image, placement) in enumerate(zip(images, filled.placements, strict=True)):
-        outputs, warnings = outputs_of(ran.outputs, index, rows)
         own_reading = replace(
             reading, picture_wh=image.size_wh, placement=placement, batch=recipe.batch
         )
-        own = replace(
-            filled,
-            arrays=outputs_of(filled.arrays, index, rows)[0],
-            assumptions=(*filled.assumptions, *warnings),
-        )
-        parts.append((own, outputs, own_reading, _read(outputs, own_reading)))
+        own = replace(filled, arrays=inputs.rows[index], assumptions=assumptions)
+        row = outputs.rows[index]
+        parts.append((own, row, own_reading, _read(row, own_reading)))
     end = time.perf_counter()
     stages = stages_of(
         ran.timing,

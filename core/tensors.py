@@ -104,11 +104,6 @@ class TensorSpec:
     profiles: tuple[Profile, ...] = ()  # inputs of engines only, one per profile
 
     @property
-    def is_static(self) -> bool:
-        """True when every dimension is known."""
-        return None not in self.shape
-
-    @property
     def size_bytes(self) -> int | None:
         """Bytes of the whole tensor in linear layout; None while a dimension or dtype is open."""
         return size_bytes(self.dtype, self.shape)

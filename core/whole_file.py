@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,6 +32,21 @@ def replacing(target: Path) -> Iterator[Path]:
             part.unlink(missing_ok=True)
 
 
+def check_can_save(path: Path) -> None:
+    """Nothing, if a file can be written beside or over this one; before work that takes long.
+
+    Raises:
+        EnginebayError: kind "cannot-save".
+    """
+    try:
+        if path.is_dir():
+            raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        with tempfile.TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _cannot_save(path, error) from None
+
+
 def save_text(path: Path, text: str) -> None:
     """Write a text that the user asked for; names of files in it may hold bytes that are no UTF-8.
 
@@ -40,8 +57,12 @@ def save_text(path: Path, text: str) -> None:
         with replacing(path) as part:
             part.write_bytes(text.encode("utf-8", "backslashreplace"))
     except OSError as error:
-        raise EnginebayError(
-            "cannot-save",
-            f"Nothing can be saved to {printable(str(path))}: {error.strerror or error}.",
-            "Choose another folder.",
-        ) from None
+        raise _cannot_save(path, error) from None
+
+
+def _cannot_save(path: Path, error: OSError) -> EnginebayError:
+    return EnginebayError(
+        "cannot-save",
+        f"Nothing can be saved to {printable(str(path))}: {error.strerror or error}.",
+        "Choose another folder.",
+    )

@@ -127,7 +127,8 @@ class App(QObject):
         self._plots_timer.stop()
         # The timings' last: theirs is wide until it hides, and another plot's first painting would
         # lay the window out around it.
-        self.window.outputs.detail.statistics.add_plot()
+        self.window.outputs.detail.statistics.histogram.add_plot()
+        self.window.outputs.embedding.histogram.add_plot()
         self.window.timings.add_plot()
         self.thread_.submit("warm-up", WarmUp())
         self._freeze()

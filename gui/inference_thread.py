@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from core.recipes import Recipe
     from core.results import TestResult
     from core.tasks import Choices
+    from core.tensor_statistics import TensorStatistics
     from core.tensors import TensorSpec
     from core.verdict import Verdict
     from gui.opening_choices import OpeningChoices
@@ -111,6 +112,7 @@ class Tested(NamedTuple):
     output_picture: QImage | None
     serial: int
     layers: Layers = Layers()
+    embedding: TensorStatistics | None = None  # of the vector, where the output is one
 
     def read_again(self, choices: Choices) -> Tested:
         """The same run read by other choices. Runs on the thread that reads.
@@ -120,7 +122,10 @@ class Tested(NamedTuple):
         """
         result = self.result.read_again(choices)
         return self._replace(
-            result=result, output_picture=_output_picture(result), layers=_layers(result)
+            result=result,
+            output_picture=_output_picture(result),
+            layers=_layers(result),
+            embedding=_measured(result),
         )
 
 
@@ -281,6 +286,7 @@ def _tested(result: TestResult, serial: int) -> Tested:
         output,
         serial,
         _layers(result),
+        _measured(result),
     )
 
 
@@ -307,6 +313,15 @@ def _import_onnx_runtime() -> None:
 
 def _layers(result: TestResult) -> Layers:
     return layers_of(result.predictions, None if result.image is None else result.image.size_wh)
+
+
+def _measured(result: TestResult) -> TensorStatistics | None:
+    """An embedding's numbers."""
+    from core.similarity import is_embedded, vector_of
+    from core.tensor_statistics import measure
+
+    vector = vector_of(result) if is_embedded(result) else None
+    return None if vector is None else measure(vector)
 
 
 def _output_picture(result: TestResult) -> QImage | None:

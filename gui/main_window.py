@@ -52,6 +52,7 @@ class MainWindow(QMainWindow):
         """Add the card, the panels, the menus, and the banner and filmstrip, hidden at first."""
         from PySide6.QtCore import Qt
 
+        from gui.embeddings import Embeddings
         from gui.input_editing import InputEditing
         from gui.many_images import ManyImages
         from gui.menus import build_menus
@@ -86,6 +87,7 @@ class MainWindow(QMainWindow):
         self.outputs = OutputsPanel()
         self.timings = TimingsPanel()
         self.log = LogPanel()
+        self.embeddings = Embeddings(self.document)
         self.rereading = Rereading(self.document, reader)
         self.recipe_editing = RecipeEditing(self.document, inference)
         self.finder = RecipeFinder(self)
@@ -196,7 +198,8 @@ class MainWindow(QMainWindow):
     def on_tested(self, tested: Tested | None) -> None:
         """Show a run's result, or that there is none."""
         document = self.document
-        self.outputs.show_result(tested, document.reading)
+        similarities = self.embeddings.compare(tested)
+        self.outputs.show_result(tested, document.reading, similarities)
         stages = None if tested is None else tested.result.stages
         clock = "" if stages is None else stages.clock
         self.timings.show_run(stages, document.runs.warm, document.runs.first, clock)

@@ -11,6 +11,7 @@ from gui.dropping import Dropped
 from gui.image_run import ManyRan, RowSheet, RunMany
 from gui.problem import Problem
 from gui.requests import Requests
+from gui.rereading import choices_of
 from gui.work_thread import WorkThread
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class ManyImages(QObject):
         request, document = self._request, self._document
         if request is None or document.loaded is None:
             return False
-        now = document.reading or Choices(), document.recipe or document.loaded.recipe
+        now = choices_of(document), document.recipe or document.loaded.recipe
         return (request.choices or Choices(), request.recipe) != now
 
     def run_all(self) -> None:

@@ -21,6 +21,7 @@ from gui.recipe_requests import (
     RecipesFound,
 )
 from gui.requests import Requests
+from gui.rereading import choices_of
 
 if TYPE_CHECKING:
     from core.recipe_search import RecipeCandidate
@@ -91,13 +92,6 @@ class RecipeEditing(QObject):
         problem = None if loaded is None else loaded.recipe_problem
         return "" if problem is None else problem[1]
 
-    @property
-    def choices(self) -> Choices:
-        """How outputs are read."""
-        from core.tasks import Choices
-
-        return self._document.reading or Choices()
-
     def use(self, recipe: Recipe, choices: Choices | None = None) -> None:
         """Feed pictures by a recipe, the current one at once; and read outputs by choices."""
         from core.recipe_check import check_recipe
@@ -110,7 +104,7 @@ class RecipeEditing(QObject):
             self._show(error)
             return
         document = self._document
-        is_same = recipe == self.recipe and choices in (None, self.choices)
+        is_same = recipe == self.recipe and choices in (None, choices_of(self._document))
         document.recipe = recipe
         if choices is not None:
             document.reading = choices
@@ -130,7 +124,7 @@ class RecipeEditing(QObject):
     def keep(self) -> None:
         """Save recipe and choices for this model."""
         if (recipe := self.recipe) is not None:
-            request = KeepRecipe(self._serial(), recipe, self.choices)
+            request = KeepRecipe(self._serial(), recipe, choices_of(self._document))
             self._requests.submit("recipe-keep", request)
 
     def forget(self) -> None:
@@ -141,7 +135,7 @@ class RecipeEditing(QObject):
     def export_to(self, path: Path) -> None:
         """Write recipe and choices to a file."""
         if (recipe := self.recipe) is not None:
-            request = ExportRecipe(self._serial(), path, recipe, self.choices)
+            request = ExportRecipe(self._serial(), path, recipe, choices_of(self._document))
             self._requests.submit("recipe-export", request)
 
     def import_from(self, path: Path) -> None:
@@ -159,7 +153,7 @@ class RecipeEditing(QObject):
             document.show_problem(Problem("no-image", message, "Drop an image, then try again."))
             return False
         picture = document.images[document.current]
-        request = FindRecipes(self._serial(), picture, recipe, self.choices)
+        request = FindRecipes(self._serial(), picture, recipe, choices_of(document))
         self._requests.submit("recipe-find", request)
         return True
 

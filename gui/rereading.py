@@ -60,6 +60,13 @@ def _read(request: object, _context: JobContext) -> Tested:
     raise AssertionError(f"no such request: {request!r}")
 
 
+def choices_of(document: Document) -> Choices:
+    """How a document's outputs are read: by the user's choices, or as is guessed."""
+    from core.tasks import Choices
+
+    return document.reading or Choices()
+
+
 class Rereading(QObject):
     """Keeps a document's choices, and has the result on screen read by them.
 
@@ -88,9 +95,7 @@ class Rereading(QObject):
     @property
     def choices(self) -> Choices:
         """How outputs are read."""
-        from core.tasks import Choices
-
-        return self._document.reading or Choices()
+        return choices_of(self._document)
 
     def choose(self, choices: Choices) -> None:
         """Read outputs by these, those on screen at once; with none there, run again."""

@@ -28,6 +28,7 @@ def connect(window: MainWindow) -> None:
     window.filmstrip.chosen.connect(document.select)
     outputs.row_chosen.connect(view.highlight)
     outputs.detail.problem.connect(document.show_problem)
+    outputs.embedding.image_chosen.connect(window.embeddings.show)
     view.box_hovered.connect(view.highlight)
     view.box_hovered.connect(outputs.mark)
     _connect_reading(window)

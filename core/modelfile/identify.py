@@ -51,11 +51,6 @@ class ModelFile:
         default_factory=ExternalData
     )  # an ONNX file's weights in other files
 
-    @property
-    def is_engine(self) -> bool:
-        """True when TensorRT is the runtime for it."""
-        return self.kind in ("tensorrt-plan", "ultralytics-engine")
-
     def problem(self) -> ModelFileError | None:
         """Why this file cannot be a model on any machine; None when it can."""
         name = self.path.name

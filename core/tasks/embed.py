@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from core.errors import InputError
 from core.predictions import Embedding
 from core.sessions.base import Arrays
 from core.tasks.reading import Evidence, Named, Reading
@@ -19,13 +17,6 @@ _WORDS = ("embed", "feature", "descriptor", "latent")
 _OTHER_WORDS = ("landmark", "keypoint", "kpt", "coord", "angle", "offset", "bbox", "quaternion")
 _OTHER_PARTS = frozenset(("age", "points", "pts", "pose", "yaw", "pitch", "roll", "gaze", "xy"))
 _SMALLEST = 16
-
-
-class Similarity(NamedTuple):
-    """How alike two pictures' embeddings are: the other's name, and the cosine, -1..1."""
-
-    source: str
-    cosine: float
 
 
 def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
@@ -88,39 +79,3 @@ def are_indices(array: np.ndarray) -> bool:
     ONNX's own ArgMax, TopK and NonZero give int64; quantised scores have 8 bits.
     """
     return array.dtype.kind == "b" or (array.dtype.kind in "iu" and array.dtype.itemsize == 8)
-
-
-def cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """The cosine of the angle between two vectors (d,), -1..1; 0 where one has no length.
-
-    Raises:
-        InputError: kind "embedding-size", if they are not of one size.
-    """
-    if a.shape != b.shape:
-        raise InputError(
-            "embedding-size",
-            f"A vector of {a.size} numbers cannot be compared with one of {b.size}.",
-            "Compare embeddings that the same model made.",
-        )
-    one, other = a.astype(np.float64), b.astype(np.float64)
-    lengths = float(np.linalg.norm(one) * np.linalg.norm(other))
-    return float(np.clip(one @ other / lengths, -1, 1)) if lengths > 0 else 0.0
-
-
-def similarities(
-    embedding: Embedding, previous: Sequence[tuple[str, np.ndarray]]
-) -> tuple[Similarity, ...]:
-    """How alike a picture is to others, the most alike first.
-
-    Args:
-        embedding: the picture's.
-        previous: name and vector (d,) of each other picture; those of another size, made by
-            another model, are left out.
-    """
-    values = embedding.values
-    found = [
-        Similarity(source, cosine(values, vector))
-        for source, vector in previous
-        if vector.shape == values.shape
-    ]
-    return tuple(sorted(found, key=lambda one: -one.cosine))

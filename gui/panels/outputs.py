@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +10,7 @@ from PySide6.QtCore import QMimeData, QModelIndex, Qt, Signal
 from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
 
 from gui.item_models.rows import Row, RowsModel, TableView
+from gui.panels.embedding import EmbeddingView
 from gui.panels.network_input import NetworkInput
 from gui.panels.reading import ReadingPanel
 from gui.panels.tensor_detail import TensorDetail
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from core.results import TestResult
+    from core.similarity import Similarity
     from core.tasks import Choices
     from gui.inference_thread import Tested
 
@@ -47,11 +49,14 @@ class OutputsPanel(QWidget):
         self.predictions.setModel(self._predictions)
         self.predictions.stretch(0)
         self.predictions.selectionModel().currentRowChanged.connect(self._on_row)
+        self.embedding = EmbeddingView()
+        self.embedding.hide()
         first = QWidget()
         column = QVBoxLayout(first)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.reading)
         column.addWidget(self.predictions, 1)
+        column.addWidget(self.embedding, 1)  # in the table's place
         thread = TensorThread()
         self.detail = TensorDetail(thread)
         self.network_input = NetworkInput(thread)
@@ -62,9 +67,23 @@ class OutputsPanel(QWidget):
         outer.setContentsMargins(6, 0, 6, 6)
         outer.addWidget(self.tabs)
 
-    def show_result(self, tested: Tested | None, choices: Choices | None = None) -> None:
-        """Show a run's outputs as they were read by the user's choices, or that there are none."""
+    def show_result(
+        self,
+        tested: Tested | None,
+        choices: Choices | None = None,
+        similarities: Sequence[Similarity] = (),
+    ) -> None:
+        """Show a run's outputs, or that there are none.
+
+        Args:
+            tested: the run, as it was read.
+            choices: the user's in reading it; None where it is read as is guessed.
+            similarities: of an embedding, to those of the images before it.
+        """
         self.reading.show_reading(tested, choices)
+        is_embedded = tested is not None and tested.result.guess.task == "embed"
+        self.predictions.setHidden(is_embedded)
+        self.embedding.setVisible(is_embedded)
         if tested is None:
             self._predictions.show_rows([])
             self._outputs = None
@@ -72,6 +91,8 @@ class OutputsPanel(QWidget):
             self.network_input.show_result(None)
             return
         result = tested.result
+        if is_embedded:
+            self.embedding.show_embedding(tested, similarities)
         self._show_rows(prediction_rows(result), has_places=_has_places(result))
         if result.outputs is not self._outputs:  # else they were only read again
             self._outputs = result.outputs

@@ -15,6 +15,8 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from core.text import counted
+from gui.panels.choice_row import ChoiceRow
 from gui.panels.image_view import OPACITY
 from gui.panels.threshold_row import ThresholdRow, fraction_row
 
@@ -80,6 +82,16 @@ class ReadingPanel(QWidget):
                 "top", "How many classes are named.", least=1, most=100_000, slider_most=20, step=1
             ),
         }
+        self.image_range = ChoiceRow(
+            "range",
+            "How a picture's values become 0..255: by what they are, cut off, or stretched.",
+            {
+                "automatic": "Automatic",
+                "clamp": "Clamp to 0..255",
+                "fit": "Fit least to most",
+            },
+        )
+        self.image_range.chosen.connect(lambda how: self._want(image_range=how))
         self.opacity = fraction_row("opacity", "How far masks and maps cover the picture.")
         self.opacity.show_value(OPACITY)
         self.opacity.value_changed.connect(self.opacity_changed)
@@ -89,12 +101,15 @@ class ReadingPanel(QWidget):
         column.addWidget(self.chooser)
         column.addWidget(self.evidence)
         every = (*self.rows.values(), self.opacity)
-        width = max(row.label.sizeHint().width() for row in every)
+        labels = [row.label for row in every] + [self.image_range.label]
+        width = max(label.sizeHint().width() for label in labels)
         fields = max(row.field.sizeHint().width() for row in every)
+        for label in labels:
+            label.setFixedWidth(width)  # so that the sliders begin under one another
         for row in every:
-            row.label.setFixedWidth(width)  # so that the sliders begin under one another
             row.field.setFixedWidth(fields)
             column.addWidget(row)
+        column.addWidget(self.image_range)
         for name, row in self.rows.items():
             row.value_changed.connect(lambda value, name=name: self._on_threshold(name, value))
         self._show_controls(None)
@@ -155,14 +170,16 @@ class ReadingPanel(QWidget):
         """What changes nothing about this result is not there."""
         used: tuple[str, ...] = ()
         has_picture = tested is not None and tested.result.recipe is not None
-        named = False
+        named = is_image = False
         if tested is not None and has_picture:
             from core.tasks.thresholds import thresholds_of
 
             used = thresholds_of(tested.result.guess)
             named = tested.result.guess.task in _NAMED
+            is_image = tested.result.guess.task == "image"
         for name, row in self.rows.items():
             row.setVisible(name in used)
+        self.image_range.setVisible(is_image)
         layers = None if tested is None else tested.layers
         self.opacity.setVisible(bool(layers and (layers.masks is not None or layers.maps)))
         self.names.setVisible(named)
@@ -172,6 +189,9 @@ class ReadingPanel(QWidget):
 
     def _show_values(self) -> None:
         from_file: tuple[str, ...] = ()
+        self.image_range.show_choice(
+            "automatic" if self._choices is None else self._choices.image_range
+        )
         if self._choices is not None or any(row.isVisibleTo(self) for row in self.rows.values()):
             choices = self._now()
             from_file = choices.class_names
@@ -179,7 +199,9 @@ class ReadingPanel(QWidget):
                 if row.value() != getattr(choices, name):
                     row.show_value(getattr(choices, name))
         self.own_names.setEnabled(bool(from_file))
-        said = f"{len(from_file)} class names from a file are used." if from_file else ""
+        verb = "is" if len(from_file) == 1 else "are"
+        count = counted(len(from_file), "class name")
+        said = f"{count} from a file {verb} used." if from_file else ""
         self.names.setToolTip(said or "Or drop a file of class names here.")
 
     def _now(self) -> Choices:
@@ -209,6 +231,7 @@ def in_words(tested: Tested) -> str:
     what, none = {
         "classify": ("", "No ranking: the scores are no numbers. "),
         "image": ("", "No picture: no value is finite. "),
+        "embed": ("", "No embedding: not every value is finite. "),
         "detect": (f"{count} found. ", "Nothing scored high enough. "),
         "instance-segment": (f"{count} found. ", "Nothing scored high enough. "),
         "obb": (f"{count} found. ", "Nothing scored high enough. "),

@@ -120,5 +120,5 @@ class RecipeFinder(QDialog):
 
 def _row(found: RecipeCandidate) -> Row:
     recipe = found.recipe
-    cells = (found.preset, recipe.color, recipe.resize, f"{found.score:.3f}", found.why)
+    cells = (found.values_words, recipe.color, recipe.resize, f"{found.score:.3f}", found.why)
     return Row(cells, found.why)

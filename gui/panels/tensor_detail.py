@@ -24,8 +24,9 @@ from gui.item_models.rows import Row, RowsModel, TableView
 from gui.item_models.values import ValuesModel, ValuesTable
 from gui.panels.heat_map import HeatMapView
 from gui.panels.mark_bar import MarkBar
+from gui.panels.number_grid import number_text
 from gui.panels.slice_fields import SliceFields
-from gui.panels.tensor_statistics import StatisticsView, number_text
+from gui.panels.tensor_statistics import StatisticsView
 from gui.problem import Problem
 from gui.tensor_thread import CopyCells, Draw, Measure, SaveTensor, Summarize, TensorThread
 

@@ -238,6 +238,7 @@ def test_a_file_dropped_on_the_predictions_names_the_classes(
     assert [found.label for found in result.result.predictions] == ["abcdef"[i] for i in ids]
     own = window.outputs.reading.own_names
     assert own.isEnabled()
+    assert window.outputs.reading.names.toolTip() == "6 class names from a file are used."
     own.trigger()
     settle(window)
     assert "ring" in {found.label for found in window.document.result.result.predictions}

@@ -132,7 +132,7 @@ def test_any_tensor_is_shown_without_a_problem(
     detail = make_detail()
     problems: list[Problem] = []
     detail.problem.connect(problems.append)
-    detail.statistics.add_plot()
+    detail.statistics.histogram.add_plot()
     _show(detail, array)
     _measured(qtbot, detail)
     for view in range(detail.views.count()):
@@ -218,15 +218,15 @@ def test_statistics_and_histogram_are_those_of_the_tensor(
     make_detail: MakeDetail, qtbot: QtBot
 ) -> None:
     detail = make_detail()
-    detail.statistics.add_plot()
+    detail.statistics.histogram.add_plot()
     _show(detail, np.array([[3, 5, 5], [7, 7, 7]], np.int64))
     _measured(qtbot, detail)
-    shown = {word: label.text() for word, label in detail.statistics._values.items()}
+    shown = {word: label.text() for word, label in detail.statistics.numbers.cells.items()}
     assert (shown["min"], shown["max"], shown["elements"]) == ("3", "7", "6")
     assert shown["mean"] == "5.6667"
-    assert detail.statistics.bars() == ([2.5, 4.5, 6.5], [1.0, 2.0, 3.0])
-    detail.statistics.log.setChecked(True)
-    _, heights = detail.statistics.bars()
+    assert detail.statistics.histogram.bars() == ([2.5, 4.5, 6.5], [1.0, 2.0, 3.0])
+    detail.statistics.histogram.log.setChecked(True)
+    _, heights = detail.statistics.histogram.bars()
     assert heights == pytest.approx([np.log10(2 * count) for count in (1, 2, 3)])
 
 
@@ -255,11 +255,11 @@ def test_late_numbers_of_an_older_result_are_never_shown(make_detail: MakeDetail
         requests.append(request)
         if isinstance(request, Measure):
             assert request.array is new
-            assert detail.statistics._values["min"].text() == "-"
+            assert detail.statistics.numbers.cells["min"].text() == "-"
             thread.finish(measure(request.array))
         else:
             thread.finish(None)
-    assert detail.statistics._values["min"].text() == "2"
+    assert detail.statistics.numbers.cells["min"].text() == "2"
 
 
 def test_an_answer_that_was_on_its_way_when_the_result_changed_is_dropped(
@@ -277,7 +277,7 @@ def test_an_answer_that_was_on_its_way_when_the_result_changed_is_dropped(
     from core.jobs import Finished
 
     thread.tell(Finished(job.id, job.slot, statistics))
-    assert detail.statistics._values["min"].text() == "-"
+    assert detail.statistics.numbers.cells["min"].text() == "-"
 
 
 def test_nothing_is_measured_before_it_is_on_screen(qtbot: QtBot) -> None:

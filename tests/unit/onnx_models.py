@@ -110,6 +110,27 @@ def classifier(
     )
 
 
+def embedder(
+    folder: Path, *, size: int = 8, copies: int = 8, output_name: str = "embedding"
+) -> Path:
+    """3 * copies numbers: the mean of each channel less a half, over and over.
+
+    A grey of 127.5 would be all zeros; black and white are opposite.
+    """
+    return save(
+        folder / "embedder.onnx",
+        [
+            helper.make_node("GlobalAveragePool", ["images"], ["means"]),
+            helper.make_node("Flatten", ["means"], ["flat"]),
+            helper.make_node("Sub", ["flat", "half"], ["vector"]),
+            helper.make_node("Tile", ["vector", "copies"], [output_name]),
+        ],
+        [("images", "float32", (1, 3, size, size))],
+        [(output_name, "float32", (1, 3 * copies))],
+        {"half": np.array(0.5, np.float32), "copies": np.array([1, copies], np.int64)},
+    )
+
+
 def constant_output(
     folder: Path,
     outputs: Mapping[str, np.ndarray],

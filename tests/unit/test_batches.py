@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from onnx import helper
 
-from core.batches import batch_for, outputs_of, prepare_batch
+from core.batches import batch_for, cut_batch, prepare_batch, whole_warnings
 from core.errors import InputError
 from core.model import Model
 from core.predictions import ClassScore
@@ -102,13 +103,29 @@ def test_outputs_with_rows_are_cut_and_others_are_warned_of() -> None:
         "whole": np.arange(4),
         "scalar": np.array(5),
     }
-    found, warnings = outputs_of(outputs, 1, 3)
-    assert found["rows"].tolist() == [[2, 3]]
-    assert found["whole"].tolist() == [0, 1, 2, 3]
-    assert found["scalar"] == 5
-    assert ["'whole'" in warnings[0], "'scalar'" in warnings[1]] == [True, True]
-    assert len(warnings) == 2
-    assert outputs_of(outputs, 0, 1) == (outputs, ())
+    cut = cut_batch(outputs, 3)
+    assert len(cut.rows) == 3
+    assert cut.rows[1]["rows"].tolist() == [[2, 3]]
+    assert np.shares_memory(cut.rows[1]["rows"], outputs["rows"])
+    assert cut.rows[1]["whole"].tolist() == [0, 1, 2, 3]
+    assert cut.rows[1]["scalar"] == 5
+    assert cut.whole == ("whole", "scalar")
+    first, second = whole_warnings(cut)
+    assert first == (
+        "Output 'whole' has no rows for the 3 pictures of the batch: it is shown whole for each "
+        "of them."
+    )
+    assert "'scalar'" in second
+
+
+def test_outputs_come_apart_into_rows_of_one() -> None:
+    outputs = {"a": np.arange(6).reshape(2, 3), "b": np.arange(2)}
+    cut = cut_batch(outputs, 2)
+    assert [row["a"].tolist() for row in cut.rows] == [[[0, 1, 2]], [[3, 4, 5]]]
+    assert [row["b"].tolist() for row in cut.rows] == [[0], [1]]
+    assert (cut.whole, whole_warnings(cut)) == ((), ())
+    assert cut_batch(outputs, 3).whole == ("a", "b")
+    assert cut_batch({"a": np.array(1.0)}, 1).whole == ("a",)
 
 
 # Through a model
@@ -155,3 +172,23 @@ def test_other_inputs_follow_the_batch(tmp_path: Path) -> None:
     for result, color in zip(results, (BLUE, RED), strict=True):
         assert result.outputs["im_shape_out"].tolist() == [[8, 8]]
         np.testing.assert_array_equal(result.outputs["image_out"][0, :, 0, 0] * 255, color)
+
+
+def test_an_output_without_rows_is_shown_whole_with_a_warning(tmp_path: Path) -> None:
+    model = onnx_models.save(
+        tmp_path / "whole.onnx",
+        [
+            helper.make_node("Identity", ["images"], ["copy"]),
+            helper.make_node("Identity", ["table"], ["anchors"]),
+        ],
+        [("images", "float32", (2, 3, 8, 8))],
+        [("copy", "float32", (2, 3, 8, 8)), ("anchors", "float32", (5, 4))],
+        {"table": np.arange(20, dtype=np.float32).reshape(5, 4)},
+    )
+    paths = [picture(tmp_path, color) for color in (BLUE, RED)]
+    with Model.open(model) as opened:
+        results = opened.test_batch(paths)
+    for result, color in zip(results, (BLUE, RED), strict=True):
+        assert result.outputs["anchors"].shape == (5, 4)
+        np.testing.assert_array_equal(result.outputs["copy"][0, :, 0, 0] * 255, color)
+        assert [text for text in result.warnings if "'anchors' has no rows" in text]

@@ -1,4 +1,4 @@
-"""How many pictures go into a run, and how its outputs come apart again."""
+"""How many pictures go into a run."""
 
 from __future__ import annotations
 
@@ -14,7 +14,6 @@ from core.batching import (
     BatchPlan,
     is_alike,
     plan_batches,
-    split,
 )
 from core.recipes import Recipe
 from core.sessions import Session
@@ -109,16 +108,6 @@ def test_outputs_without_a_row_for_each_picture_take_one_at_a_time(
 def test_an_input_without_a_batch_takes_one_at_a_time() -> None:
     recipe = Recipe(input="images", layout="CHW", size_wh=(8, 8))
     assert plan_batches(FakeSession((3, 8, 8), [(3, 8, 8)]), recipe, 4) == ONE_BY_ONE
-
-
-def test_outputs_come_apart_into_rows_of_one() -> None:
-    outputs = {"a": np.arange(6).reshape(2, 3), "b": np.arange(2)}
-    rows = split(outputs, 2)
-    assert rows is not None
-    assert [row["a"].tolist() for row in rows] == [[[0, 1, 2]], [[3, 4, 5]]]
-    assert [row["b"].tolist() for row in rows] == [[0], [1]]
-    assert split(outputs, 3) is None
-    assert split({"a": np.array(1.0)}, 1) is None
 
 
 def test_a_row_must_have_the_form_of_a_run_alone() -> None:

@@ -213,6 +213,16 @@ def test_the_wrong_number_of_names_is_told_with_both_numbers() -> None:
     assert caught.value.kind == "class-names-count"
 
 
+def test_one_name_is_told_as_one() -> None:
+    with pytest.raises(InputError) as caught:
+        check_count(("a",), 2)
+    assert caught.value.message == "The list has 1 class name, but the model has 2 classes."
+    with pytest.raises(InputError) as caught:
+        check_count(("a", "b"), 1)
+    assert caught.value.message == "The list has 2 class names, but the model has 1 class."
+    assert caught.value.hint.startswith("Choose a list with 1 name,")
+
+
 def test_the_built_in_lists_can_be_written_and_read_again(tmp_path: Path) -> None:
     for which in ("coco", "imagenet"):
         names = built_in(which)  # type: ignore[arg-type]

@@ -416,6 +416,39 @@ def test_pictures_of_one_name_are_saved_under_different_ones(tmp_path: Path, ask
     }  # fmt: skip
 
 
+def test_no_overlay_is_saved_over_another_and_a_new_name_is_told(
+    tmp_path: Path, ask: Ask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Beside the pictures themselves, where overlays have names of their own."""
+    (tmp_path / "b").mkdir()
+    model = onnx_models.classifier(tmp_path)
+    one = picture(tmp_path / "x.png")
+    other = picture(tmp_path / "b" / "x.png", (0, 255, 0))
+    odd = picture(tmp_path / "b" / "x.overlay.png", (0, 0, 255))
+    shout = picture(tmp_path / "b" / "X.jpg", (255, 255, 0))
+    before = one.read_bytes()
+    status, answer = ask("run", model, one, other, odd, shout, "--save", tmp_path)
+    assert status == 0
+    assert one.read_bytes() == before
+    saved = [entry["saved"] for entry in answer["images"]]
+    names = [[Path(path).name for path in paths.values()] for paths in saved]
+    assert names == [
+        ["x.npz", "x.inputs.npz", "x.overlay.png"],
+        ["x-2.npz", "x-2.inputs.npz", "x-2.png"],
+        ["x.overlay-2.npz", "x.overlay-2.inputs.npz", "x.overlay-2.png"],
+        ["X-3.npz", "X-3.inputs.npz", "X-3.png"],
+    ]
+    for paths, source in zip(saved, (one, other, odd, shout), strict=True):
+        drawn, given = cv2.imread(paths["overlay"]), cv2.imread(str(source))
+        assert drawn is not None
+        assert given is not None
+        assert np.abs(drawn[-1, -1].astype(int) - given[-1, -1]).max() < 4, "its own picture's"
+    assert main(["run", str(model), str(one), str(other), "--save", str(tmp_path / "new")]) == 0
+    text = capfd.readouterr().out
+    assert f"{other}: saved as x-2, for x is taken" in text
+    assert f"{one}: saved as" not in text
+
+
 def test_no_pictures_inputs_are_saved_over_anothers_outputs(tmp_path: Path, ask: Ask) -> None:
     odd, plain = picture(tmp_path / "x.inputs.png", (0, 255, 0)), picture(tmp_path / "x.png")
     folder = tmp_path / "out"

@@ -1,4 +1,4 @@
-"""Embeddings: what is taken for one, and how alike two are."""
+"""Embeddings: what is taken for one."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.errors import InputError
 from core.modelfile.metadata import Metadata
 from core.predictions import Embedding
 from core.tasks import Choices, Decoded, Reading, decode, ways_to_read
-from core.tasks.embed import cosine, similarities
 from core.tensors import Shape
 
 READING = Reading(picture_wh=(64, 64), network_wh=(64, 64))
@@ -94,41 +92,3 @@ def test_how_sure_it_is_that_a_shape_is_an_embedding(
     assert ways[0].task == first
     found = [way.certainty for way in ways if way.task == "embed"]
     assert found == ([] if certainty is None else [certainty])
-
-
-@pytest.mark.parametrize(
-    ("a", "b", "expected"),
-    [
-        ([1, 0], [2, 0], 1),
-        ([1, 0], [0, 3], 0),
-        ([1, 1], [-2, -2], -1),
-        ([3, 4], [4, 3], 24 / 25),
-        ([0, 0], [1, 2], 0),
-        ([0.1] * 512, [0.1] * 512, 1),
-        ([1e30, 0], [1e30, 1e30], 0.70710678),
-    ],
-)
-def test_the_cosine_is_that_of_the_angle(a: list[float], b: list[float], expected: float) -> None:
-    found = cosine(np.array(a, np.float32), np.array(b, np.float32))
-    assert found == pytest.approx(expected)
-    assert -1 <= found <= 1
-
-
-def test_vectors_of_two_sizes_cannot_be_compared() -> None:
-    with pytest.raises(InputError, match="2 numbers cannot be compared with one of 3") as caught:
-        cosine(np.zeros(2), np.zeros(3))
-    assert caught.value.kind == "embedding-size"
-
-
-def test_the_most_alike_picture_comes_first() -> None:
-    one = Embedding("out", np.array([1, 0], np.float32), 1.0)
-    previous = [
-        ("other way.jpg", np.float32([-1, 0])),
-        ("same.jpg", np.float32([5, 0])),
-        ("another model.jpg", np.float32([1, 0, 0])),
-        ("aside.jpg", np.float32([1, 1])),
-    ]
-    found = similarities(one, previous)
-    assert [source for source, _ in found] == ["same.jpg", "aside.jpg", "other way.jpg"]
-    assert [value for _, value in found] == pytest.approx([1, 0.5**0.5, -1])
-    assert similarities(one, []) == ()

@@ -115,13 +115,15 @@ def test_a_zip_is_named_as_what_pytorch_writes(tmp_path: Path) -> None:
     assert "zip archive" in problem.message
 
 
-def test_a_model_that_can_run_knows_its_runtime(tmp_path: Path) -> None:
-    for data, is_engine in ((PLAN, True), (with_prefix(PLAN, {}), True), (ONNX, False)):
-        path = tmp_path / "model"
+def test_a_model_is_told_by_its_bytes_and_a_cut_engine_is_none(tmp_path: Path) -> None:
+    path = tmp_path / "model"
+    path.write_bytes(ONNX)
+    assert read_model_file(path).kind == "onnx"
+    for data, kind in ((PLAN, "tensorrt-plan"), (with_prefix(PLAN, {}), "ultralytics-engine")):
         path.write_bytes(data)
-        assert read_model_file(path).is_engine is is_engine
+        assert read_model_file(path).kind == kind
         path.write_bytes(data[:-1])
-        assert read_model_file(path).is_engine is False
+        assert read_model_file(path).kind == "truncated-plan"
 
 
 def test_metadata_comes_from_the_prefix_and_from_onnx_alike(tmp_path: Path) -> None:

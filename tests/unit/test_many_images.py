@@ -12,8 +12,10 @@ import numpy as np
 import pytest
 
 from core.cli import main
+from core.errors import EnginebayError
 from core.folder_run import RunProgress
 from core.many_images import MOST_IN_FULL, duration_text, progress_text
+from core.whole_file import check_can_save
 from tests.unit import onnx_models
 
 NAMES = {"names": "{0: 'red', 1: 'green', 2: 'blue'}"}
@@ -111,10 +113,36 @@ def test_csv_writes_the_rows_to_a_file(model: Path, folder: Path, tmp_path: Path
     )
 
 
-def test_a_csv_that_cannot_be_written_is_an_error_and_the_rows_are_told(
-    model: Path, folder: Path, tmp_path: Path, ask: Ask
+@pytest.mark.parametrize("where", ["none/rows.csv", "tables", "notes.txt/rows.csv"])
+def test_a_csv_that_cannot_be_written_is_told_before_anything_runs(
+    where: str, model: Path, folder: Path, tmp_path: Path, ask: Ask
 ) -> None:
-    status, answer = ask("run", model, folder, "--csv", tmp_path / "none" / "rows.csv")
+    (tmp_path / "notes.txt").write_text("words")
+    (tmp_path / "tables").mkdir()
+    status, answer = ask("run", model, folder, "--csv", tmp_path / where)
+    assert status == 1
+    assert list(answer) == ["error"]
+    assert answer["error"]["kind"] == "cannot-save"
+    assert str(tmp_path / where) in answer["error"]["message"]
+
+
+def test_checking_a_csv_leaves_what_is_there(model: Path, folder: Path, tmp_path: Path) -> None:
+    place = tmp_path / "tables"
+    place.mkdir()
+    (place / "rows.csv").write_text("old")
+    check_can_save(place / "rows.csv")
+    assert [path.name for path in place.iterdir()] == ["rows.csv"]
+    assert (place / "rows.csv").read_text() == "old"
+
+
+def test_a_csv_that_fails_in_the_end_is_an_error_and_the_rows_are_told(
+    model: Path, folder: Path, tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(path: Path, text: str) -> None:
+        raise EnginebayError("cannot-save", "The disk is full.", "Make room.")
+
+    monkeypatch.setattr("core.many_images.save_text", full)
+    status, answer = ask("run", model, folder, "--csv", tmp_path / "rows.csv")
     assert status == 1
     assert answer["error"]["kind"] == "cannot-save"
     assert len(answer["rows"]) == 3

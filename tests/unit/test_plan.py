@@ -100,7 +100,6 @@ def test_every_layout_reads_back_as_written(tmp_path: Path, plan: Plan) -> None:
     path.write_bytes(plan.to_bytes())
     file = read_model_file(path)
     assert file.kind == "tensorrt-plan"
-    assert file.is_engine
     assert file.problem() is None
     assert file.plan is not None
     assert file.plan.as_json() == expected_header(plan)
@@ -115,7 +114,6 @@ def test_every_layout_reads_back_behind_ultralytics_prefix(tmp_path: Path, plan:
     path.write_bytes(data)
     file = read_model_file(path)
     assert file.kind == "ultralytics-engine"
-    assert file.is_engine
     assert file.plan_offset == len(data) - len(plan.to_bytes())
     assert file.plan is not None
     assert file.plan.as_json() == expected_header(plan)
@@ -131,7 +129,6 @@ def test_missing_bytes_make_a_truncated_plan(tmp_path: Path, plan: Plan, missing
     path.write_bytes(plan.to_bytes()[:-missing])
     file = read_model_file(path)
     assert file.kind == "truncated-plan"
-    assert not file.is_engine
     assert file.plan is not None
     assert file.plan.is_truncated
     assert not file.plan.is_complete

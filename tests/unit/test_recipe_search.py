@@ -103,6 +103,25 @@ def test_the_demo_models_own_recipe_comes_first_on_its_pictures(number: int) -> 
         assert best.recipe.certainty == "guess"
 
 
+def test_a_recipe_that_is_no_preset_is_told_as_the_one_in_use() -> None:
+    pixels = read_image(DEMO_MODEL.parent / "picture-1.jpg").pixels
+    texts: list[str] = []
+    with Model.open(DEMO_MODEL) as model:
+        assert model.recipe is not None
+        base = replace(model.recipe, scale=1 / 250)
+        found = find_recipes(
+            model.session,
+            pixels,
+            base,
+            metadata=model.file.metadata,
+            progress=lambda _fraction, text: texts.append(text),
+        )
+    own = [one for one in found if one.recipe.scale == 1 / 250]
+    assert {(one.preset, one.values_words) for one in own} == {("given", "the values in use")}
+    assert all(one.values_words == one.preset for one in found if one not in own)
+    assert f"Trying the values in use, rgb, {base.resize}" in texts
+
+
 def test_a_resize_is_found_too() -> None:
     """Stretched, the demo's circles are ellipses, of which it is less sure."""
     pixels = read_image(DEMO_MODEL.parent / "picture-1.jpg").pixels

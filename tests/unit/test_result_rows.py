@@ -102,7 +102,7 @@ CORNERS = ((1.0, 2.0), (3.0, 2.0), (3.0, 4.0), (1.0, 4.0))
                  ClassMap("out", np.zeros((2, 2), np.uint16), (ClassShare("road", 1, 0.75),))),
          "road: 75.0% of the picture", None, None),
         (decoded("embed", Embedding("out", np.ones(4, np.float32), 2.0)),
-         "out: 4 numbers, length 2", None, None),
+         "out: 4 numbers, norm 2", None, None),
     ],
 )  # fmt: skip
 def test_a_row_says_what_is_best_and_how_many_there_are(

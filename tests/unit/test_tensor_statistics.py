@@ -164,3 +164,15 @@ def test_measuring_stops_when_it_is_told_to() -> None:
 
     with pytest.raises(StopError):
         measure(np.zeros(4, np.float32), progress)
+
+
+def test_a_coarser_histogram_counts_the_same_elements() -> None:
+    values = np.linspace(-1, 1, 1000, dtype=np.float32)
+    found = measure(values).histogram
+    assert found is not None
+    coarse = found.coarser(8)
+    counts, edges = np.histogram(values.astype(np.float64), bins=32)
+    assert coarse.counts.sum() == 1000
+    np.testing.assert_allclose(coarse.edges, edges)
+    assert np.abs(coarse.counts - counts).max() <= 1  # where an element lies on an edge
+    assert found.coarser(7) is found

@@ -110,7 +110,6 @@ def test_size_of_a_linear_tensor(dtype: str, shape: tuple[int | None, ...], size
     assert size_bytes(dtype, shape) == size
     spec = TensorSpec(name="t", mode="input", dtype=dtype, shape=shape)
     assert spec.size_bytes == size
-    assert spec.is_static == (None not in shape)
 
 
 @pytest.mark.parametrize(
