@@ -6,34 +6,27 @@ Everything here runs on the thread that made the session.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.cuda import CudaContext, open_context
-from core.errors import EnginebayError, ModelError
+from core.errors import ModelError
 from core.sessions.base import Arrays, Session, Timing
 from core.sessions.buffers import Buffers, as_bytes
 from core.sessions.engine_graph import EngineGraph
 from core.sessions.input_check import check_inputs
 from core.sessions.lanes import LaneOptions
+from core.sessions.layer_timing import LEAST_RUNS, never
+from core.sessions.loaded_engine import LoadedEngine
 from core.sessions.output_allocator import output_allocator
-from core.sessions.tensorrt_bound import Engine
-from core.sessions.tensorrt_context import LateAxes, infer_shapes, set_profile
+from core.sessions.tensorrt_context import infer_shapes, set_profile
 from core.sessions.tensorrt_lane import TensorRTLane
 from core.sessions.tensorrt_lanes import make_lanes
-from core.sessions.tensorrt_specs import (
-    read_specs,
-    require_explicit_batch,
-    unreadable_error,
-    unreadable_tensor,
-)
-from core.tensorrt_library import Library, LogLine, deserialize, load_library, refusal
-from core.tensorrt_plugins import load_plugin
+from core.sessions.tensorrt_layers import Runs, layer_json, timed_layers
+from core.tensorrt_library import Library
 from core.tensors import Shape, numpy_dtype, size_bytes
-from core.translator import Circumstances
 
 _UPLOADING, _RUNNING = "copying the input to the GPU", "running the engine"
 
@@ -78,12 +71,11 @@ class TensorRTSession(Session):
         """
         super().__init__()
         self._name = name
-        self._engine: Any = None
+        self._engine: LoadedEngine | None = None
         self._context: Any = None
         self._cuda: CudaContext | None = None
         self._host_arrays: Arrays = {}
         self._allocators: dict[str, Any] = {}
-        self._late_axes = LateAxes()
         self._bound: object = None
         self._graph: EngineGraph | None = None
         self._lanes: list[TensorRTLane] = []
@@ -91,48 +83,42 @@ class TensorRTSession(Session):
         self._cuda = cuda
         self._buffers = Buffers(cuda)
         try:
-            self._seen = Circumstances(
-                file=name,
-                plan_version=plan_version,
-                plan_compute_capability=plan_compute_capability,
-                gpu=cuda.device.name(),
-                compute_capability=cuda.compute_capability,
-            )
-            self._library = load_library(module)
-            for path, sha256 in plugins:
-                load_plugin(self._library, path, sha256, self._seen)
-            note("loading the engine")
-            self._engine = deserialize(
-                self._library,
+            engine = self._engine = LoadedEngine(
+                cuda,
                 plan,
                 name,
                 allow_native_code=allow_native_code,
-                seen=self._seen_now(),
+                plugins=plugins,
+                module=module,
+                plan_version=plan_version,
+                plan_compute_capability=plan_compute_capability,
+                note=note,
             )
-            require_explicit_batch(self._engine, name)
-            specs = read_specs(self._library, self._engine)
-            self.inputs = tuple(spec for spec in specs if spec.mode == "input")
-            self.outputs = tuple(spec for spec in specs if spec.mode == "output")
-            self.unreadable = unreadable_tensor(self._engine, specs)
+            self.inputs, self.outputs = engine.inputs, engine.outputs
+            self.unreadable = engine.unreadable
+            self._library = engine.library
             note("setting the engine up")
-            with self._library.tape.capture() as lines:
-                self._context = self._engine.create_execution_context()
-            if self._context is None:
-                raise self._refusal(lines, f"{name} cannot be set up")
             self._stream = cuda.stream()
             self._events = [cuda.event() for _ in range(4)]
-            self._graph = EngineGraph(cuda, self._library, self._context, self._stream)
+            self._set_context(engine)
         except BaseException:
             self.close()
             raise
-        self.runtime = f"{self._library.label} ({self._seen.gpu})"
+        self.runtime = engine.runtime
 
-    def _seen_now(self) -> Circumstances:
-        room = self._live_cuda().room()
-        return replace(self._seen, free_bytes=None if room is None else room[0])
+    def _set_context(self, engine: LoadedEngine) -> None:
+        self._context = engine.new_context()
+        self._graph = EngineGraph(engine.cuda, engine.library, self._context, self._stream)
 
-    def _refusal(self, lines: Sequence[LogLine], what: str) -> EnginebayError:
-        return refusal(self._library, lines, what, self._seen_now())
+    def _drop_context(self) -> None:
+        self._unbind()
+        self._graph = None
+        self._context = None
+
+    def _live_engine(self) -> LoadedEngine:
+        self._live_cuda()
+        assert self._engine is not None  # as long as CUDA is
+        return self._engine
 
     @property
     def library(self) -> Library:
@@ -147,9 +133,8 @@ class TensorRTSession(Session):
         return pool.take(shape, numpy_dtype(spec.dtype))
 
     def _execute(self, inputs: Arrays) -> tuple[Arrays, Timing]:
-        cuda = self._live_cuda()
-        if self.unreadable is not None:
-            raise unreadable_error(self._name, self.unreadable)
+        cuda, engine = self._live_cuda(), self._live_engine()
+        engine.require_runnable()
         self._bind(inputs)
         start, uploaded, computed, downloaded = self._events
         driver, stream = cuda.driver, self._stream
@@ -172,7 +157,7 @@ class TensorRTSession(Session):
             for allocator in self._allocators.values():
                 if allocator.error is not None:
                     raise allocator.error
-            raise self._refusal(lines, f"{self._name} failed to run")
+            raise self._live_engine().refusal(lines, f"{self._name} failed to run")
         with cuda.errors(_RUNNING):
             outputs = {spec.name: self._download(spec.name) for spec in self.outputs}
             downloaded.record(stream)
@@ -204,22 +189,10 @@ class TensorRTSession(Session):
         options: LaneOptions,
         values: Mapping[str, np.ndarray],
     ) -> list[TensorRTLane]:
-        cuda = self._live_cuda()
-        if self.unreadable is not None:
-            raise unreadable_error(self._name, self.unreadable)
+        engine = self._live_engine()
+        engine.require_runnable()
         self._unbind()
-        engine = Engine(
-            name=self._name,
-            cuda=cuda,
-            library=self._library,
-            inputs=self.inputs,
-            outputs=self.outputs,
-            profile=self.profile,
-            late_axes=self._late_axes,
-            refusal=self._refusal,
-        )
-        another = self._engine.create_execution_context
-        self._lanes = make_lanes(engine, self._context, another, shapes, values, options)
+        self._lanes = make_lanes(engine, self._context, shapes, values, self.profile, options)
         return self._lanes
 
     def _download(self, name: str) -> np.ndarray:
@@ -264,7 +237,7 @@ class TensorRTSession(Session):
             for spec in self.outputs if good else ():
                 good &= self._bind_output(spec.name, spec.dtype, spec.location == "host")
         if not good:
-            raise self._refusal(lines, f"{self._name} refuses these input shapes")
+            raise self._live_engine().refusal(lines, f"{self._name} refuses these input shapes")
         self._bound = key
 
     def _infer_outputs(
@@ -285,8 +258,11 @@ class TensorRTSession(Session):
                     good &= context.set_input_shape(name, shape)
             good = good and infer_shapes(context)
         if not good:
-            raise self._refusal(lines, f"{self._name} refuses these input shapes")
-        found = {spec.name: self._late_axes.shape(context, spec.name) for spec in self.outputs}
+            raise self._live_engine().refusal(lines, f"{self._name} refuses these input shapes")
+        found = {
+            spec.name: self._live_engine().late_axes.shape(context, spec.name)
+            for spec in self.outputs
+        }
         return {
             name: tuple(int(dim) if dim >= 0 else None for dim in shape)
             for name, shape in found.items()
@@ -297,7 +273,7 @@ class TensorRTSession(Session):
         return bool(self._context.set_tensor_address(name, self._host_arrays[name].ctypes.data))
 
     def _bind_output(self, name: str, dtype: str, on_host: bool) -> bool:
-        shape = self._late_axes.shape(self._context, name)
+        shape = self._live_engine().late_axes.shape(self._context, name)
         if any(dim < 0 for dim in shape):  # known only when it has run
             if name not in self._allocators:
                 self._allocators[name] = output_allocator(self._library.trt, self._live_cuda())
@@ -313,6 +289,26 @@ class TensorRTSession(Session):
         address = self._buffers.reserve(name, size, is_input=is_input)
         return bool(self._context.set_tensor_address(name, address))
 
+    def layer_json(self) -> str:
+        """What the engine tells of its layers; see core.sessions.tensorrt_layers.layer_json."""
+        return layer_json(self._live_engine(), self._context)
+
+    def time_layers(
+        self,
+        inputs: Mapping[str, np.ndarray],
+        runs: int = LEAST_RUNS,
+        stop: Callable[[], bool] = never,
+    ) -> tuple[Runs, bool]:
+        """Time layers in runs of their own; see core.sessions.tensorrt_layers.timed_layers."""
+        engine = self._live_engine()
+        self.profile = self._profile_for({name: np.shape(one) for name, one in inputs.items()})
+        arrays = check_inputs(self.inputs, inputs, self.profile)
+        self._drop_context()  # up to TensorRT 9 a profile has room for one
+        try:
+            return timed_layers(engine, arrays, self.profile, runs, stop)
+        finally:
+            self._set_context(engine)
+
     def _live_cuda(self) -> CudaContext:
         if self._cuda is None:
             raise ModelError("closed", f"{self._name} is closed.", "Open it again.")
@@ -325,10 +321,10 @@ class TensorRTSession(Session):
             return
         cuda = self._cuda
         cuda.check_thread()
-        self._unbind()
-        self._graph = None
-        self._context = None
-        self._engine = None
+        self._drop_context()
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
         for allocator in self._allocators.values():
             allocator.release()
         self._allocators.clear()

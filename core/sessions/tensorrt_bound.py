@@ -6,32 +6,15 @@ Everything here runs on the thread that made the session.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from core.cuda import CudaContext
-from core.errors import EnginebayError
+from core.sessions.loaded_engine import LoadedEngine
 from core.sessions.output_allocator import output_allocator
-from core.sessions.tensorrt_context import LateAxes, infer_shapes, set_profile
-from core.tensorrt_library import Library
+from core.sessions.tensorrt_context import infer_shapes, set_profile
 from core.tensors import TensorSpec, numpy_dtype, size_bytes
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Engine:
-    """What lanes need of a session."""
-
-    name: str  # the file's, for messages
-    cuda: CudaContext
-    library: Library
-    inputs: tuple[TensorSpec, ...]
-    outputs: tuple[TensorSpec, ...]
-    profile: int
-    late_axes: LateAxes
-    refusal: Callable[[Any, str], EnginebayError]  # from TensorRT's log lines
 
 
 class BoundContext:
@@ -48,10 +31,11 @@ class BoundContext:
 
     def __init__(
         self,
-        engine: Engine,
+        engine: LoadedEngine,
         context: Any,
         shapes: Mapping[str, tuple[int, ...]],
         values: Mapping[str, np.ndarray],
+        profile: int,
     ) -> None:
         """Bind.
 
@@ -60,6 +44,7 @@ class BoundContext:
             context: a TensorRT execution context that nobody else uses meanwhile.
             shapes: of the inputs.
             values: of the shape tensors among them.
+            profile: the optimization profile that the shapes fit in.
 
         Raises:
             CudaError, ModelError: if the memory is not enough, or the engine refuses the shapes.
@@ -74,7 +59,7 @@ class BoundContext:
         self.stream = self._cuda.stream()
         try:
             with engine.library.tape.capture() as lines, engine.cuda.errors("binding the tensors"):
-                good = self._bind(engine, shapes, values)
+                good = self._bind(engine, shapes, values, profile)
             if not good:
                 raise engine.refusal(lines, f"{engine.name} refuses these input shapes")
         except BaseException:
@@ -83,12 +68,13 @@ class BoundContext:
 
     def _bind(
         self,
-        engine: Engine,
+        engine: LoadedEngine,
         shapes: Mapping[str, tuple[int, ...]],
         values: Mapping[str, np.ndarray],
+        profile: int,
     ) -> bool:
         context = self.context
-        good = set_profile(context, engine.profile, self.stream)
+        good = set_profile(context, profile, self.stream)
         for spec in engine.inputs if good else ():
             if spec.location == "host":
                 good &= self._bind_host(spec, np.array(values[spec.name], numpy_dtype(spec.dtype)))

@@ -15,7 +15,8 @@ from core.cuda_graph import Graph, GraphEvents, NotCaptured, capture, graph_driv
 from core.errors import EnginebayError
 from core.sessions.buffers import as_bytes
 from core.sessions.lanes import Lane, LaneOptions, QueryTimes
-from core.sessions.tensorrt_bound import BoundContext, Engine
+from core.sessions.loaded_engine import LoadedEngine
+from core.sessions.tensorrt_bound import BoundContext
 from core.tensors import numpy_dtype, size_bytes
 
 _RUNNING = "running the engine"
@@ -45,7 +46,7 @@ class TensorRTLane(Lane):
     """
 
     def __init__(
-        self, engine: Engine, bound: BoundContext, options: LaneOptions, origin: Origin
+        self, engine: LoadedEngine, bound: BoundContext, options: LaneOptions, origin: Origin
     ) -> None:
         """Run once, and capture that where asked for.
 

@@ -5,24 +5,25 @@ Everything here runs on the thread that made the session.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from core.errors import CudaError, ModelError
 from core.sessions.lanes import LaneOptions
-from core.sessions.tensorrt_bound import BoundContext, Engine
+from core.sessions.loaded_engine import LoadedEngine
+from core.sessions.tensorrt_bound import BoundContext
 from core.sessions.tensorrt_lane import Origin, TensorRTLane
 from core.text import counted
 
 
 def make_lanes(
-    engine: Engine,
+    engine: LoadedEngine,
     first: Any,
-    another: Callable[[], Any],
     shapes: Mapping[str, tuple[int, ...]],
     values: Mapping[str, np.ndarray],
+    profile: int,
     options: LaneOptions,
 ) -> list[TensorRTLane]:
     """As many lanes as the options ask for, or none and the reason.
@@ -34,9 +35,9 @@ def make_lanes(
         engine: what they run.
         first: the session's own execution context: up to TensorRT 9 a second context on the same
             profile is refused, so the first lane borrows it.
-        another: makes a further execution context; None where the memory is not enough.
         shapes: of the inputs.
         values: of the shape tensors among them.
+        profile: the optimization profile that the shapes fit in.
         options: how they run.
 
     Raises:
@@ -58,11 +59,8 @@ def make_lanes(
     try:
         for index in range(options.count):
             try:
-                with engine.library.tape.capture() as lines:
-                    context = first if index == 0 else another()
-                if context is None:
-                    raise engine.refusal(lines, f"{engine.name} cannot be set up again")
-                bounds.append(BoundContext(engine, context, shapes, values))
+                context = first if index == 0 else engine.new_context()
+                bounds.append(BoundContext(engine, context, shapes, values, profile))
                 lanes.append(TensorRTLane(engine, bounds[-1], options, origin))
             except (CudaError, ModelError) as error:
                 if index == 0 or error.fatal:

@@ -267,7 +267,8 @@ def test_a_second_context_that_is_refused_says_how_to_get_one(
     bindings: FakeGraphDriver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(session._engine, "create_execution_context", lambda: None)
+    assert session._engine is not None
+    monkeypatch.setattr(session._engine.trt_engine, "create_execution_context", lambda: None)
     with pytest.raises(ModelError, match="runs on 1 execution context") as caught:
         session.lanes(SHAPES, LaneOptions(count=2))
     assert caught.value.kind == "contexts"

@@ -476,9 +476,10 @@ def test_an_engine_that_cannot_be_set_up_frees_everything(trt: FakeTensorRT, gpu
     assert caught.value.kind == "out-of-memory"
     assert not caught.value.fatal
     assert "smaller batch" in caught.value.hint
-    assert gpu.journal[-4:] == [
+    assert gpu.journal[-5:] == [
         "engine destroyed",
         "runtime destroyed",
+        "stream destroyed",
         "context popped",
         "context detached",
     ]
