@@ -12,7 +12,7 @@ import pytest
 
 import core.machine
 import core.opening
-import core.sessions.tensorrt
+import core.sessions.loaded_engine
 from core.cuda import open_context
 from core.errors import Cancelled, ModelError, ModelFileError
 from core.machine.driver import Driver, Gpu
@@ -181,7 +181,7 @@ def test_a_plugin_library_is_asked_for_and_then_loaded_before_the_engine(
 ) -> None:
     loaded: list[tuple[Path, str]] = []
     monkeypatch.setattr(
-        core.sessions.tensorrt,
+        core.sessions.loaded_engine,
         "load_plugin",
         lambda _library, path, digits, _seen: loaded.append((path, digits)),
     )
