@@ -13,6 +13,7 @@ import pytest
 import core.machine
 import core.opening
 import core.sessions.loaded_engine
+import core.sessions.tensorrt
 from core.cuda import open_context
 from core.errors import Cancelled, ModelError, ModelFileError
 from core.machine.driver import Driver, Gpu
