@@ -44,6 +44,7 @@ class OnnxSession(Session):
         *,
         operator_libraries: Sequence[tuple[Path, str]] = (),
         profile_into: Path | None = None,
+        spin: bool = False,
         progress: Callable[[float | None, str], None] = lambda _fraction, _text: None,
     ) -> None:
         """Load the model.
@@ -54,6 +55,8 @@ class OnnxSession(Session):
                 the SHA-256 that each must have.
             profile_into: a folder for what ONNX Runtime's profiler writes, and for the graph
                 that it really runs (OPTIMIZED); for timing nodes, as both cost time.
+            spin: whether its threads go on spinning after a run, as ONNX Runtime's do by default:
+                a run right after it starts sooner, and meanwhile they take the cores.
             progress: told how far it is; may raise to stop.
 
         Raises:
@@ -73,14 +76,14 @@ class OnnxSession(Session):
             ) from None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors come as exceptions; warnings would fill stderr
-        # Threads that go on spinning after a run would take the cores from the window.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
         if profile_into is not None:
             options.log_severity_level = 4  # a refused model's profile is not missed
             options.enable_profiling = True
             options.profile_file_prefix = str(profile_into / "trace")
             if path.stat().st_size <= _MAX_OPTIMIZED:
                 options.optimized_model_filepath = str(profile_into / OPTIMIZED)
+        if not spin:  # the window needs the cores
+            options.add_session_config_entry("session.force_spinning_stop", "1")
         for library, sha256 in operator_libraries:
             require_unchanged(library, sha256)
             try:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import itertools
 import json
 import statistics
 import sys
@@ -105,7 +106,7 @@ class Bare:
             self.copy_out()
             events[3].record(self.stream)
             self.stream.synchronize()
-            rows.append([a.time_till(b) for a, b in zip(events, events[1:], strict=False)])
+            rows.append([a.time_till(b) for a, b in itertools.pairwise(events)])
         return [float(part) for part in np.median(np.array(rows), axis=0)]
 
 
