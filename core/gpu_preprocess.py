@@ -10,20 +10,28 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Hashable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
 
 from core.cuda import CudaContext
 from core.errors import EnginebayError
-from core.fit import Fit, fit_picture
+from core.fit import fit_picture
+from core.kernel_parameters import (
+    is_alike,
+    missing,
+    parameter_bytes,
+    row_bytes,
+    row_shape,
+    trial_picture,
+    write_parameters,
+)
 from core.kernels import read_ptx
 from core.pixel_buffers import PixelBuffers
 from core.placement import Placement
-from core.preprocess import prepare, prepare_into, value_table
+from core.preprocess import prepare, prepare_into
 from core.recipes import Recipe
-from core.resize_taps import SUPPORTED, axis_taps
 from core.tensors import numpy_dtype
 
 logger = logging.getLogger(__name__)
@@ -32,7 +40,6 @@ _KERNELS = {1: "prepare_1_byte", 2: "prepare_2_bytes", 4: "prepare_4_bytes"}  # 
 _ARGUMENTS = "PPPiiiiiii"  # of every kernel, as the struct module writes types
 _BLOCK = (32, 8, 1)  # threads: a warp writes neighbours of one row
 _COLORS = {"rgb": 0, "bgr": 1, "grey": 2}
-_DTYPES = ("float32", "float16", "bfloat16", "uint8")
 _STEP = 1 << 20  # bytes; device memory grows by it, so that it seldom has to
 _TRIAL = -1  # the slot of the tries
 
@@ -70,7 +77,7 @@ class GpuPreprocessor:
             CudaError: with `fatal` set, if the GPU is lost.
         """
         if recipe not in self._reasons:
-            reason = _missing(recipe) or self._tried(recipe)
+            reason = missing(recipe) or self._tried(recipe)
             if reason is not None:
                 logger.warning("pictures are prepared on the CPU: %s", reason)
             self._reasons[recipe] = reason
@@ -138,7 +145,7 @@ class GpuPreprocessor:
             return self._queue(pixels, recipe, device_address, stream, slot)
         size = row_bytes(recipe)
         row = self._buffers.take((size,))
-        shape = _row_shape(recipe)
+        shape = row_shape(recipe)
         placement = prepare_into(row.view(numpy_dtype(recipe.dtype)).reshape(shape), pixels, recipe)
         self._slot(slot).pixels = row  # kept while it is copied
         with self._cuda.errors("copying the input to the GPU"):
@@ -164,39 +171,56 @@ class GpuPreprocessor:
     ) -> Placement:
         assert pixels.dtype == np.uint8
         assert pixels.shape[2:] == (3,)
-        height, width = pixels.shape[:2]
-        fit = fit_picture((width, height), recipe)
+        key = (pixels.shape, recipe)
         mine = self._slot(slot)
-        mine.reserve(pixels.nbytes, _parameter_bytes(recipe))
+        if mine.job is None or mine.job.key != key:
+            mine.job = None  # also where the next line fails
+            mine.job = self._new_job(mine, pixels, recipe, stream, key)
+        job = mine.job
         mine.pixels = staged = self.staged(pixels)
-        key = (width, height, recipe)
-        with self._cuda.errors("copying the picture to the GPU"):
-            if mine.key != key:
-                mine.key = None  # also where the next lines fail
-                mine.parameters = self._buffers.take((_parameter_bytes(recipe),))
-                _write_parameters(mine.parameters, (width, height), fit, recipe)
-                self._cuda.driver.memcpy_htod_async(mine.device_parameters, mine.parameters, stream)
-                mine.key = key
-            self._cuda.driver.memcpy_htod_async(mine.device_pixels, staged, stream)
-        network_w, network_h = recipe.size_wh
-        channels_first = recipe.layout.endswith("CHW")
-        with self._cuda.errors("preparing the picture"):
-            self._kernel(recipe).prepared_async_call(
-                (-(-network_w // _BLOCK[0]), -(-network_h // _BLOCK[1]), 1),
+        with self._cuda.errors("preparing the picture on the GPU"):
+            self._cuda.driver.memcpy_htod_async(mine.device["pixels"], staged, stream)
+            job.kernel.prepared_async_call(
+                job.grid,
                 _BLOCK,
                 stream,
-                mine.device_pixels,
-                mine.device_parameters,
+                int(mine.device["pixels"]),
+                int(mine.device["parameters"]),
                 device_address,
+                *job.arguments,
+            )
+        return job.placement
+
+    def _new_job(
+        self, mine: _Slot, pixels: np.ndarray, recipe: Recipe, stream: Any, key: Hashable
+    ) -> _Job:
+        """What pictures of one size and recipe share, with its tables queued for upload."""
+        image_h, image_w = pixels.shape[:2]
+        fit = fit_picture((image_w, image_h), recipe)
+        kernel = self._kernel(recipe)
+        mine.reserve("pixels", pixels.nbytes)
+        mine.reserve("parameters", parameter_bytes(recipe))
+        mine.parameters = np.empty(parameter_bytes(recipe), np.uint8)  # too few to page-lock
+        write_parameters(mine.parameters, (image_w, image_h), fit, recipe)
+        with self._cuda.errors("copying the kernel's tables to the GPU"):
+            self._cuda.driver.memcpy_htod_async(mine.device["parameters"], mine.parameters, stream)
+        width, height = recipe.size_wh
+        channels_first = recipe.layout.endswith("CHW")
+        return _Job(
+            key=key,
+            placement=fit.placement,
+            kernel=kernel,
+            grid=(-(-width // _BLOCK[0]), -(-height // _BLOCK[1]), 1),
+            arguments=(
+                image_w,
                 width,
-                network_w,
-                network_h,
+                height,
                 _COLORS[recipe.color],
                 recipe.pad,
-                network_w * network_h if channels_first else 1,
+                width * height if channels_first else 1,
                 1 if channels_first else recipe.channels,
-            )
-        return fit.placement
+            ),
+        )
 
     def _kernel(self, recipe: Recipe) -> Any:
         """The kernel for the recipe's type; the driver compiles all of them at the first use."""
@@ -213,7 +237,7 @@ class GpuPreprocessor:
         memory: Any = None
         stream: Any = None
         try:
-            picture = _trial_picture(one)
+            picture = trial_picture(one)
             expected = prepare(picture, one)
             found = np.empty_like(expected.tensor)
             memory = self._cuda.allocate(found.nbytes, "trying the GPU's preprocessing")
@@ -236,115 +260,57 @@ class GpuPreprocessor:
             trial = self._slots.pop(_TRIAL, None)
             if trial is not None:
                 trial.free()
-        if placement != expected.placement or not _is_alike(found, expected.tensor, one):
+        if placement != expected.placement or not is_alike(found, expected.tensor, one):
             return "the GPU's result differs from the CPU's"
         return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Job:
+    """What a slot's next picture shares with its last, where size and recipe are the same."""
+
+    key: Hashable
+    placement: Placement
+    kernel: Any
+    grid: tuple[int, int, int]
+    arguments: tuple[int, ...]  # after the addresses
 
 
 class _Slot:
     """A slot's device memory, and what is being copied into it.
 
     Attributes:
+        device: pycuda allocations by name, "pixels" and "parameters".
         pixels: the host's picture, or CPU-made row.
         parameters: the host's kernel parameters.
-        key: what the device's parameters are for.
-        device_pixels: device address.
-        device_parameters: device address.
+        job: what the device's parameters are for.
     """
 
     def __init__(self, cuda: CudaContext) -> None:
         self._cuda = cuda
-        self._memory: dict[str, Any] = {}
         self._capacity: dict[str, int] = {}
+        self.device: dict[str, Any] = {}
         self.pixels: np.ndarray | None = None
         self.parameters: np.ndarray | None = None
-        self.key: Hashable = None
-        self.device_pixels = self.device_parameters = 0
+        self.job: _Job | None = None
 
-    def reserve(self, pixel_bytes: int, parameter_bytes: int) -> None:
-        """Device memory of at least these sizes."""
-        if self._capacity.get("parameters", 0) < parameter_bytes:
-            self.key = None
-        self.device_pixels = self._at_least("pixels", pixel_bytes)
-        self.device_parameters = self._at_least("parameters", parameter_bytes)
-
-    def _at_least(self, name: str, size: int) -> int:
-        if self._capacity.get(name, 0) < size:
-            old = self._memory.pop(name, None)
-            if old is not None:
-                del self._capacity[name]  # true also when there is no memory for the new one
-                old.free()
-            size = -(-size // _STEP) * _STEP
-            self._memory[name] = self._cuda.allocate(size, f"reserving {size:,} bytes for pictures")
-            self._capacity[name] = size
-        return int(self._memory[name])
+    def reserve(self, name: str, size: int) -> None:
+        """Device memory of at least this size."""
+        if self._capacity.get(name, 0) >= size:
+            return
+        old = self.device.pop(name, None)
+        if old is not None:
+            del self._capacity[name]  # true also when there is no memory for the new one
+            old.free()
+        size = -(-size // _STEP) * _STEP
+        self.device[name] = self._cuda.allocate(size, f"reserving {size:,} bytes for pictures")
+        self._capacity[name] = size
 
     def free(self) -> None:
         """Give the device memory back."""
-        for memory in self._memory.values():
+        for memory in self.device.values():
             with contextlib.suppress(self._cuda.driver.Error):  # a lost context has no memory
                 memory.free()
-        self._memory.clear()
+        self.device.clear()
         self._capacity.clear()
-        self.key = None
-
-
-def row_bytes(recipe: Recipe) -> int:
-    """The size of one picture of the recipe's input."""
-    width, height = recipe.size_wh
-    return width * height * recipe.channels * numpy_dtype(recipe.dtype).itemsize
-
-
-def _row_shape(recipe: Recipe) -> tuple[int, ...]:
-    return recipe.shape[1:] if recipe.layout.startswith("N") else recipe.shape
-
-
-def _missing(recipe: Recipe) -> str | None:
-    """What the kernel cannot do of a recipe."""
-    if recipe.resize != "none" and recipe.interpolation not in SUPPORTED:
-        return f'the interpolation "{recipe.interpolation}" is not done on the GPU'
-    if recipe.dtype not in _DTYPES:
-        return f"{recipe.dtype} inputs are not made on the GPU"
-    return None
-
-
-def _parameter_bytes(recipe: Recipe) -> int:
-    itemsize = numpy_dtype(recipe.dtype).itemsize
-    return 16 * sum(recipe.size_wh) + 256 * recipe.channels * itemsize
-
-
-def _write_parameters(
-    target: np.ndarray, image_wh: tuple[int, int], fit: Fit, recipe: Recipe
-) -> None:
-    """The kernel's tables, laid out as preprocess.cu says; `target` is their bytes."""
-    how = recipe.interpolation if recipe.interpolation in SUPPORTED else "linear"  # not scaled
-    width, height = recipe.size_wh
-    columns = axis_taps(image_wh[0], fit.scaled_wh[0], fit.left, width, how, vertical=False)
-    rows = axis_taps(image_wh[1], fit.scaled_wh[1], fit.top, height, how, vertical=True)
-    with np.errstate(over="ignore"):  # what a type cannot hold is infinite in it
-        values = value_table(recipe).astype(numpy_dtype(recipe.dtype)).T
-    parts = [
-        np.ascontiguousarray(one).reshape(-1).view(np.uint8) for one in (columns, rows, values)
-    ]
-    np.concatenate(parts, out=target)
-
-
-def _trial_picture(recipe: Recipe) -> np.ndarray:
-    """Noise that is made narrower and higher, or padded; the network's own size where it must."""
-    width, height = recipe.size_wh
-    if recipe.resize != "none":
-        width, height = width * 5 // 4 + 3, max(height * 3 // 4, 1)
-    return np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
-
-
-def _is_alike(found: np.ndarray, expected: np.ndarray, recipe: Recipe) -> bool:
-    """Whether two inputs are at most a byte's step apart, in each channel's own values."""
-    with np.errstate(all="ignore"):  # infinite values have no steps
-        table = value_table(recipe).astype(expected.dtype).astype(np.float64)
-        steps = np.abs(np.diff(table, axis=0))
-        largest = np.where(np.isfinite(steps), steps, 0).max(axis=0)  # (C,)
-        if recipe.layout.endswith("CHW"):
-            largest = largest[:, None, None]
-        apart = np.abs(found.astype(np.float64) - expected.astype(np.float64))
-    alike = (apart <= largest * (1 + 1e-9)) | (found == expected)
-    return bool((alike | (np.isnan(found) & np.isnan(expected))).all())
+        self.job = None

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bisect
 import math
 import threading
+from collections import deque
 
 import numpy as np
 
@@ -11,6 +13,7 @@ from core.cuda import CudaContext, PinnedArray
 from core.errors import CudaError
 
 _STEP = 1 << 20  # bytes; sizes are rounded up to it, so that alike pictures share buffers
+_MOST_MISSING = 64  # buffers that one replenish() makes
 _BYTE = np.dtype(np.uint8)
 
 
@@ -21,7 +24,7 @@ class PixelBuffers:
     memory, slower and never wrong, and replenish() makes good what was missing.
     """
 
-    def __init__(self, cuda: CudaContext, limit_bytes: int = 512_000_000) -> None:
+    def __init__(self, cuda: CudaContext, limit_bytes: int = 256_000_000) -> None:
         """Belongs to CUDA's owner, who closes it.
 
         Args:
@@ -32,19 +35,23 @@ class PixelBuffers:
         self._limit = limit_bytes
         self._owner = threading.get_ident()
         self._lock = threading.Lock()
-        self._buffers: list[PinnedArray] = []
-        self._missing: list[int] = []  # sizes that were asked for in vain
+        self._buffers: list[PinnedArray] = []  # the smallest first
+        self._memory: set[int] = set()  # ids of their arrays' bases
+        self._missing: deque[int] = deque(maxlen=_MOST_MISSING)  # sizes asked for in vain
 
     def take(self, shape: tuple[int, ...]) -> np.ndarray:
         """A uint8 array that is the caller's until it drops it and every view of it. Any thread."""
         size = math.prod(shape)
         with self._lock:
-            view = self._idle(shape, size)
-            if view is not None:
-                return view
-            if threading.get_ident() == self._owner and self._grow(size):
-                return self._buffers[-1].view(shape, _BYTE)
-            self._missing.append(size)
+            for buffer in self._buffers:
+                if buffer.array.nbytes >= size and not buffer.is_lent:
+                    return buffer.view(shape, _BYTE)
+            if threading.get_ident() == self._owner:
+                grown = self._grow(size)
+                if grown is not None:
+                    return grown.view(shape, _BYTE)
+            else:
+                self._missing.append(size)
         return np.empty(shape, np.uint8)
 
     def replenish(self) -> None:
@@ -52,19 +59,19 @@ class PixelBuffers:
         if not self._missing:  # a glance without the lock: the next call sees what this one misses
             return
         with self._lock:
-            missing, self._missing = self._missing, []
-            for size in sorted(missing, reverse=True):
-                if not self._grow(size):
+            sizes = sorted(self._missing, reverse=True)
+            self._missing.clear()
+            for size in sizes:
+                if self._grow(size) is None:
                     return
 
     def owns(self, array: np.ndarray) -> bool:
-        """True when the array lies wholly in one of these buffers."""
-        begin = array.ctypes.data
+        """True when the array lies in one of these buffers. Any thread."""
+        base = array
+        while isinstance(base.base, np.ndarray):
+            base = base.base
         with self._lock:
-            return any(
-                one.address <= begin and begin + array.nbytes <= one.address + one.array.nbytes
-                for one in self._buffers
-            )
+            return id(base) in self._memory
 
     def close(self) -> None:
         """Unpin every buffer, on the owner's thread; lent arrays stay valid."""
@@ -72,16 +79,10 @@ class PixelBuffers:
             for buffer in self._buffers:
                 buffer.close()
             self._buffers.clear()
+            self._memory.clear()
             self._limit = 0
 
-    def _idle(self, shape: tuple[int, ...], size: int) -> np.ndarray | None:
-        """A view of the smallest idle buffer that holds it."""
-        fits = [one for one in self._buffers if one.array.nbytes >= size and not one.is_lent]
-        if not fits:
-            return None
-        return min(fits, key=lambda one: one.array.nbytes).view(shape, _BYTE)
-
-    def _grow(self, size: int) -> bool:
+    def _grow(self, size: int) -> PinnedArray | None:
         """One buffer more, giving idle smaller ones up for it where the limit is reached."""
         size = -(-max(size, 1) // _STEP) * _STEP
         held = sum(one.array.nbytes for one in self._buffers)
@@ -90,15 +91,18 @@ class PixelBuffers:
                 break
             if not buffer.is_lent:
                 held -= buffer.array.nbytes
-                buffer.close()
                 self._buffers.remove(buffer)
+                self._memory.discard(id(buffer.memory))
+                buffer.close()
         if held + size > self._limit:
-            return False
+            return None
         try:
-            self._buffers.append(PinnedArray(self._cuda, size))
+            buffer = PinnedArray(self._cuda, size)
         except CudaError as error:
             if error.fatal:
                 raise
             self._limit = held  # the system page-locks no more
-            return False
-        return True
+            return None
+        bisect.insort(self._buffers, buffer, key=lambda one: one.array.nbytes)
+        self._memory.add(id(buffer.memory))
+        return buffer

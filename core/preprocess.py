@@ -138,9 +138,9 @@ def value_table(recipe: Recipe) -> np.ndarray:
     levels = np.arange(256, dtype=np.float64)[:, None] * recipe.scale
     table: np.ndarray = (levels - mean) / std
     if recipe.dtype == "uint8":
-        return np.rint(np.clip(table, 0, 255)).astype(np.uint8)
+        return np.asarray(np.rint(np.clip(table, 0, 255)).astype(np.uint8))
     with np.errstate(over="ignore"):  # what a type cannot hold is infinite in it
-        return table.astype(np.float32)
+        return np.asarray(table.astype(np.float32))
 
 
 def channel_statistics(

@@ -76,7 +76,7 @@ def _scaled_taps(
         first = np.clip(first, 0, source - 1)
     one = np.float32(ONE)
     weights = np.rint((np.float32(1) - weight) * one), np.rint(weight * one)
-    return np.stack([first, second, *weights], axis=1).astype(np.int32)
+    return np.asarray(np.stack([first, second, *weights], axis=1).astype(np.int32))
 
 
 def _nearest(source: int, scaled: int) -> np.ndarray:
@@ -85,4 +85,4 @@ def _nearest(source: int, scaled: int) -> np.ndarray:
 
     numbers = np.arange(source, dtype=np.int32)[None]
     chosen = cv2.resize(numbers, (scaled, 1), interpolation=cv2.INTER_NEAREST_EXACT)
-    return np.asarray(chosen)[0]
+    return np.asarray(chosen).reshape(-1)

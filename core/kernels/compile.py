@@ -23,14 +23,10 @@ def compile_ptx(name: str) -> bytes:
     """The PTX of a kernel's source, `name`.cu.
 
     Raises:
-        ImportError: if cuda-bindings is not installed.
-        RuntimeError: if NVRTC is not there, is not the one of NVRTC, or refuses the source.
+        ImportError: if cuda-bindings or NVRTC is not installed, or NVRTC is of another version.
+        RuntimeError: if NVRTC refuses the source.
     """
-    from cuda.bindings import nvrtc
-
-    version = tuple(_checked(nvrtc.nvrtcVersion()))
-    if version != NVRTC:
-        raise RuntimeError(f"NVRTC is {version[0]}.{version[1]}, not {NVRTC[0]}.{NVRTC[1]}.")
+    nvrtc = _nvrtc()
     # With the same line ends everywhere, whatever git makes of them.
     source = (FOLDER / f"{name}.cu").read_text(encoding="utf-8").encode()
     (program,) = _checked(nvrtc.nvrtcCreateProgram(source, f"{name}.cu".encode(), 0, [], []))
@@ -41,10 +37,23 @@ def compile_ptx(name: str) -> bytes:
         _checked(nvrtc.nvrtcGetProgramLog(program, log))
         raise RuntimeError(log.decode(errors="replace"))
     (size,) = _checked(nvrtc.nvrtcGetPTXSize(program))
-    ptx = b" " * size
+    ptx: bytes = b" " * size
     _checked(nvrtc.nvrtcGetPTX(program, ptx))
     _checked(nvrtc.nvrtcDestroyProgram(program))
     return ptx.rstrip(b"\0")
+
+
+def _nvrtc() -> Any:
+    """cuda-bindings' module, with the right NVRTC behind it."""
+    from cuda.bindings import nvrtc
+
+    try:
+        version = _checked(nvrtc.nvrtcVersion())
+    except RuntimeError as error:  # cuda-pathfinder found no library
+        raise ImportError(f"NVRTC cannot be loaded: {error}") from None
+    if version != NVRTC:
+        raise ImportError(f"NVRTC is {version[0]}.{version[1]}, not {NVRTC[0]}.{NVRTC[1]}.")
+    return nvrtc
 
 
 def _checked(answer: tuple[Any, ...]) -> tuple[Any, ...]:
