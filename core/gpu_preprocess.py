@@ -44,10 +44,20 @@ _STEP = 1 << 20  # bytes; device memory grows by it, so that it seldom has to
 _TRIAL = -1  # the slot of the tries
 
 
+class FedContext(Protocol):
+    """Whose stream a lane's queries run on: core.sessions.tensorrt_bound's."""
+
+    @property
+    def stream(self) -> Any:
+        """Of pycuda."""
+
+
 class DeviceLane(Protocol):
     """What is fed on the device: core.sessions.tensorrt_lane's, with LaneOptions.feeds off."""
 
-    stream: Any
+    @property
+    def bound(self) -> FedContext:
+        """Its execution context."""
 
     def device_address(self, name: str) -> int:
         """Where a tensor lies in the device's memory."""
@@ -115,7 +125,7 @@ class GpuPreprocessor:
             CudaError: if the GPU has not memory enough, or is lost.
         """
         address = lane.device_address(recipe.input) + row * row_bytes(recipe)
-        return self.upload_and_prepare(pixels, recipe, address, lane.stream, slot)
+        return self.upload_and_prepare(pixels, recipe, address, lane.bound.stream, slot)
 
     def upload_and_prepare(
         self, pixels: np.ndarray, recipe: Recipe, device_address: int, stream: Any, slot: int
