@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Hashable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -18,6 +18,7 @@ import numpy as np
 from core.cuda import CudaContext
 from core.errors import EnginebayError
 from core.fit import fit_picture
+from core.gpu_slot import Job, Slot
 from core.kernel_parameters import (
     is_alike,
     missing,
@@ -40,7 +41,6 @@ _KERNELS = {1: "prepare_1_byte", 2: "prepare_2_bytes", 4: "prepare_4_bytes"}  # 
 _ARGUMENTS = "PPPiiiiiii"  # of every kernel, as the struct module writes types
 _BLOCK = (32, 8, 1)  # threads: a warp writes neighbours of one row
 _COLORS = {"rgb": 0, "bgr": 1, "grey": 2}
-_STEP = 1 << 20  # bytes; device memory grows by it, so that it seldom has to
 _TRIAL = -1  # the slot of the tries
 
 
@@ -73,7 +73,7 @@ class GpuPreprocessor:
     def __init__(self, cuda: CudaContext) -> None:
         self._cuda = cuda
         self._buffers = PixelBuffers(cuda)
-        self._slots: dict[int, _Slot] = {}
+        self._slots: dict[int, Slot] = {}
         self._kernels: dict[int, Any] = {}
         self._reasons: dict[Recipe, str | None] = {}
 
@@ -171,9 +171,9 @@ class GpuPreprocessor:
         self._kernels.clear()
         self._buffers.close()
 
-    def _slot(self, number: int) -> _Slot:
+    def _slot(self, number: int) -> Slot:
         if number not in self._slots:
-            self._slots[number] = _Slot(self._cuda)
+            self._slots[number] = Slot(self._cuda)
         return self._slots[number]
 
     def _queue(
@@ -202,8 +202,8 @@ class GpuPreprocessor:
         return job.placement
 
     def _new_job(
-        self, mine: _Slot, pixels: np.ndarray, recipe: Recipe, stream: Any, key: Hashable
-    ) -> _Job:
+        self, mine: Slot, pixels: np.ndarray, recipe: Recipe, stream: Any, key: Hashable
+    ) -> Job:
         """What pictures of one size and recipe share, with its tables queued for upload."""
         image_h, image_w = pixels.shape[:2]
         fit = fit_picture((image_w, image_h), recipe)
@@ -216,7 +216,7 @@ class GpuPreprocessor:
             self._cuda.driver.memcpy_htod_async(mine.device["parameters"], mine.parameters, stream)
         width, height = recipe.size_wh
         channels_first = recipe.layout.endswith("CHW")
-        return _Job(
+        return Job(
             key=key,
             placement=fit.placement,
             kernel=kernel,
@@ -273,54 +273,3 @@ class GpuPreprocessor:
         if placement != expected.placement or not is_alike(found, expected.tensor, one):
             return "the GPU's result differs from the CPU's"
         return None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Job:
-    """What a slot's next picture shares with its last, where size and recipe are the same."""
-
-    key: Hashable
-    placement: Placement
-    kernel: Any
-    grid: tuple[int, int, int]
-    arguments: tuple[int, ...]  # after the addresses
-
-
-class _Slot:
-    """A slot's device memory, and what is being copied into it.
-
-    Attributes:
-        device: pycuda allocations by name, "pixels" and "parameters".
-        pixels: the host's picture, or CPU-made row.
-        parameters: the host's kernel parameters.
-        job: what the device's parameters are for.
-    """
-
-    def __init__(self, cuda: CudaContext) -> None:
-        self._cuda = cuda
-        self._capacity: dict[str, int] = {}
-        self.device: dict[str, Any] = {}
-        self.pixels: np.ndarray | None = None
-        self.parameters: np.ndarray | None = None
-        self.job: _Job | None = None
-
-    def reserve(self, name: str, size: int) -> None:
-        """Device memory of at least this size."""
-        if self._capacity.get(name, 0) >= size:
-            return
-        old = self.device.pop(name, None)
-        if old is not None:
-            del self._capacity[name]  # true also when there is no memory for the new one
-            old.free()
-        size = -(-size // _STEP) * _STEP
-        self.device[name] = self._cuda.allocate(size, f"reserving {size:,} bytes for pictures")
-        self._capacity[name] = size
-
-    def free(self) -> None:
-        """Give the device memory back."""
-        for memory in self.device.values():
-            with contextlib.suppress(self._cuda.driver.Error):  # a lost context has no memory
-                memory.free()
-        self.device.clear()
-        self._capacity.clear()
-        self.job = None
