@@ -167,6 +167,14 @@ class CudaContext:
         with self.errors(doing):
             return self.driver.mem_alloc(max(size, 1))
 
+    def load_module(self, ptx: bytes) -> Any:
+        """The kernels of a PTX program, compiled by the driver: get_function(name) gives one.
+
+        Whoever launches a kernel keeps its module.
+        """
+        with self.errors("loading a kernel"):
+            return self.driver.module_from_buffer(ptx + b"\0")  # the driver reads up to the zero
+
     def pin(self, array: np.ndarray) -> Callable[[], None]:
         """Page-lock an array's memory where it is; gives the function that undoes it.
 

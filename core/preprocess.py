@@ -11,8 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.errors import ImageError
-from core.images import MAX_PIXELS
+from core.fit import fit_picture
 from core.placement import Placement
 from core.recipes import Color, Interpolation, Recipe
 from core.tensors import TensorSpec, numpy_dtype
@@ -128,6 +127,22 @@ def picture_of(tensor: np.ndarray, recipe: Recipe) -> np.ndarray:
     return picture[..., ::-1].copy() if recipe.color == "bgr" else np.ascontiguousarray(picture)
 
 
+def value_table(recipe: Recipe) -> np.ndarray:
+    """What each of a byte's values becomes: (pixel * scale - mean) / std.
+
+    Returns:
+        (256, C) in the tensor's order of channels: uint8 where recipe.dtype is that, else
+        float32, which is rounded once more for a smaller type.
+    """
+    mean, std = _per_channel(recipe)
+    levels = np.arange(256, dtype=np.float64)[:, None] * recipe.scale
+    table: np.ndarray = (levels - mean) / std
+    if recipe.dtype == "uint8":
+        return np.asarray(np.rint(np.clip(table, 0, 255)).astype(np.uint8))
+    with np.errstate(over="ignore"):  # what a type cannot hold is infinite in it
+        return np.asarray(table.astype(np.float32))
+
+
 def channel_statistics(
     pixels: np.ndarray, tensor: np.ndarray, recipe: Recipe
 ) -> tuple[ChannelStatistics, ...]:
@@ -172,57 +187,18 @@ def _resize(pixels: np.ndarray, recipe: Recipe) -> tuple[np.ndarray, Placement]:
     import cv2
 
     width, height = recipe.size_wh
-    image_h, image_w = pixels.shape[:2]
-    if recipe.resize == "none":
-        if (image_w, image_h) != (width, height):
-            raise ImageError(
-                "image-size",
-                f"The picture has {image_w} x {image_h} pixels; without resizing, input "
-                f"{recipe.input!r} takes {width} x {height} only.",
-                "Choose another resize, or give a picture of that size.",
-            )
-        return pixels, Placement(1.0, 1.0, 0.0, 0.0)
-    if recipe.resize == "stretch":
-        scaled = _scaled(pixels, (width, height), recipe.interpolation)
-        return scaled, Placement(width / image_w, height / image_h, 0.0, 0.0)
-    ratios = (width / image_w, height / image_h)
-    ratio = max(ratios) if recipe.resize == "center-crop" else min(ratios)
-    new_w, new_h = round(image_w * ratio), round(image_h * ratio)
-    if recipe.resize == "letterbox-top-left":
-        # Cut off, as in YOLOX's preproc (yolox/data/data_augment.py) and EfficientDet's; the
-        # side that fits exactly must not lose a pixel to binary fractions, nor a last one be cut.
-        new_w = int(image_w * ratio + 1e-6) or new_w
-        new_h = int(image_h * ratio + 1e-6) or new_h
-    if min(new_w, new_h) < 1:
-        raise ImageError(
-            "image-too-thin",
-            f"A picture of {image_w} x {image_h} pixels would be less than a pixel "
-            f"{'wide' if new_w < 1 else 'high'} when it is fitted into {width} x {height}.",
-            'Cut the part you mean out of it first, or resize by "stretch".',
-        )
-    if new_w * new_h > MAX_PIXELS:
-        raise ImageError(
-            "image-too-thin",
-            f"A picture of {image_w} x {image_h} pixels is too thin to be cropped to "
-            f"{width} x {height}.",
-            "Cut the part you mean out of it first.",
-        )
-    scaled = _scaled(pixels, (new_w, new_h), recipe.interpolation)
+    fit = fit_picture((pixels.shape[1], pixels.shape[0]), recipe)
+    scaled = _scaled(pixels, fit.scaled_wh, recipe.interpolation)
     if recipe.resize == "center-crop":
-        left, top = (new_w - width) // 2, (new_h - height) // 2
-        crop = scaled[top : top + height, left : left + width]
-        return crop, Placement(new_w / image_w, new_h / image_h, -left, -top)
-    left, top = 0, 0
-    if recipe.resize == "letterbox":
-        # The odd pixel goes to the right and the bottom, as in Ultralytics' LetterBox.
-        left, top = (width - new_w) // 2, (height - new_h) // 2
-    right, bottom = width - new_w - left, height - new_h - top
+        return scaled[-fit.top :, -fit.left :][:height, :width], fit.placement
+    left, top = fit.left, fit.top
+    right, bottom = width - fit.scaled_wh[0] - left, height - fit.scaled_wh[1] - top
     if left or top or right or bottom:
         color = (recipe.pad,) * 3
         scaled = cv2.copyMakeBorder(
             scaled, top, bottom, left, right, cv2.BORDER_CONSTANT, value=color
         )
-    return scaled, Placement(new_w / image_w, new_h / image_h, left, top)
+    return scaled, fit.placement
 
 
 def _scaled(
@@ -253,14 +229,7 @@ def _fill(target: np.ndarray, picture: np.ndarray, recipe: Recipe) -> None:
     """
     import cv2
 
-    mean, std = _per_channel(recipe)
-    levels = np.arange(256, dtype=np.float64)[:, None] * recipe.scale
-    table = (levels - mean) / std  # (256, C)
-    if target.dtype == np.uint8:
-        table = np.rint(np.clip(table, 0, 255)).astype(np.uint8)
-    else:
-        with np.errstate(over="ignore"):  # what a type cannot hold is infinite in it
-            table = table.astype(np.float32)
+    table = value_table(recipe)
     channels_first = recipe.layout.endswith("CHW")
     planes = cv2.split(picture) if picture.shape[2] > 1 else [picture[..., 0]]
     for index, plane in enumerate(planes):

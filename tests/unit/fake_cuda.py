@@ -10,6 +10,7 @@ from __future__ import annotations
 import ctypes
 import enum
 import itertools
+import struct
 import sys
 import threading
 import time
@@ -56,6 +57,9 @@ class FakeCuda:
         kernel_error: text of the error that the next work on a stream ends with, or "".
         pin_status: what page-locking gives; 0 is success.
         streams: live streams by handle.
+        kernels: what a kernel's launch does, by name: a function of its arguments.
+        module_error: text of the error that loading a module ends with, or "".
+        launches: names of the kernels launched.
     """
 
     total_bytes = 80_000_000_000
@@ -70,6 +74,9 @@ class FakeCuda:
         self.largest = 1 << 40
         self.kernel_error = ""
         self.pin_status = 0
+        self.kernels: dict[str, Callable[..., None]] = {}
+        self.module_error = ""
+        self.launches: list[str] = []
         self.context_stack: list[Context] = []
         self.streams: weakref.WeakValueDictionary[int, Stream] = weakref.WeakValueDictionary()
         self.device_count = 1
@@ -95,6 +102,7 @@ class FakeCuda:
             "event_flags": EventFlags,
             "memcpy_htod_async": self._memcpy_htod_async,
             "memcpy_dtoh_async": self._memcpy_dtoh_async,
+            "module_from_buffer": self._module_from_buffer,
         }
         for name, value in names.items():
             setattr(driver, name, value)
@@ -108,12 +116,10 @@ class FakeCuda:
 
     def device_bytes(self, address: int, size: int) -> np.ndarray:
         """Live device memory, for copies and kernels."""
-        found = self.memory.get(int(address))
-        if found is None or found.size < size:
-            raise LaunchError(
-                "cuStreamSynchronize failed: an illegal memory access was encountered"
-            )
-        return found[:size]
+        for start, found in self.memory.items():
+            if start <= int(address) and int(address) + size <= start + found.size:
+                return found[int(address) - start :][:size]
+        raise LaunchError("cuStreamSynchronize failed: an illegal memory access was encountered")
 
     def is_pinned(self, address: int, size: int) -> bool:
         """True when host memory lies in page-locked memory."""
@@ -174,6 +180,13 @@ class FakeCuda:
         self.called()
         host = _HostRange(target)
         stream.enqueue(lambda: self._copy(host.bytes(), self.device_bytes(int(source), host.size)))
+
+    def _module_from_buffer(self, image: bytes) -> Module:
+        self.called()
+        assert image.endswith(b"\0"), "the driver would read on"
+        if self.module_error:
+            raise LogicError(self.module_error)
+        return Module(self, image.decode())
 
     @staticmethod
     def _copy(target: np.ndarray, source: np.ndarray) -> None:
@@ -254,6 +267,43 @@ class DriverLibrary:
         del self._gpu.pinned[address.value]
         self._gpu.journal.append("memory unpinned")
         return 0
+
+
+class Module:
+    """PTX that the driver took."""
+
+    def __init__(self, gpu: FakeCuda, ptx: str) -> None:
+        self._gpu, self._ptx = gpu, ptx
+
+    def get_function(self, name: str) -> Function:
+        self._gpu.called()
+        if f".entry {name}(" not in self._ptx:
+            raise LogicError("cuModuleGetFunction failed: named symbol not found")
+        return Function(self._gpu, name)
+
+
+class Function:
+    """A kernel; FakeCuda.kernels says what it does."""
+
+    def __init__(self, gpu: FakeCuda, name: str) -> None:
+        self._gpu, self._name = gpu, name
+        self._format = ""
+
+    def prepare(self, arguments: str) -> None:
+        self._format = arguments
+
+    def prepared_async_call(
+        self,
+        grid: tuple[int, int, int],
+        block: tuple[int, int, int],
+        stream: Stream,
+        *arguments: int,
+    ) -> None:
+        self._gpu.called()
+        struct.pack(self._format, *arguments)
+        self._gpu.launches.append(self._name)
+        kernel = self._gpu.kernels[self._name]
+        stream.enqueue(lambda: kernel(grid, block, *arguments))
 
 
 class Stream:
