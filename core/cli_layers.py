@@ -9,7 +9,7 @@ from typing import Any
 
 from core.layers.dtype_words import short_name
 from core.layers.reading import read_layers
-from core.layers.rows import ORDERS, found, in_order, save_layers_csv, table_json
+from core.layers.rows import ORDERS, LayerOrder, found, in_order, save_layers_csv, table_json
 from core.layers.shares import Share, sentence, shares_of
 from core.layers.values import Layer, LayerTable
 from core.opening import OpenOptions
@@ -64,7 +64,7 @@ def layers(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str,
         )
     finally:
         line.clear()
-    order = options.sort or ("time" if table.runs else "index")
+    order: LayerOrder = options.sort or ("time" if table.runs else "index")
     chosen = in_order(found(table.layers, options.search), order)
     if options.csv is not None:
         save_layers_csv(options.csv, chosen)

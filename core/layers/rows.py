@@ -64,7 +64,7 @@ def tensor_text(tensor: LayerTensor) -> str:
 
 
 def table_json(table: LayerTable, model: str, layers: Sequence[Layer]) -> dict[str, Any]:
-    """What `enginebay layers --json` prints; shares and hints are of all layers, not of those given.
+    """What `enginebay layers --json` prints; shares and hints are of all layers.
 
     Args:
         table: all layers.
