@@ -1,4 +1,4 @@
-"""The commands: info, run, bench, doctor. No Qt here.
+"""The commands: info, run, bench, layers, doctor. No Qt here.
 
 Standard output carries the answer (with --json exactly one object), standard error the log.
 Exit status: 0 done; 1 the file, the model or the machine is at fault; 2 wrong usage; 130 ended by
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cli_bench import add_bench_arguments, bench
+from core.cli_layers import add_layers_arguments, layers
 from core.cli_run import add_run_arguments, run
 from core.errors import EnginebayError, out_of_memory
 from core.machine import describe
@@ -32,7 +33,7 @@ from core.text import printable
 from core.trust import consent
 from core.verdict import Verdict, judge
 
-COMMANDS = ("info", "run", "bench", "doctor")
+COMMANDS = ("info", "run", "bench", "layers", "doctor")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -106,6 +107,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_bench_arguments(bench_parser)
     bench_parser.set_defaults(command=_bench, parser=bench_parser)
+    layers_parser = commands.add_parser(
+        "layers", parents=[common, opening], help="a model's layers, and what each of them costs"
+    )
+    add_layers_arguments(layers_parser)
+    layers_parser.set_defaults(command=_layers, parser=layers_parser)
     doctor = commands.add_parser(
         "doctor", parents=[common], help="what this machine has for running models"
     )
@@ -132,6 +138,10 @@ def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
 
 def _bench(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return bench(options, _opening(options))
+
+
+def _layers(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    return layers(options, _opening(options))
 
 
 def _doctor(options: argparse.Namespace) -> tuple[dict[str, Any], str]:

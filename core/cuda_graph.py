@@ -26,7 +26,9 @@ def graph_driver() -> Any | None:
     """cuda.bindings.driver, or None where it is not installed or has no driver to load."""
     try:
         from cuda.bindings import driver
-    except (ImportError, RuntimeError):
+
+        driver.cuDriverGetVersion()  # only a call finds out whether there is a driver to load
+    except (ImportError, OSError, RuntimeError):
         return None
     return driver
 

@@ -13,7 +13,8 @@ from core import __version__
 from core.opening_arguments import add_opening_arguments
 from gui.window_options import WindowOptions
 
-COMMANDS = ("info", "run", "bench", "doctor")  # core.cli.COMMANDS, known here without importing it
+# core.cli.COMMANDS, known here without importing it
+COMMANDS = ("info", "run", "bench", "layers", "doctor")
 _DEMO_SHOT = Path("enginebay-demo.png")
 
 _NO_DISPLAY = """\

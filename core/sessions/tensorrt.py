@@ -18,7 +18,6 @@ from core.sessions.buffers import Buffers, as_bytes
 from core.sessions.engine_graph import EngineGraph
 from core.sessions.input_check import check_inputs
 from core.sessions.lanes import LaneOptions
-from core.sessions.layer_timing import LEAST_RUNS, never
 from core.sessions.loaded_engine import LoadedEngine
 from core.sessions.output_allocator import output_allocator
 from core.sessions.tensorrt_context import infer_shapes, set_profile
@@ -100,15 +99,19 @@ class TensorRTSession(Session):
             note("setting the engine up")
             self._stream = cuda.stream()
             self._events = [cuda.event() for _ in range(4)]
-            self._set_context(engine)
+            self._live_context()
         except BaseException:
             self.close()
             raise
         self.runtime = engine.runtime
 
-    def _set_context(self, engine: LoadedEngine) -> None:
-        self._context = engine.new_context()
-        self._graph = EngineGraph(engine.cuda, engine.library, self._context, self._stream)
+    def _live_context(self) -> Any:
+        """The execution context, made anew where it was given up for a while."""
+        if self._context is None:
+            engine = self._live_engine()
+            self._context = engine.new_context()
+            self._graph = EngineGraph(engine.cuda, engine.library, self._context, self._stream)
+        return self._context
 
     def _drop_context(self) -> None:
         self._unbind()
@@ -192,7 +195,9 @@ class TensorRTSession(Session):
         engine = self._live_engine()
         engine.require_runnable()
         self._unbind()
-        self._lanes = make_lanes(engine, self._context, shapes, values, self.profile, options)
+        self._lanes = make_lanes(
+            engine, self._live_context(), shapes, values, self.profile, options
+        )
         return self._lanes
 
     def _download(self, name: str) -> np.ndarray:
@@ -223,7 +228,7 @@ class TensorRTSession(Session):
         if key == self._bound:
             return
         self._unbind()
-        cuda, context = self._live_cuda(), self._context
+        cuda, context = self._live_cuda(), self._live_context()
         with self._library.tape.capture() as lines, cuda.errors("binding the tensors"):
             good = set_profile(context, self.profile, self._stream)
             for name, array in inputs.items() if good else ():
@@ -244,7 +249,7 @@ class TensorRTSession(Session):
         self, shapes: Mapping[str, tuple[int, ...]], values: Mapping[str, np.ndarray]
     ) -> dict[str, Shape | None]:
         host = {spec.name: spec for spec in self.inputs if spec.location == "host"}
-        cuda, context = self._live_cuda(), self._context
+        cuda, context = self._live_cuda(), self._live_context()
         if not host.keys() <= values.keys():
             return {spec.name: spec.shape for spec in self.outputs}
         arrays = check_inputs(tuple(host.values()), {name: values[name] for name in host})
@@ -291,23 +296,16 @@ class TensorRTSession(Session):
 
     def layer_json(self) -> str:
         """What the engine tells of its layers; see core.sessions.tensorrt_layers.layer_json."""
-        return layer_json(self._live_engine(), self._context)
+        return layer_json(self._live_engine(), self._live_context())
 
     def time_layers(
-        self,
-        inputs: Mapping[str, np.ndarray],
-        runs: int = LEAST_RUNS,
-        stop: Callable[[], bool] = never,
+        self, inputs: Mapping[str, np.ndarray], runs: int, stop: Callable[[], bool]
     ) -> tuple[Runs, bool]:
         """Time layers in runs of their own; see core.sessions.tensorrt_layers.timed_layers."""
         engine = self._live_engine()
-        self.profile = self._profile_for({name: np.shape(one) for name, one in inputs.items()})
-        arrays = check_inputs(self.inputs, inputs, self.profile)
+        arrays = self._checked(inputs)
         self._drop_context()  # up to TensorRT 9 a profile has room for one
-        try:
-            return timed_layers(engine, arrays, self.profile, runs, stop)
-        finally:
-            self._set_context(engine)
+        return timed_layers(engine, arrays, self.profile, runs, stop)
 
     def _live_cuda(self) -> CudaContext:
         if self._cuda is None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from core.cuda import CudaContext, PinnedArray
-from core.cuda_graph import Graph, GraphEvents, NotCaptured, capture, graph_driver
+from core.cuda_graph import Graph, GraphEvents, NotCaptured, capture
 from core.errors import EnginebayError
 from core.sessions.buffers import as_bytes
 from core.sessions.lanes import Lane, LaneOptions, QueryTimes
@@ -31,7 +31,7 @@ class Origin:
         self.plain = cuda.event()
         self.plain.record(stream)
         self.graph: GraphEvents | None = None
-        if graph_driver() is not None:
+        with contextlib.suppress(NotCaptured):
             self.graph = GraphEvents(1)
             self.graph.record(0, stream, external=False)
         stream.synchronize()

@@ -50,24 +50,28 @@ def layer_json(engine: LoadedEngine, context: Any) -> str:
 
 
 def layer_profiler(library: Library) -> Any:
-    """A profiler of the module's own base class; its `times` grow by one entry a layer and run.
+    """A profiler whose `times` grow by one (layer's name, milliseconds) a layer and run.
 
     Raises:
         ModelError: kind "no-profiler", where the module has none.
     """
-    base = getattr(library.trt, "IProfiler", None)
-    if base is None:
+    if not hasattr(library.trt, "IProfiler"):
         raise ModelError(
             "no-profiler",
             f"{library.module} cannot time layers.",
             "Install the full tensorrt package.",
         )
+    return _profiler(library.trt)
 
-    class LayerProfiler(base):  # type: ignore[misc, valid-type]
+
+def _profiler(trt: Any) -> Any:
+    """A profiler of the module's own base class."""
+
+    class LayerProfiler(trt.IProfiler):  # type: ignore[misc]
         """Called by TensorRT inside execute_async_v3, on this thread; it must not raise."""
 
         def __init__(self) -> None:
-            base.__init__(self)  # type: ignore[misc]
+            trt.IProfiler.__init__(self)
             self.times: list[tuple[str, float]] = []
 
         def report_layer_time(self, layer_name: str, ms: float) -> None:
@@ -87,7 +91,8 @@ def timed_layers(
     """Time the layers of an engine.
 
     Args:
-        engine: up to TensorRT 9 nobody may have an execution context on the same profile.
+        engine: nobody may have an execution context on the same profile, of which there is room
+            for one up to TensorRT 9.
         inputs: one checked array for every input.
         profile: the optimization profile that they fit in.
         runs: see core.sessions.layer_timing.repeat.
@@ -103,7 +108,7 @@ def timed_layers(
     options = LaneOptions(graph=False, timed=False)
     bound = BoundContext(engine, context, shapes, inputs, profile)
     lane = TensorRTLane(engine, bound, options, Origin(engine.cuda))
-    del context, bound  # the lane's, which goes before the profiler
+    del context, bound  # the lane's, and gone with it: before the profiler
     try:
         for spec in engine.inputs:
             if spec.location == "device":

@@ -24,6 +24,7 @@ import numpy as np
 import pytest
 
 import core.cuda
+import core.cuda_graph
 
 _ALIGNMENT = 256
 
@@ -393,4 +394,5 @@ def install(monkeypatch: pytest.MonkeyPatch) -> FakeCuda:
     monkeypatch.setattr(core.cuda, "_start_driver_without_gil", lambda device: None)
     monkeypatch.setattr(core.cuda, "_library", lambda: DriverLibrary(gpu))
     monkeypatch.setattr(core.cuda, "_local", threading.local())
+    monkeypatch.setattr(core.cuda_graph, "graph_driver", lambda: None)
     return gpu

@@ -111,5 +111,4 @@ def install(monkeypatch: pytest.MonkeyPatch, gpu: FakeCuda) -> FakeGraphDriver:
     """Put a fake where core.cuda_graph looks."""
     driver = FakeGraphDriver(gpu)
     monkeypatch.setattr(core.cuda_graph, "graph_driver", lambda: driver)
-    monkeypatch.setattr("core.sessions.tensorrt_lane.graph_driver", lambda: driver)
     return driver

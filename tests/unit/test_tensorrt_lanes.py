@@ -37,7 +37,6 @@ def bindings(monkeypatch: pytest.MonkeyPatch, gpu: FakeCuda) -> FakeGraphDriver:
 @pytest.fixture
 def without_bindings(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("core.cuda_graph.graph_driver", lambda: None)
-    monkeypatch.setattr("core.sessions.tensorrt_lane.graph_driver", lambda: None)
 
 
 @pytest.fixture
