@@ -284,3 +284,16 @@ def test_a_tensor_is_told_as_far_as_it_is_known() -> None:
     assert tensor_text(LayerTensor(name="x")) == "x"
     known = LayerTensor(name="x", dtype="int8", dims=(None, 3))
     assert tensor_text(known) == "x int8 ? x 3"
+
+
+def test_free_dimensions_are_timed_as_wanted(
+    tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layer_timing, "LEAST_SECONDS", 0.0)
+    model = onnx_models.classifier(tmp_path, batch="batch")
+    _, answer = ask(model, "--time", "--shape", "images=5x3x8x8", "--sort", "index")
+    assert answer["layers"][-1]["outputs"][0]["shape"] == [5, 3]
+    _, answer = ask(model, "--time", "--sort", "index")
+    assert answer["layers"][-1]["outputs"][0]["shape"] == [1, 3]
+    status, answer = ask(model, "--time", "--shape", "images=5x4x8x8")
+    assert (status, answer["error"]["kind"]) == (1, "input-shape")
