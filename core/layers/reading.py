@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from core.errors import EnginebayError, MachineError
 from core.input_choices import Fill
@@ -21,6 +22,9 @@ from core.modelfile import ModelFile, read_model_file
 from core.opening import OpenOptions, Progress, no_progress
 from core.sessions.base import Arrays
 from core.sessions.layer_timing import never
+
+if TYPE_CHECKING:
+    from core.sessions.tensorrt import TensorRTSession
 
 _HOW_WITHOUT_GPU = (
     "Or let trtexec write them on a machine that runs the engine (--loadEngine=FILE "
@@ -115,6 +119,56 @@ def random_inputs(model: Model) -> Arrays:
     return filled.arrays
 
 
+def layers_of(model: Model) -> LayerTable:
+    """The layers of an opened model, without hints, on the thread that opened it.
+
+    Raises:
+        EnginebayError: as core.layers.engine_layers and core.layers.onnx_layers have it.
+    """
+    if model.file.kind == "onnx":
+        return read_onnx_layers(model.file)
+    from core.layers.engine_layers import read_engine_layers
+
+    return read_engine_layers(_engine_session(model), random_inputs(model))
+
+
+def timed_layers_of(
+    model: Model,
+    options: OpenOptions,
+    *,
+    stop: Callable[[], bool] = never,
+    progress: Progress = no_progress,
+) -> LayerTable:
+    """The same with times, of runs on what random_inputs gives; an ONNX is opened once more.
+
+    Args:
+        model: the model.
+        options: how it was opened.
+        stop: asked between runs; True ends the timing.
+        progress: told what goes on.
+
+    Raises:
+        EnginebayError: likewise, or if it cannot run on these inputs.
+        Cancelled: if it is stopped before the first run.
+    """
+    inputs = random_inputs(model)
+    if model.file.kind == "onnx":
+        return time_onnx_layers(model.file, options, inputs, stop=stop, progress=progress)
+    from core.layers.engine_layers import read_engine_layers, time_engine_layers
+
+    session = _engine_session(model)
+    table = read_engine_layers(session, inputs)
+    progress(None, "Timing the layers")
+    return time_engine_layers(session, table, inputs, stop=stop)
+
+
+def _engine_session(model: Model) -> TensorRTSession:
+    from core.sessions.tensorrt import TensorRTSession
+
+    assert isinstance(model.session, TensorRTSession)  # what an engine is opened as
+    return model.session
+
+
 def _of_model(
     file: ModelFile,
     timed: bool,
@@ -123,7 +177,7 @@ def _of_model(
     stop: Callable[[], bool],
     progress: Progress,
 ) -> LayerTable:
-    if file.kind == "onnx" and not timed:
+    if file.kind == "onnx" and not timed:  # needs no runtime
         return read_onnx_layers(file)
     try:
         opened = Model.of(file, options, progress)
@@ -132,22 +186,6 @@ def _of_model(
         raise MachineError(error.kind, error.message, hint, details=error.details) from None
     with opened as model:
         choose(model)
-        inputs = random_inputs(model)
-        if file.kind != "onnx":
-            return _of_engine(model, inputs, timed, stop, progress)
-    return time_onnx_layers(file, options, inputs, stop=stop, progress=progress)
-
-
-def _of_engine(
-    model: Model, inputs: Arrays, timed: bool, stop: Callable[[], bool], progress: Progress
-) -> LayerTable:
-    from core.layers.engine_layers import read_engine_layers, time_engine_layers
-    from core.sessions.tensorrt import TensorRTSession
-
-    session = model.session
-    assert isinstance(session, TensorRTSession)  # what an engine is opened as
-    table = read_engine_layers(session, inputs)
-    if timed:
-        progress(None, "Timing the layers")
-        table = time_engine_layers(session, table, inputs, stop=stop)
-    return table
+        if timed:
+            return timed_layers_of(model, options, stop=stop, progress=progress)
+        return layers_of(model)
