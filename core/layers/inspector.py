@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from core.errors import EnginebayError
@@ -24,6 +25,8 @@ HOW_TO_GET_DETAILS = (
 )
 
 _PROFILE = re.compile(r" \[profile (\d+)\]$")
+_COMPILED = ("Myelin", "kgen")
+_COMPILED_NAME = re.compile(r"__myl|\{ForeignNode\[")
 _ONNX_LAYER = "[ONNX Layer: "
 # Fields that have a place of their own in Layer.
 _TAKEN = frozenset({"Name", "LayerType", "Inputs", "Outputs", "TacticName", "TacticValue"})
@@ -66,8 +69,7 @@ def read_layer_json(
     value = parse_json(text, name)
     require_kind(value, "layer-info", name)
     raw: list[Any] = value["Layers"]
-    odd = next((one for one in raw if not isinstance(one, (str, Mapping))), None)
-    if odd is not None or any(isinstance(one, Mapping) and "Name" not in one for one in raw):
+    if not all(isinstance(one, str) or (isinstance(one, Mapping) and "Name" in one) for one in raw):
         raise EnginebayError(
             "not-layers",
             f"{name} has a list of layers, but they are not as TensorRT writes them.",
@@ -92,7 +94,7 @@ def read_layer_json(
         notes.append(f"Only the layers' names are known. {HOW_TO_GET_DETAILS}")
     elif any(None in tensor.dims for layer in layers for tensor in layer.outputs):
         notes.append("Free dimensions are unknown: no shapes were set when this was written.")
-    if any(layer.type in ("Myelin", "kgen") or "__myl" in layer.name for layer in layers):
+    if any(layer.type in _COMPILED or _COMPILED_NAME.search(layer.name) for layer in layers):
         notes.append(
             "Layers of TensorRT's graph compiler (kgen, Myelin) hold several operators each; "
             "their origin names them where the engine tells it."
@@ -176,22 +178,28 @@ def _model_tensors(
     value: Mapping[str, Any], layers: Sequence[Layer]
 ) -> tuple[tuple[LayerTensor, ...], tuple[LayerTensor, ...]]:
     """The model's inputs and outputs: as 11 tells them, else bindings that no layer makes."""
+    made = {tensor.name: tensor for layer in layers for tensor in layer.outputs}
+    read = {tensor.name: tensor for layer in reversed(layers) for tensor in layer.inputs}
     described = [one for one in _mappings(value.get("I/O Tensors")) if _text(one.get("Name"))]
     if described:
         pairs = [(_text(one.get("IOMode")).lower(), _tensor(one)) for one in described]
         return (
-            tuple(tensor for mode, tensor in pairs if "input" in mode),
-            tuple(tensor for mode, tensor in pairs if "output" in mode),
+            tuple(_with_shape(tensor, read) for mode, tensor in pairs if "input" in mode),
+            tuple(_with_shape(tensor, made) for mode, tensor in pairs if "output" in mode),
         )
     bindings = value.get("Bindings")
     listed = [
         _text(one.get("Name")) if isinstance(one, Mapping) else _text(one)
         for one in (bindings if isinstance(bindings, list) else ())
     ]
-    made = {tensor.name: tensor for layer in layers for tensor in layer.outputs}
-    read = {tensor.name: tensor for layer in reversed(layers) for tensor in layer.inputs}
     inputs = tuple(read[one] for one in listed if one in read and one not in made)
     return inputs, tuple(made[one] for one in listed if one in made)
+
+
+def _with_shape(tensor: LayerTensor, known: Mapping[str, LayerTensor]) -> LayerTensor:
+    """With the dimensions that the layers have for it: those of the shapes that were set."""
+    dims = known[tensor.name].dims if tensor.name in known else ()
+    return replace(tensor, dims=dims) if dims and None not in dims else tensor
 
 
 def _origin(metadata: str) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core import Model
@@ -23,7 +24,7 @@ from core.opening import OpenOptions
 from core.paths import RESOURCES
 from core.sessions.tensorrt import TensorRTSession
 from core.tensorrt_library import load_library
-from core.tensors import Profile
+from core.tensors import Profile, numpy_dtype
 from tests.gpu.conftest import build
 from tests.gpu.small_models import classifier_model, nonzero_model, reshape_model
 
@@ -112,7 +113,8 @@ def test_timing_leaves_the_session_as_it_was(demo_engine: Path) -> None:
 
 @needs_inspector
 def test_shapes_may_be_chosen(session: TensorRTSession) -> None:
-    table = read_engine_layers(session, {"images": (3, 3, 256, 256)})
+    pictures = np.zeros((3, 3, 256, 256), numpy_dtype(session.inputs[0].dtype))
+    table = read_engine_layers(session, {"images": pictures})
     assert table.inputs[0].dims == (3, 3, 256, 256)
 
 

@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from core import Model
 from core.cli import main
 from core.errors import EnginebayError
-from core.layers.reading import is_layer_json, read_layers
+from core.layers.reading import is_layer_json, layers_of, read_layers, timed_layers_of
 from core.layers.rows import found, in_order, tensor_text
 from core.layers.values import Layer, LayerTensor
+from core.opening import OpenOptions
 from core.paths import DEMO_MODEL
 from core.sessions import layer_timing
 from tests.unit import fake_cuda, fake_tensorrt, layer_json, onnx_models
@@ -284,3 +286,28 @@ def test_a_tensor_is_told_as_far_as_it_is_known() -> None:
     assert tensor_text(LayerTensor(name="x")) == "x"
     known = LayerTensor(name="x", dtype="int8", dims=(None, 3))
     assert tensor_text(known) == "x int8 ? x 3"
+
+
+def test_free_dimensions_are_timed_as_wanted(
+    tmp_path: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layer_timing, "LEAST_SECONDS", 0.0)
+    model = onnx_models.classifier(tmp_path, batch="batch")
+    _, answer = ask(model, "--time", "--shape", "images=5x3x8x8", "--sort", "index")
+    assert answer["layers"][-1]["outputs"][0]["shape"] == [5, 3]
+    _, answer = ask(model, "--time", "--sort", "index")
+    assert answer["layers"][-1]["outputs"][0]["shape"] == [1, 3]
+    status, answer = ask(model, "--time", "--shape", "images=5x4x8x8")
+    assert (status, answer["error"]["kind"]) == (1, "input-shape")
+
+
+def test_an_open_model_is_timed_on_its_chosen_shapes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(layer_timing, "LEAST_SECONDS", 0.0)
+    with Model.open(onnx_models.classifier(tmp_path, batch="batch")) as model:
+        model.choose_inputs({}, {"images": (3, 3, 8, 8)})
+        assert [layer.time_ms for layer in layers_of(model).layers] == [None] * 3
+        table = timed_layers_of(model, OpenOptions())
+        assert table.layers[-1].outputs[0].dims == (3, 3)
+        assert model.test_random().outputs["logits"].shape == (3, 3)

@@ -52,6 +52,30 @@ def test_sums_match() -> None:
     assert table.layers[1].median_ms == pytest.approx(0.045)
 
 
+def test_a_pair_as_trtexec_8_writes_it_adds_up() -> None:
+    """Names alone, bookkeeping layers without time, no medians; in trtexec's own spacing."""
+    layers = (
+        '{"Layers": ["[trainStation1]"\n,"(Unnamed Layer* 7) [Constant]"\n,"conv1.weight + Conv"'
+    )
+    layers += (
+        '\n,"{ForeignNode[/head/Split.../Concat_1]}"\n],\n"Bindings": ["input"\n,"output"\n]}\n'
+    )
+    times = (
+        '[\n  { "count" : 11 }\n'
+        ', { "name" : "[trainStation1]", "timeMs" : 22, "averageMs" : 2, "percentage" : 20 }\n'
+        ', { "name" : "(Unnamed Layer* 7) [Constant]", "timeMs" : 0, "averageMs" : 0, '
+        '"percentage" : 0 }\n'
+        ', { "name" : "conv1.weight + Conv", "timeMs" : 55, "averageMs" : 5, "percentage" : 50 }\n'
+        ', { "name" : "{ForeignNode[/head/Split.../Concat_1]}", "timeMs" : 33, "averageMs" : 3, '
+        '"percentage" : 30 }\n]\n'
+    )
+    table = with_times(read_layer_json(layers), read_profile_json(times))
+    assert [layer.share for layer in table.layers] == [0.2, 0.0, 0.5, 0.3]
+    assert [layer.median_ms for layer in table.layers] == [None] * 4
+    assert sum(layer.time_ms or 0 for layer in table.layers) == 10
+    assert any("graph compiler" in note for note in table.notes)
+
+
 def test_names_that_trtexec_did_not_escape_are_read_as_they_are() -> None:
     content = (
         '[\n  { "count" : 10 }\n'
@@ -76,7 +100,18 @@ def test_the_same_name_is_paired_in_order() -> None:
     content = json.dumps([{"count": 1}, *({"name": "a", "averageMs": ms} for ms in (3.0, 1.0))])
     table = with_times(table_of("a", "b", "a"), read_profile_json(content))
     assert [layer.time_ms for layer in table.layers] == [3.0, None, 1.0]
-    assert any("1 layer of 3 has no time" in note and "b" in note for note in table.notes)
+    assert "The profile has no time for 1 of 3 layers, such as b." in table.notes
+
+
+def test_other_times_take_the_place_of_those_that_were_there() -> None:
+    once = with_times(table_of("a", "b"), read_profile_json(profile_text(a=1.0)))
+    again = with_times(once, read_profile_json(profile_text(b=2.0)))
+    assert [layer.time_ms for layer in again.layers] == [None, 2.0]
+    assert sum(layer.share or 0 for layer in again.layers) == 1
+    assert [note for note in again.notes if "no time" in note] == [
+        "The profile has no time for 1 of 2 layers, such as a."
+    ]
+    assert len(again.notes) == len(once.notes)
 
 
 def test_the_profiles_suffix_does_not_keep_names_apart() -> None:
