@@ -143,13 +143,17 @@ def test_a_child_that_dies_is_an_error_with_its_last_words(
 
 def test_an_order_survives_json(tmp_path: Path) -> None:
     asked = BenchmarkOrder(
-        path="/a/model.onnx",
+        path=str(tmp_path / "model.onnx"),
         sha256="00",
         options=BenchmarkOptions(
-            images=("a.png",), sweep=(1, 2), shapes={"x": (1, 2)}, contexts=3, seed=7
+            images=(str(tmp_path / "a.png"),),
+            sweep=(1, 2),
+            shapes={"x": (1, 2)},
+            contexts=3,
+            seed=7,
         ),
         allow_native_code=True,
-        plugins=("/p.so",),
+        plugins=(str(tmp_path / "p.so"),),
         module="tensorrt_lean",
         recipe="{}",
         fills={
@@ -161,6 +165,16 @@ def test_an_order_survives_json(tmp_path: Path) -> None:
         profile=1,
     )
     assert BenchmarkOrder.from_json(json.loads(json.dumps(asked.as_json()))) == asked
+
+
+def test_paths_in_an_order_are_those_of_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = BenchmarkOptions(images=("a.png",))
+    asked = BenchmarkOrder(path="m.onnx", sha256="00", options=options, plugins=("p.so",)).as_json()
+    found = (asked["path"], asked["plugins"], asked["options"]["images"])
+    assert found == (str(tmp_path / "m.onnx"), [str(tmp_path / "p.so")], (str(tmp_path / "a.png"),))
 
 
 def test_rows_survive_as_text_exactly() -> None:
