@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,11 +10,13 @@ import pytest
 
 from core.benchmark.checks import check_options
 from core.benchmark.inputs import make_arrays, plan_benchmark, with_choices
+from core.benchmark.order import BenchmarkOrder
 from core.benchmark.values import BenchmarkOptions
 from core.errors import InputError
 from core.input_choices import Fill
 from core.model import Model
-from tests.unit import onnx_models
+from tests.unit import fake_cuda, fake_tensorrt, onnx_models
+from tests.unit.fake_tensorrt import plan, tensor
 
 
 def add(folder: Path, dtype: str, shape: onnx_models.Dims = (4, 50)) -> Path:
@@ -103,6 +106,58 @@ def test_a_fixed_batch_refuses_another_and_names_what_it_is(tmp_path: Path) -> N
         with pytest.raises(InputError) as caught:
             plan_benchmark(model, 8)
         assert "2 x 3 x 8 x 8" in caught.value.message
+
+
+SMALL = [[1, 3, 8, 8], [2, 3, 8, 8], [4, 3, 16, 16]]
+LARGE = [[2, 3, 16, 16], [8, 3, 32, 32], [16, 3, 64, 64]]
+
+
+@pytest.fixture
+def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """`images` in two profiles to `output`, shaped as images."""
+    gpu = fake_cuda.install(monkeypatch)
+    fake_tensorrt.install(monkeypatch, gpu, {"tensorrt": "10.3.0"})
+    fake_tensorrt.install_driver(monkeypatch)
+    free = (-1, 3, -1, -1)
+    path = tmp_path / "x.engine"
+    path.write_bytes(
+        plan(
+            [
+                tensor("images", "input", free, profiles=[SMALL, LARGE]),
+                tensor("output", "output", free),
+            ]
+        )
+    )
+    return path
+
+
+def test_a_batch_outside_the_profile_names_its_limits(engine: Path) -> None:
+    with Model.open(engine) as model:
+        assert plan_benchmark(model, 4).plan.shapes == {"images": (4, 3, 8, 8)}
+        with pytest.raises(InputError) as caught:  # that profile takes it, but no such picture
+            plan_benchmark(model, 8)
+        assert "dimension 2 takes 16 to 64" in caught.value.message
+        with pytest.raises(InputError) as caught:
+            plan_benchmark(model, 17)
+        assert "dimension 0 takes 1 to 4" in caught.value.message
+        with_choices(model, BenchmarkOptions(profile=1))
+        inputs = plan_benchmark(model, 16)
+        assert (inputs.plan.profile, inputs.plan.shapes["images"]) == (1, (16, 3, 32, 32))
+        with pytest.raises(InputError) as caught:
+            plan_benchmark(model, 1)
+        assert "dimension 0 takes 2 to 16" in caught.value.message
+
+
+def test_an_order_sets_the_model_up_with_its_recipe_in_its_profile(engine: Path) -> None:
+    """A profile that is chosen anew moves the recipe's size to its best; here it was moved on."""
+    with Model.open(engine) as model:
+        model.choose_inputs({}, {}, 1)
+        assert model.recipe is not None
+        model.use(replace(model.recipe, size_wh=(48, 40), batch=5))
+        order = BenchmarkOrder.of(model, "0" * 64, BenchmarkOptions())
+    with Model.open(engine) as model:
+        order.set_up(model)
+        assert plan_benchmark(model, None).plan.shapes == {"images": (5, 3, 40, 48)}
 
 
 @pytest.mark.parametrize(

@@ -166,6 +166,18 @@ def test_a_measurement_that_fails_leaves_the_others(model: Model) -> None:
     assert not result.is_complete
 
 
+def test_contexts_that_nobody_asked_for_become_as_many_as_there_is_room_for(model: Model) -> None:
+    refusing = Refusing(model, 1, CONTEXTS)
+    result = run(model, short(sweep=(2,)))
+    assert refusing.asked == [1, 2, 1, 1]
+    pipelined = result.measurements[1]
+    assert len(pipelined.samples.rows)
+    assert pipelined.contexts == 1
+    assert [m.message for m in pipelined.marks if m.kind == "contexts"] == [CONTEXTS.message]
+    assert result.tried[0].contexts == 1
+    assert result.is_complete
+
+
 def test_where_nothing_can_be_measured_the_reason_is_the_error(model: Model) -> None:
     Refusing(model, 0, CONTEXTS)
     with pytest.raises(ModelError) as caught:
