@@ -15,6 +15,7 @@ from gui.empty_text import empty_text, idle_text
 from gui.inference_thread import Tested
 from gui.layout import Layout
 from gui.settings import Settings
+from gui.turns import Turns
 from gui.wiring import connect
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class MainWindow(QMainWindow):
         from gui.saving import Saver
         from gui.video_player import VideoPlayer
 
+        self.turns = Turns(self)
         self.view = ImageView()
         self.card = CardPanel()
         self.banner = Banner()
@@ -197,13 +199,21 @@ class MainWindow(QMainWindow):
     @Slot(object)
     def on_tested(self, tested: Tested | None) -> None:
         """Show a run's result, or that there is none."""
-        document = self.document
         similarities = self.embeddings.compare(tested)
-        self.outputs.show_result(tested, document.reading, similarities)
+        reading = self.document.reading
+        self.turns.begin(
+            self.show_tested,
+            lambda: self.outputs.show_result(tested, reading, similarities),
+            self._show_timings,
+        )
+        if tested is None:
+            self.turns.finish()
+
+    def _show_timings(self) -> None:
+        runs, tested = self.document.runs, self.document.result
         stages = None if tested is None else tested.result.stages
         clock = "" if stages is None else stages.clock
-        self.timings.show_run(stages, document.runs.warm, document.runs.first, clock)
-        self.show_tested()
+        self.timings.show_run(stages, runs.warm, runs.first, clock)
 
     def show_tested(self) -> None:
         """The picture, or what the network saw of it, with its overlay."""
