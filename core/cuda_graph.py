@@ -118,33 +118,40 @@ class GraphEvents:
     """Events that a graph records at each launch, and the milliseconds between them."""
 
     def __init__(self, count: int) -> None:
-        self._driver = driver = graph_driver()
+        driver = graph_driver()
         if driver is None:
             raise NotCaptured(NO_BINDINGS)
+        self._driver: Any = driver
         self._events = [_done(driver.cuEventCreate(0)) for _ in range(count)]
 
-    def record(self, index: int, stream: Any, *, external: bool = True) -> None:
-        """Record an event; with `external` inside a capture."""
-        assert self._driver is not None
-        handle = self._driver.CUstream(stream.handle)
+    @staticmethod
+    def are_there() -> bool:
+        """Whether cuda-bindings is installed."""
+        return graph_driver() is not None
+
+    def record(self, index: int, stream: Any, *, external: bool = False) -> None:
+        """Record an event; `external` inside a capture."""
         flags = _EXTERNAL if external else 0
+        handle = self._driver.CUstream(stream.handle)
         _done(self._driver.cuEventRecordWithFlags(self._events[index], handle, flags))
+
+    def hold(self, stream: Any, index: int) -> None:
+        """Let a stream wait for an event."""
+        handle = self._driver.CUstream(stream.handle)
+        _done(self._driver.cuStreamWaitEvent(handle, self._events[index], 0))
 
     def between(self, first: int, second: int) -> float:
         """Milliseconds from one to another; both have happened."""
-        assert self._driver is not None
-        return float(
-            _done(self._driver.cuEventElapsedTime(self._events[first], self._events[second]))
-        )
+        begin, end = self._events[first], self._events[second]
+        return float(_done(self._driver.cuEventElapsedTime(begin, end)))
 
     def since(self, origin: GraphEvents, index: int) -> float:
         """Milliseconds since another's first event."""
-        assert self._driver is not None
-        return float(_done(self._driver.cuEventElapsedTime(origin._events[0], self._events[index])))
+        begin, end = origin._events[0], self._events[index]
+        return float(_done(self._driver.cuEventElapsedTime(begin, end)))
 
     def close(self) -> None:
         """Free them. May be called twice."""
-        assert self._driver is not None
         for event in self._events:
             self._driver.cuEventDestroy(event)
         self._events = []

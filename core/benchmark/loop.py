@@ -28,7 +28,7 @@ Tell = Callable[[np.ndarray, float | None], bool]
 """Told of new rows, (n, 10) as Samples.rows, and of how far it is, 0 to 1 (None while it warms
 up); gives whether to stop."""
 
-_RAW = 8  # numbers of a query: begin, enqueued, done, lane, and QueryTimes
+_RAW = 9  # numbers of a query: begin, enqueued, done, lane, and QueryTimes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,9 +200,10 @@ class _Course:
         rows = np.empty((len(raw), len(COLUMNS)))
         rows[:, 0:2] = (raw[:, 0:2] - self._begin) * 1000
         rows[:, 2] = raw[:, 4] - origin
-        rows[:, 3] = rows[:, 4] = rows[:, 2] + raw[:, 5]
-        rows[:, 5] = rows[:, 6] = rows[:, 4] + raw[:, 6]
-        rows[:, 7] = rows[:, 6] + raw[:, 7]
+        rows[:, 3] = rows[:, 2] + raw[:, 5]
+        rows[:, 4] = rows[:, 3] + raw[:, 6]
+        rows[:, 5] = rows[:, 6] = rows[:, 4] + raw[:, 7]
+        rows[:, 7] = rows[:, 6] + raw[:, 8]
         rows[:, 8] = (raw[:, 2] - raw[:, 0]) * 1000
         rows[:, 9] = raw[:, 3]
         return rows

@@ -19,6 +19,7 @@ class QueryTimes(NamedTuple):
 
     start: float  # of the copy in
     host_to_device: float
+    waited: float  # after the copy in, until the engine began
     compute: float
     device_to_host: float
 

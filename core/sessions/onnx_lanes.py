@@ -80,7 +80,7 @@ class OnnxLane(Lane):
     def times(self) -> QueryTimes:
         """The run is all compute: nothing is copied."""
         begin, end = self._begin, self._end
-        return QueryTimes((begin - self._origin) * 1000, 0.0, (end - begin) * 1000, 0.0)
+        return QueryTimes((begin - self._origin) * 1000, 0.0, 0.0, (end - begin) * 1000, 0.0)
 
     def outputs(self) -> Mapping[str, np.ndarray]:
         """Arrays of their own, which no later query overwrites."""

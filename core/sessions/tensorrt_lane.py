@@ -6,39 +6,40 @@ Everything here runs on the thread that made the session.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
-from core.cuda import CudaContext, PinnedArray
-from core.cuda_graph import Graph, GraphEvents, NotCaptured, capture
+from core.cuda import PinnedArray
+from core.cuda_graph import Graph, NotCaptured, capture
 from core.errors import EnginebayError
 from core.sessions.buffers import as_bytes
 from core.sessions.lanes import Lane, LaneOptions, QueryTimes
 from core.sessions.loaded_engine import LoadedEngine
+from core.sessions.stage_events import (
+    BEGIN,
+    COMPUTED,
+    COMPUTING,
+    COPIED_IN,
+    COPIED_OUT,
+    Origin,
+    PlainEvents,
+    RecordedEvents,
+    StageEvents,
+)
 from core.sessions.tensorrt_bound import BoundContext
 from core.tensors import numpy_dtype, size_bytes
 
 _RUNNING = "running the engine"
-_STAGES = 4  # events: begin, copied in, computed, copied out
-
-
-class Origin:
-    """The moment from which lanes' times count; recorded for both kinds of events."""
-
-    def __init__(self, cuda: CudaContext) -> None:
-        stream = cuda.stream()
-        self.plain = cuda.event()
-        self.plain.record(stream)
-        self.graph: GraphEvents | None = None
-        with contextlib.suppress(NotCaptured):
-            self.graph = GraphEvents(1)
-            self.graph.record(0, stream, external=False)
-        stream.synchronize()
 
 
 class TensorRTLane(Lane):
     """Page-locked arrays and a graph on a bound context, which other lanes may queue behind.
+
+    Alone it puts copy in, engine and copy out on one stream, as one graph. Beside others it copies
+    in on a stream that all of them share: there one copy follows another without a gap, and as
+    that is what fills the bus, nothing else may wait in it.
 
     Attributes:
         bound: its execution context. With LaneOptions.feeds off, whoever feeds it fills
@@ -46,7 +47,12 @@ class TensorRTLane(Lane):
     """
 
     def __init__(
-        self, engine: LoadedEngine, bound: BoundContext, options: LaneOptions, origin: Origin
+        self,
+        engine: LoadedEngine,
+        bound: BoundContext,
+        options: LaneOptions,
+        origin: Origin,
+        copies: Any = None,
     ) -> None:
         """Run once, and capture that where asked for.
 
@@ -55,6 +61,7 @@ class TensorRTLane(Lane):
             bound: where.
             options: how.
             origin: from when times count.
+            copies: the stream that lanes share for copying in; None for the context's own.
 
         Raises:
             CudaError, ModelError: if the memory is not enough, or the engine fails.
@@ -64,14 +71,14 @@ class TensorRTLane(Lane):
         self._options = options
         self._origin = origin
         self._graph: Graph | None = None
-        self._graph_events: GraphEvents | None = None
+        self._copies = copies
         self._pinned: list[PinnedArray] = []
         self.bound = bound
         bound.enter()
         self._is_open = True
         self._arrays = dict(bound.host)
         self._stream = bound.stream
-        self._events = [self._cuda.event() for _ in range(_STAGES)]
+        self._events: StageEvents = PlainEvents(self._cuda)
         self._finished = self._cuda.waiting_event(sleeps=options.wait == "blocking")
         # A lane alone on its stream waits for that, which is one call less.
         self._waits_for_stream = options.depth == 1 and options.wait == "spin"
@@ -100,10 +107,11 @@ class TensorRTLane(Lane):
 
     def start(self) -> None:
         """Launch the graph, or queue the copies and the engine."""
-        if self._graph is not None:
-            self._graph.launch()
-        else:
+        if self._graph is None:
             self._start_plainly()
+        else:
+            self._copy_in()
+            self._graph.launch()
         if not self._waits_for_stream:
             self._finished.record(self._stream)
 
@@ -119,21 +127,16 @@ class TensorRTLane(Lane):
 
     def times(self) -> QueryTimes:
         """By CUDA events."""
-        marks = self._graph_events
-        if marks is not None:
-            assert self._origin.graph is not None
-            return QueryTimes(
-                marks.since(self._origin.graph, 0),
-                marks.between(0, 1),
-                marks.between(1, 2),
-                marks.between(2, 3),
-            )
-        begin, copied_in, computed, copied_out = self._events
+        events = self._events
+        waited, computing = 0.0, COPIED_IN
+        if self._copies is not None:
+            waited, computing = events.between(COPIED_IN, COMPUTING), COMPUTING
         return QueryTimes(
-            self._origin.plain.time_till(begin),
-            begin.time_till(copied_in),
-            copied_in.time_till(computed),
-            computed.time_till(copied_out),
+            events.since_origin(self._origin, BEGIN),
+            events.between(BEGIN, COPIED_IN),
+            waited,
+            events.between(computing, COMPUTED),
+            events.between(COMPUTED, COPIED_OUT),
         )
 
     def _pin(self) -> None:
@@ -159,11 +162,11 @@ class TensorRTLane(Lane):
         ]
 
     def _start_plainly(self) -> None:
-        events, stream = self._events, self._stream
-        timed = self._options.timed
+        stream = self._stream
         try:
+            self._copy_in()
             with self._engine.library.tape.capture() as lines:
-                good = self._put(lambda index: timed and events[index].record(stream))
+                good = self._put(self._events, external=False)
                 for name in self.bound.allocators if good else ():
                     self._download_late(name)
         except self._cuda.driver.Error as error:
@@ -176,19 +179,41 @@ class TensorRTLane(Lane):
                     raise allocator.error
             raise self._engine.refusal(lines, f"{self._engine.name} failed to run")
 
-    def _put(self, mark: Callable[[int], object]) -> bool:
-        """Queue the copies and the engine, with a mark before, between and after them."""
-        driver, stream = self._cuda.driver, self._stream
-        mark(0)
+    def _copy_in(self) -> None:
+        """Copy in on the shared stream, where there is one."""
+        if self._copies is None:
+            return
+        events, copies = self._events, self._copies
+        if self._options.timed:
+            events.record(BEGIN, copies)
+        self._upload(copies)
+        events.record(COPIED_IN, copies)
+        events.hold(self._stream, COPIED_IN)
+
+    def _upload(self, stream: Any) -> None:
         for memory, array in self._uploads:
-            driver.memcpy_htod_async(memory, array, stream)
-        mark(1)
+            self._cuda.driver.memcpy_htod_async(memory, array, stream)
+
+    def _put(self, events: StageEvents, *, external: bool) -> bool:
+        """Queue what the lane's own stream does, with the events in between."""
+        driver, stream = self._cuda.driver, self._stream
+
+        def mark(index: int) -> None:
+            if self._options.timed:
+                events.record(index, stream, external=external)
+
+        if self._copies is None:
+            mark(BEGIN)
+            self._upload(stream)
+            mark(COPIED_IN)
+        else:
+            mark(COMPUTING)
         if not self.bound.context.execute_async_v3(stream.handle):
             return False
-        mark(2)
+        mark(COMPUTED)
         for array, memory in self._downloads:
             driver.memcpy_dtoh_async(array, memory, stream)
-        mark(3)
+        mark(COPIED_OUT)
         return True
 
     def _download_late(self, name: str) -> None:
@@ -207,22 +232,20 @@ class TensorRTLane(Lane):
         if self.bound.host:
             self.why_no_graph = "Shape tensors lie in the host's memory, which no graph reads."
             return
-        events: GraphEvents | None = None
+        events: RecordedEvents | None = None
         try:
-            events = GraphEvents(_STAGES)
-            record, timed = events.record, self._options.timed
+            events = RecordedEvents()
+            recorded = events
             with self._engine.library.tape.capture():
                 self._graph = capture(
-                    self._cuda,
-                    self._stream,
-                    lambda: self._put(lambda index: timed and record(index, self._stream)),
+                    self._cuda, self._stream, lambda: self._put(recorded, external=True)
                 )
         except NotCaptured as reason:
             self.why_no_graph = str(reason)
             if events is not None:
                 events.close()
             return
-        self._graph_events, self.graph = events, True
+        self._events, self.graph = events, True
         self.start()
         self.wait()
 
@@ -237,9 +260,7 @@ class TensorRTLane(Lane):
         if self._graph is not None:
             self._graph.close()
             self._graph = None
-        if self._graph_events is not None:
-            self._graph_events.close()
-            self._graph_events = None
+        self._events.close()
         self.bound.leave()
         for pinned in self._pinned:
             pinned.close()

@@ -13,8 +13,9 @@ import numpy as np
 from core.errors import CudaError, ModelError
 from core.sessions.lanes import LaneOptions
 from core.sessions.loaded_engine import LoadedEngine
+from core.sessions.stage_events import Origin
 from core.sessions.tensorrt_bound import BoundContext
-from core.sessions.tensorrt_lane import Origin, TensorRTLane
+from core.sessions.tensorrt_lane import TensorRTLane
 from core.text import counted
 
 
@@ -54,14 +55,15 @@ def make_lanes(
             "Choose its values first: the shapes depend on them.",
         )
     origin = Origin(engine.cuda)
+    copies = engine.cuda.stream() if _share_copies(options) else None
     lanes: list[TensorRTLane] = []
     bounds: list[BoundContext] = []
     try:
         for index in range(options.count):
             try:
-                context = first if index == 0 else engine.new_context()
+                context = first if index == 0 else _further_context(engine)
                 bounds.append(BoundContext(engine, context, shapes, values, profile))
-                lanes.append(TensorRTLane(engine, bounds[-1], options, origin))
+                lanes.append(TensorRTLane(engine, bounds[-1], options, origin, copies))
             except (CudaError, ModelError) as error:
                 if index == 0 or error.fatal:
                     raise
@@ -82,3 +84,16 @@ def make_lanes(
             lane.close()
         raise
     return lanes
+
+
+def _share_copies(options: LaneOptions) -> bool:
+    """Of several queries on one context each waits for the one before, and others would with it."""
+    return options.transfers and options.feeds and options.count > 1 and options.depth == 1
+
+
+def _further_context(engine: LoadedEngine) -> Any:
+    context = engine.new_context()
+    if context.active_optimization_profile < 0:
+        # Choosing one that another context has would crash TensorRT 8.6.
+        raise ModelError("contexts", "Every optimization profile is in use.", "")
+    return context

@@ -14,8 +14,9 @@ from core.errors import Cancelled, ModelError
 from core.sessions.lanes import LaneOptions
 from core.sessions.layer_timing import LEAST_RUNS, WARM_UP_RUNS, never, repeat
 from core.sessions.loaded_engine import LoadedEngine
+from core.sessions.stage_events import Origin
 from core.sessions.tensorrt_bound import BoundContext
-from core.sessions.tensorrt_lane import Origin, TensorRTLane
+from core.sessions.tensorrt_lane import TensorRTLane
 from core.tensorrt_library import Library
 
 Runs = list[list[tuple[str, float]]]

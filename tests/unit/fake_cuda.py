@@ -331,6 +331,19 @@ class Stream:
         while self._queue:
             self.work_off_one()
 
+    def wait_for_event(self, event: Event) -> None:
+        self._gpu.called()
+        self.hold(event)
+
+    def hold(self, event: Any) -> None:
+        """Go on only once an event of another stream has happened."""
+
+        def reach() -> None:
+            while not event.has_happened:
+                event.stream.work_off_one()
+
+        self.enqueue(reach)
+
     def work_off_one(self) -> None:
         """The oldest work; what fails takes all that waits with it."""
         work, self._queue = self._queue[0], self._queue[1:]
@@ -359,18 +372,22 @@ class Event:
         gpu.called()
         self.flags = flags
         self._at: float | None = None
-        self._stream: Stream | None = None
+        self.stream: Stream | None = None
 
     def record(self, stream: Stream) -> None:
         self._at = None
-        self._stream = stream
+        self.stream = stream
         stream.enqueue(self._happen)
 
     def synchronize(self) -> None:
         """Work up to here; what is queued behind it is still to come."""
-        assert self._stream is not None
-        while self._at is None:
-            self._stream.work_off_one()
+        assert self.stream is not None
+        while not self.has_happened:
+            self.stream.work_off_one()
+
+    @property
+    def has_happened(self) -> bool:
+        return self._at is not None
 
     def _happen(self) -> None:
         self._at = time.perf_counter()

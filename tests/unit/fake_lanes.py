@@ -57,7 +57,7 @@ class FakeLane(Lane):
     def times(self) -> QueryTimes:
         # The device's clock began at 90 s; copying takes a fifth each way.
         part = self.seconds * 1000 / 5
-        return QueryTimes((self._start - 90) * 1000, part, 3 * part, part)
+        return QueryTimes((self._start - 90) * 1000, part, 0.0, 3 * part, part)
 
     def outputs(self) -> Mapping[str, np.ndarray]:
         return {}

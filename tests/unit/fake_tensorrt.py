@@ -337,7 +337,7 @@ class ExecutionContext:
         self._shapes: dict[str, tuple[int, ...]] = {}
         self._addresses: dict[str, int] = {}
         self._allocators: dict[str, Any] = {}
-        self.active_optimization_profile = 0
+        self.active_optimization_profile = 0  # 8.6's further ones have -1: none is free
         self.profiler: Any = None
         self.enqueue_emits_profile = True
         self._enqueued = 0

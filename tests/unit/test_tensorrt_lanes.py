@@ -275,6 +275,44 @@ def test_a_second_context_that_is_refused_says_how_to_get_one(
     assert gpu.memory == {}
 
 
+def test_a_second_context_without_a_free_profile_is_refused_before_tensorrt_crashes(
+    session: TensorRTSession, bindings: FakeGraphDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert session._engine is not None
+    engine = session._engine.trt_engine
+    create = engine.create_execution_context
+
+    def create_as_8_6_does() -> object:
+        context = create()
+        context.active_optimization_profile = -1
+        return context
+
+    monkeypatch.setattr(engine, "create_execution_context", create_as_8_6_does)
+    with pytest.raises(ModelError, match="Every optimization profile is in use") as caught:
+        session.lanes(SHAPES, LaneOptions(count=2))
+    assert caught.value.kind == "contexts"
+
+
+def test_beside_others_inputs_are_copied_one_after_another_on_one_stream(
+    session: TensorRTSession, bindings: FakeGraphDriver
+) -> None:
+    lanes = session.lanes(SHAPES, LaneOptions(count=2))
+    copies = {id(lane._copies) for lane in lanes}  # type: ignore[attr-defined]
+    assert len(copies) == 1
+    assert None not in copies
+    for value, lane in enumerate(lanes, 1):
+        lane.input("images")[...] = value
+        lane.start()
+    lanes[1].wait()  # its copy comes behind the other's
+    np.testing.assert_array_equal(lanes[1].outputs()["output"], picture(4.0))
+    lanes[0].wait()
+    times = lanes[0].times()
+    assert times.waited >= 0
+    [alone] = session.lanes(SHAPES, LaneOptions())
+    assert alone._copies is None  # type: ignore[attr-defined]
+    assert alone.times().waited == 0
+
+
 def test_lanes_that_have_no_room_leave_nothing_behind(
     session: TensorRTSession, gpu: FakeCuda, bindings: FakeGraphDriver
 ) -> None:
