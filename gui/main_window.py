@@ -57,6 +57,7 @@ class MainWindow(QMainWindow):
         from gui.menus import build_menus
         from gui.panels.banner import Banner
         from gui.panels.card import CardPanel
+        from gui.panels.center import Center
         from gui.panels.file_facts import FileFactsPanel
         from gui.panels.filmstrip import Filmstrip
         from gui.panels.image_view import ImageView
@@ -73,6 +74,7 @@ class MainWindow(QMainWindow):
         from gui.recipe_editing import RecipeEditing
         from gui.rereading import Rereading
         from gui.saving import Saver
+        from gui.tabs import add_tabs
         from gui.video_player import VideoPlayer
 
         self.view = ImageView()
@@ -100,7 +102,8 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.view, 1)
         rows.addWidget(self.player_bar)
         rows.addWidget(self.filmstrip)
-        self.setCentralWidget(middle)
+        self.center = Center(middle)
+        self.setCentralWidget(self.center)
         area = Qt.DockWidgetArea
         self.docks = [
             self._dock("Tensors", self.tensors, area.LeftDockWidgetArea),
@@ -130,6 +133,7 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.card)
         rows.addWidget(self.banner)
         self.setMenuWidget(top)
+        add_tabs(self)
         self.network_action = build_menus(self, menu_bar)
         connect(self)
         self.layout_ = Layout(self)

@@ -56,9 +56,11 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     network = _add(shown, "What the &network saw", "Ctrl+T", window.show_tested)
     network.setCheckable(True)
     _add(shown, "&Fit the image", "Ctrl+0", view.fit)
-    _add(shown, "&Actual size", "Ctrl+1", view.show_actual_size)
+    _add(shown, "&Actual size", "Ctrl+9", view.show_actual_size)
     _add(shown, "Zoom &in", key.ZoomIn, lambda: view.zoom(1.25))
     _add(shown, "Zoom &out", key.ZoomOut, lambda: view.zoom(0.8))
+    shown.addSeparator()
+    shown.addActions(window.center.tab_actions)
     shown.addSeparator()
     for dock in (*window.docks, window.shelf, window.results):
         shown.addAction(dock.toggleViewAction())
