@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from PySide6.QtCore import Qt
     from PySide6.QtWidgets import QVBoxLayout
 
+    from gui.layer_reading import LayerReading
     from gui.panels.dock import Dock
     from gui.work_thread import WorkThread
 
@@ -32,6 +33,8 @@ class MainWindow(QMainWindow):
     than Qt itself takes; furnish() the rest, whose imports (Qt's own enumerations above all)
     take as long again.
     """
+
+    layers: LayerReading  # of gui.tabs
 
     def __init__(self, document: Document, settings: Settings) -> None:
         super().__init__()
@@ -133,7 +136,7 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.card)
         rows.addWidget(self.banner)
         self.setMenuWidget(top)
-        add_tabs(self)
+        add_tabs(self, inference)
         self.network_action = build_menus(self, menu_bar)
         connect(self)
         self.layout_ = Layout(self)
@@ -288,6 +291,8 @@ class MainWindow(QMainWindow):
         if self.document.is_busy or self.many.is_busy:
             self.document.cancel()
             self.many.cancel()
+        elif self.layers.is_measuring:
+            self.layers.cancel()
         elif self.recipe_editing.is_searching:
             self.recipe_editing.cancel_search()
         elif self.player.is_playing:

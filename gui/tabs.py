@@ -4,22 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from gui import dialogs
+
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
     from gui.dropping import Dropped
     from gui.main_window import MainWindow
+    from gui.work_thread import WorkThread
 
 
-def add_tabs(window: MainWindow) -> None:
+def add_tabs(window: MainWindow, inference: WorkThread) -> None:
     """Add the tabs of a window whose panels are made; their widgets come when they are shown."""
+    from gui.layer_reading import LayerReading
+    from gui.layer_thread import LayerThread
+
     center, document = window.center, window.document
+    window.layers = LayerReading(document, inference, LayerThread())
 
     def on_current(index: int) -> None:
         if index >= 0:
             center.show_image()
 
     def on_dropped(dropped: Dropped) -> None:
+        if dropped.layer_files:
+            window.layers.open_files(dropped.layer_files)
         if dropped.videos:
             center.show_image()
 
+    def layers_panel() -> QWidget:
+        from gui.panels.layers.panel import LayersPanel
+
+        panel = LayersPanel(window.layers, document)
+        panel.open_wanted.connect(lambda: dialogs.choose_model(window))
+        return panel
+
+    center.add_tab("Layers", layers_panel)
+    window.layers.files_taken.connect(lambda: center.bring_up("Layers"))
+    window.layers.noted.connect(lambda text: window.statusBar().showMessage(text, 8000))
     document.current_changed.connect(on_current)
     document.dropped.connect(on_dropped)

@@ -1,0 +1,70 @@
+"""The layers' table: its columns' widths, and which layer is selected in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QItemSelectionModel, Qt, Signal
+from PySide6.QtWidgets import QAbstractItemView
+
+from gui.item_models.layer_rows import NAME, TIME, LayersModel
+from gui.item_models.rows import TableView
+
+# What a column has room for at first.
+_SAMPLES = (
+    *("9999", "", "XX Convolution", "bfloat16", "input float16 1 x 64 x 80 x 80"),
+    *("input float16 1 x 64 x 80 x 80", "0x0123456789abcdef"),
+    *("time (ms) XX", "100.0 % XX", "999 MB XX", "/model.0/conv/Conv; /model.0/act"),
+)
+_NAME_LEAST = 180  # pixels
+
+
+class LayersTable(TableView):
+    """The rows; the current one is the selected layer."""
+
+    layer_chosen = Signal(int)  # its index in the model's order
+
+    def __init__(self, model: LayersModel) -> None:
+        super().__init__()
+        self._model = model
+        self.setAccessibleName("layers")
+        self.setModel(model)
+        self.setSortingEnabled(True)
+        self.sortByColumn(0, Qt.SortOrder.AscendingOrder)
+        metrics = self.fontMetrics()
+        for column, sample in enumerate(_SAMPLES):
+            self.setColumnWidth(column, metrics.horizontalAdvance(sample) + 22)
+        self.setColumnWidth(NAME, _NAME_LEAST)
+        header = self.horizontalHeader()
+        header.setSectionsMovable(True)
+        for column in range(TIME, TIME + 2):  # what one looks for stands beside the name
+            header.moveSection(header.visualIndex(column), 2 + column - TIME)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+        self.selectionModel().currentRowChanged.connect(self._on_current)
+
+    def show_times(self, shown: bool) -> None:
+        """Show or hide the columns that are empty without times."""
+        for column in (TIME, TIME + 1):
+            self.setColumnHidden(column, not shown)
+
+    def choose(self, index: int | None) -> None:
+        """Select a layer and bring it into sight, if it is shown; None for none."""
+        line = next(
+            (at for at in range(self._model.rowCount()) if self._model.row_at(at).index == index),
+            None,
+        )
+        if line is None:
+            self.clearSelection()
+            self.setCurrentIndex(self.rootIndex())
+            return
+        flag = QItemSelectionModel.SelectionFlag
+        place = self._model.index(line, max(self.currentIndex().column(), 0))
+        if not self.selectionModel().isRowSelected(line, self.rootIndex()):
+            self.selectionModel().setCurrentIndex(place, flag.ClearAndSelect | flag.Rows)
+        else:
+            self.selectionModel().setCurrentIndex(place, flag.NoUpdate)
+        self.scrollTo(place)
+
+    def _on_current(self, current: Any, _before: Any) -> None:
+        if current.isValid():
+            self.layer_chosen.emit(self._model.row_at(current.row()).index)
