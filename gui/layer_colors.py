@@ -15,15 +15,25 @@ _COLORS = (
     *("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f"),
     *("#edc948", "#b07aa1", "#ff9da7", "#9c755f"),
 )
+# Set2 of colorbrewer2.org (Cynthia Brewer): what is no type has none of the types' colours.
+_OTHER_COLORS = (
+    *("#66c2a5", "#fc8d62", "#8da0cb", "#e78ac3"),
+    *("#a6d854", "#ffd92f", "#e5c494"),
+)
 OTHER = "#8a8d91"
 # YlOrRd of colorbrewer2.org (Cynthia Brewer), from the fastest to the slowest.
 _HEAT = ((255, 237, 160), (254, 178, 76), (240, 59, 32), (189, 0, 38))
 
 
-def ranked_colors(words: Iterable[str]) -> dict[str, str]:
-    """A colour for each word, the first ones' distinct, the others' grey; as "#rrggbb"."""
+def precision_colors(words: Iterable[str]) -> dict[str, str]:
+    """A colour for each precision, as "#rrggbb"; the same for the same set of them."""
+    return _in_order(sorted(words), _OTHER_COLORS)
+
+
+def _in_order(words: Iterable[str], colors: Sequence[str]) -> dict[str, str]:
+    """The first words get colours of their own, the others grey."""
     unique = list(dict.fromkeys(words))
-    return {word: _COLORS[at] if at < len(_COLORS) else OTHER for at, word in enumerate(unique)}
+    return {word: colors[at] if at < len(colors) else OTHER for at, word in enumerate(unique)}
 
 
 def type_colors(layers: Sequence[Layer]) -> dict[str, str]:
@@ -35,7 +45,8 @@ def type_colors(layers: Sequence[Layer]) -> dict[str, str]:
     for layer in layers:
         time, count = weights.get(layer.type, (0.0, 0))
         weights[layer.type] = (time + (layer.time_ms or 0.0), count + 1)
-    return ranked_colors(sorted(weights, key=lambda word: weights[word], reverse=True))
+    ranked = sorted(weights, key=lambda word: weights[word], reverse=True)
+    return _in_order(ranked, _COLORS)
 
 
 def heat_color(fraction: float) -> str:

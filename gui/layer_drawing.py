@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from core.layers.values import Layer
 
 WIDTH, HEIGHT = 190.0, 46.0  # of a layer, in the scene's units
-_MOST_LABELS = 90  # of layers too small to write in
+_LABELLED = 0.2  # of the view, at most, for labels of layers too small to write in
+_ELIDE = Qt.TextElideMode.ElideLeft  # a layer's name ends in what is its own
 _MOST_TRIED = 600  # layers that a label is tried for, the most important first
 _ACROSS, _DOWN = WIDTH + 26, HEIGHT + 34  # from one layer's middle to the next
 _SHAPE = 1.6  # of the whole: its width by its height
@@ -282,7 +283,7 @@ def _write_inside(painter: QPainter, box: Box, place: QRectF, look: Look) -> Non
     painter.setPen(color)
     metrics = painter.fontMetrics()
     room = place.adjusted(6, 1, -6, -1)
-    title = metrics.elidedText(box.title, Qt.TextElideMode.ElideMiddle, int(room.width()))
+    title = metrics.elidedText(box.title, _ELIDE, int(room.width()))
     if room.height() < 2 * metrics.height():
         painter.drawText(room, Qt.AlignmentFlag.AlignCenter, title)
         return
@@ -301,22 +302,24 @@ def _write_beside(
     """Labels of the layers that matter most, where they hide no other label."""
     metrics = painter.fontMetrics()
     taken: list[QRectF] = []
+    left = _LABELLED * view.width() * view.height()  # square pixels
     ground = QColor(look.ground)
     ground.setAlpha(215)
     for box, place in _by_rank(places, look):
-        title = metrics.elidedText(box.title, Qt.TextElideMode.ElideMiddle, _LABEL)
+        title = metrics.elidedText(box.title, _ELIDE, _LABEL)
         width, height = metrics.horizontalAdvance(title) + 8, metrics.height() + 2
         label = QRectF(0, 0, width, height)
         label.moveCenter(place.center())
         label.moveLeft(min(place.right() + 3, view.right() - width))
         if any(label.intersects(one) for one in taken):
             continue
+        left -= label.width() * label.height()
+        if left < 0 and taken:
+            break
         taken.append(label)
         painter.fillRect(label, ground)
         painter.setPen(look.highlight if box.index == look.chosen else look.text)
         painter.drawText(label, Qt.AlignmentFlag.AlignCenter, title)
-        if len(taken) >= _MOST_LABELS:
-            break
 
 
 def _by_rank(places: list[tuple[Box, QRectF]], look: Look) -> Iterator[tuple[Box, QRectF]]:

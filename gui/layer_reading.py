@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
@@ -62,6 +63,7 @@ class LayerReading(QObject):
         self._serial = -1  # of the model that was asked last
         self._pending: tuple[LayerTable, str] | None = None  # what is being prepared; its name
         self._awaits_files = False
+        self._stop = Event()  # of the last measurement
         self.ready: ReadyLayers | None = None
         self.name = ""
         self.trouble: Problem | None = None
@@ -103,14 +105,15 @@ class LayerReading(QObject):
         """Measure the time of each of the open model's layers, in a run of its own."""
         loaded = self._document.loaded
         if loaded is not None and self.can_measure:
-            assert self.ready is not None
-            self._model.submit("layer-times", TimeLayers(loaded.serial, self.ready.table))
+            self._stop = Event()
+            self._model.submit("layer-times", TimeLayers(loaded.serial, self._stop))
             self.changed.emit()
 
     def cancel(self) -> None:
-        """Stop reading and measuring."""
-        self._model.cancel(*_OF_MODEL)
-        self._own.cancel("layer-files")
+        """Stop reading; stop measuring with the runs that there were so far."""
+        self._stop.set()
+        self._model.cancel("layers")
+        self._own.cancel("layer-files", "layer-prepare")
 
     def draw_near(self, index: int, radius: int) -> None:
         """Have the layers around one laid out; they come by `drawn`."""
@@ -186,7 +189,7 @@ class LayerReading(QObject):
     def _on_busy(self, busy: bool) -> None:
         """A run, or another model, does not wait for a measurement."""
         if busy:
-            self._model.cancel("layer-times")
+            self._stop.set()
 
     def _on_own_busy(self, busy: bool) -> None:
         if not busy:  # what was cancelled for another model has ended

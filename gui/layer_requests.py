@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from threading import Event
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ class TimeLayers(NamedTuple):
     """Measure the time of each layer."""
 
     serial: int  # of the model that it is about
-    table: LayerTable  # its layers
+    stop: Event  # set to end with the runs that there were so far
 
 
 LayerRequest = LayersWanted | TimeLayers

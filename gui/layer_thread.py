@@ -114,11 +114,15 @@ def _handle(request: object, context: JobContext) -> object:
 
             graph = layer_graph(table)
             return _draw(table, graph if index is None else neighbourhood(graph, index, radius))
-        case SaveLayers():
-            _save_layers(request)
-            return request.path
+        case SaveLayers(table, rows, path):
+            from gui.layer_saving import save_layers
+
+            save_layers(table, rows, path)
+            return path
         case SaveGraph(drawing, look, path):
-            _save_graph(drawing, look, path)
+            from gui.layer_saving import save_graph
+
+            save_graph(drawing, look, path)
             return path
     raise AssertionError(f"no such request: {request!r}")
 
@@ -196,25 +200,3 @@ def _draw(table: LayerTable, graph: LayerGraph) -> Drawing:
     layers = [layer for layer in table.layers if layer.index in shown]
     ends = dict.fromkeys((edge.source, edge.target) for edge in graph.edges)
     return drawing_of(layers, laid_out(graph), tuple(ends))
-
-
-def _save_layers(request: SaveLayers) -> None:
-    raise NotImplementedError
-
-
-def _save_graph(drawing: Drawing, look: Look, path: Path) -> None:
-    from core.errors import EnginebayError
-    from core.whole_file import replacing
-    from gui.layer_drawing import picture_of
-
-    try:
-        with replacing(path) as part:
-            done = picture_of(drawing, look).save(str(part), b"PNG")
-            if not done:
-                raise OSError("Qt cannot write it")
-    except OSError as error:
-        raise EnginebayError(
-            "cannot-save",
-            f"{path.name} cannot be saved: {error.strerror or error}.",
-            "Choose another folder.",
-        ) from None

@@ -19,6 +19,7 @@ from gui.wiring import connect
 
 if TYPE_CHECKING:
     from PySide6.QtCore import Qt
+    from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QVBoxLayout
 
     from gui.layer_reading import LayerReading
@@ -35,6 +36,7 @@ class MainWindow(QMainWindow):
     """
 
     layers: LayerReading  # of gui.tabs
+    panels_action: QAction  # of gui.menus; checked while the docks are shown
 
     def __init__(self, document: Document, settings: Settings) -> None:
         super().__init__()

@@ -61,6 +61,13 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     _add(shown, "Zoom &out", key.ZoomOut, lambda: view.zoom(0.8))
     shown.addSeparator()
     shown.addActions(window.center.tab_actions)
+    panels = _add(shown, "Show the &panels", "Ctrl+B", lambda: None)
+    panels.setIconText("Panels")
+    panels.setCheckable(True)
+    panels.setChecked(True)
+    panels.toggled.connect(lambda on: window.layout_.show_panels(on))
+    window.panels_action = panels
+    window.center.set_corner(panels)
     shown.addSeparator()
     for dock in (*window.docks, window.shelf, window.results):
         shown.addAction(dock.toggleViewAction())

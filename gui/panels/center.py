@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtGui import QAction, QKeySequence
-from PySide6.QtWidgets import QTabWidget, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QTabWidget, QToolButton, QVBoxLayout, QWidget
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
@@ -83,6 +84,13 @@ class Center(QTabWidget):
     def tab_actions(self) -> tuple[QAction, ...]:
         """For the View menu: one to bring up each tab, by Ctrl+1 and so on."""
         return tuple(self._actions)
+
+    def set_corner(self, action: QAction) -> None:
+        """Put a button for an action at the tabs' right."""
+        button = QToolButton(toolButtonStyle=Qt.ToolButtonStyle.ToolButtonTextOnly)
+        button.setDefaultAction(action)
+        button.setToolTip(f"{action.toolTip()} ({action.shortcut().toString()})")
+        self.setCornerWidget(button)
 
     def _add(self, name: str, room: QWidget) -> None:
         self._rooms[name] = room

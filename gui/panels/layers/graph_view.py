@@ -15,6 +15,7 @@ from gui.layer_drawing import HEIGHT, Drawing, Look, paint
 _ZOOM_STEP = 1.2
 _CLOSEST = 4.0
 _READABLE = 0.5  # the scale at which a layer's name can be read in its box
+_FIRST = 0.85  # the scale at which a large graph is shown first
 _REACH = 6  # pixels that a click may miss a layer by
 _EDGE = 40  # the scene's units around the graph
 
@@ -114,7 +115,7 @@ class GraphView(QGraphicsView):
         if self._fits:
             return
         self.resetTransform()
-        self.scale(_READABLE * 1.3, _READABLE * 1.3)
+        self.scale(_FIRST, _FIRST)
         chosen = self._look.chosen
         place = None if chosen is None else self._drawing.place_of(chosen)
         if place is not None:

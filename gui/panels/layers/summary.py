@@ -18,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from core.tensors import bytes_text
 from core.text import counted, printable
-from gui.layer_colors import ranked_colors
+from gui.layer_colors import OTHER, precision_colors
 from gui.panels.layers.shares import Part, StackedBar
 
 if TYPE_CHECKING:
@@ -92,8 +92,7 @@ class SummaryView(QScrollArea):
         measure = str(self.measure.currentData())
         shares = ready.shares
         self.by_type.show_parts(_parts(shares.by_type, ready.colors, measure))
-        # Precisions take the colours in the order of their names, so that they keep them.
-        colors = ranked_colors(sorted(one.name for one in shares.by_precision))
+        colors = precision_colors(one.name for one in shares.by_precision)
         self.by_precision.show_parts(_parts(shares.by_precision, colors, measure))
 
     def _show_hints(self, hints: Sequence[Hint], notes: Sequence[str]) -> None:
@@ -127,7 +126,7 @@ def _parts(shares: Sequence[Share], colors: Mapping[str, str], measure: str) -> 
             printable(one.name),
             size / total,
             # core.layers.shares writes "?" for a type that is not told.
-            colors.get(one.name) or colors.get("" if one.name == "?" else one.name, "#8a8d91"),
+            colors.get(one.name) or colors.get("" if one.name == "?" else one.name, OTHER),
             _words(size, measure),
         )
         for one, size in zip(shares, sizes, strict=True)

@@ -1,0 +1,463 @@
+"""The Layers tab in the window, by mouse and keys: files of trtexec, search, selection, graph."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QGuiApplication, QImage, QPainter, QPalette, QTransform
+from PySide6.QtTest import QAbstractItemModelTester, QTest
+from PySide6.QtWidgets import QFileDialog, QTreeWidgetItem
+from pytestqt.qtbot import QtBot
+
+from gui.item_models.layer_rows import NAME, TIME, TITLES
+from gui.layer_drawing import paint
+from gui.panels.layers.panel import LayersPanel
+from tests.gui.hands import button, drop, menu_action, texts, turn_wheel
+from tests.gui.layer_tables import layer_json, profile_json, write_json
+from tests.gui.limits import WAIT_MS
+
+if TYPE_CHECKING:
+    from gui.app import App
+    from gui.main_window import MainWindow
+    from gui.panels.layers.graph_view import GraphView
+    from tests.gui.conftest import MakeApp
+
+CTRL = Qt.KeyboardModifier.ControlModifier
+LEFT = Qt.MouseButton.LeftButton
+COUNT = 60  # layers; layer k feeds k + 1, and where k + 5 is a multiple of ten also that
+
+
+@pytest.fixture
+def layers(tmp_path: Path) -> Path:
+    return write_json(tmp_path / "layers.json", layer_json(COUNT))
+
+
+@pytest.fixture
+def profile(tmp_path: Path) -> Path:
+    return write_json(tmp_path / "profile.json", profile_json(COUNT))
+
+
+@pytest.fixture
+def shown(qtbot: QtBot) -> Callable[[MainWindow], LayersPanel]:
+    """A function that waits until nothing goes on, and gives the tab's panel."""
+
+    def wait(window: MainWindow) -> LayersPanel:
+        qtbot.waitUntil(lambda: not window.layers.is_busy, timeout=WAIT_MS)
+        panel = window.center.made("Layers")
+        assert isinstance(panel, LayersPanel)
+        return panel
+
+    return wait
+
+
+Shown = Callable[["MainWindow"], LayersPanel]
+
+
+@pytest.fixture
+def timed(app_: App, layers: Path, profile: Path, shown: Shown) -> LayersPanel:
+    """The layers with their times, in a window that has room."""
+    app_.window.resize(1280, 800)
+    assert drop(app_.window, [layers, profile])
+    return shown(app_.window)
+
+
+def column(panel: LayersPanel, title: str) -> list[str]:
+    at = TITLES.index(title)
+    return [str(panel.model.index(line, at).data()) for line in range(panel.model.rowCount())]
+
+
+def click_row(panel: LayersPanel, line: int) -> None:
+    place = panel.table.visualRect(panel.model.index(line, NAME)).center()
+    QTest.mouseClick(panel.table.viewport(), LEFT, pos=place)
+
+
+def place_in(view: GraphView, index: int) -> QPoint:
+    """Where a layer is, in the graph's viewport."""
+    place = view.drawing.place_of(index)
+    assert place is not None
+    return view.mapFromScene(place.center())
+
+
+# -- files ---------------------------------------------------------------------------------
+
+
+def test_dropped_layers_with_their_profile_are_shown_without_a_model(
+    timed: LayersPanel, app_: App
+) -> None:
+    assert timed.isVisible(), "the tab came to the front"
+    assert column(timed, "#") == [str(k) for k in range(COUNT)]
+    assert column(timed, "type")[:3] == ["Convolution", "PointWise", "Reformat"]
+    # Layer k takes 0.01 x (1 + k mod 7) ms: 60 layers are 8 rounds of 28 and 1 + 2 + 3 + 4 more.
+    assert column(timed, "time (ms)")[6:8] == ["0.0700", "0.0100"]
+    total = 8 * 28 + 10
+    assert column(timed, "share")[6] == f"{7 / total:.1%}"
+    assert "layers.json + profile.json" in texts(timed)
+    assert "2.340 ms in all layers, the mean of 20 runs" in texts(timed)
+    assert app_.document.problem is None
+
+
+def test_a_profile_that_comes_later_adds_its_times(
+    app_: App, layers: Path, profile: Path, shown: Shown
+) -> None:
+    drop(app_.window, [layers])
+    panel = shown(app_.window)
+    assert panel.table.isColumnHidden(TIME)
+    click_row(panel, 3)
+    drop(app_.window, [profile])
+    shown(app_.window)
+    assert not panel.table.isColumnHidden(TIME)
+    assert column(panel, "time (ms)")[3] == "0.0400"
+    assert panel.chosen == 3, "what is selected stays"
+    assert "layers.json + profile.json" in texts(panel)
+
+
+def test_layers_are_opened_from_the_menu(
+    app_: App, layers: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(layers), ""))
+    menu_action(app_.window, "File", "Open model").trigger()
+    assert shown(app_.window).model.count == COUNT
+
+
+def test_layers_are_opened_from_the_command_line(
+    make_app: MakeApp, layers: Path, shown: Shown
+) -> None:
+    assert shown(make_app(file=layers).window).model.count == COUNT
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        ("{", "cut off"),
+        ("", "empty"),
+        ('{"task": "detect"}', "some other JSON"),
+    ],
+)
+def test_other_files_are_refused_in_the_banner(
+    app_: App, layers: Path, shown: Shown, tmp_path: Path, content: str, words: str
+) -> None:
+    drop(app_.window, [layers])
+    panel = shown(app_.window)
+    other = tmp_path / "other.json"
+    other.write_text(content)
+    drop(app_.window, [other])
+    shown(app_.window)
+    problem = app_.document.problem
+    assert problem is not None
+    assert app_.window.banner.isVisible()
+    assert words in f"{problem.message} {problem.hint}"
+    assert panel.model.count == COUNT, "what was shown stays"
+
+
+def test_the_profile_of_another_engine_is_refused(
+    app_: App, layers: Path, tmp_path: Path, shown: Shown
+) -> None:
+    other = write_json(tmp_path / "other.json", profile_json(COUNT + 1))
+    drop(app_.window, [layers, other])
+    panel = shown(app_.window)
+    assert app_.document.problem is not None
+    assert app_.document.problem.kind == "profile-mismatch"
+    assert panel.model.count == 0
+
+
+def test_a_profile_alone_says_what_it_lacks(app_: App, profile: Path, shown: Shown) -> None:
+    drop(app_.window, [profile])
+    shown(app_.window)
+    problem = app_.document.problem
+    assert problem is not None
+    assert problem.kind == "profile-alone"
+    assert "--exportLayerInfo" in problem.hint
+
+
+def test_names_only_say_how_to_get_more(app_: App, tmp_path: Path, shown: Shown) -> None:
+    names = write_json(tmp_path / "names.json", {"Layers": ["conv1", "conv2"], "Bindings": ["in"]})
+    drop(app_.window, [names])
+    panel = shown(app_.window)
+    assert column(panel, "name") == ["conv1", "conv2"]
+    assert "etailed" in texts(panel), "the verbosity's name: kDETAILED, detailed"
+
+
+# -- the table -----------------------------------------------------------------------------
+
+
+def test_the_model_keeps_to_qts_rules(timed: LayersPanel) -> None:
+    tester = QAbstractItemModelTester(timed.model)
+    timed.model.sort(TIME, Qt.SortOrder.DescendingOrder)
+    timed.filter.setText("pool")
+    assert tester is not None
+
+
+def test_a_click_on_a_title_sorts_by_number(timed: LayersPanel) -> None:
+    header = timed.table.horizontalHeader()
+    place = QPoint(header.sectionViewportPosition(TIME) + 20, header.height() // 2)
+    QTest.mouseClick(header.viewport(), LEFT, pos=place)
+    times = [float(text) for text in column(timed, "time (ms)")]
+    assert times == sorted(times)
+    QTest.mouseClick(header.viewport(), LEFT, pos=place)
+    assert [float(text) for text in column(timed, "time (ms)")] == sorted(times, reverse=True)
+
+
+def test_the_search_looks_in_all_texts_and_marks_the_graph(timed: LayersPanel) -> None:
+    timed.activateWindow()
+    QTest.keyClick(timed.table, Qt.Key.Key_F, CTRL)
+    QTest.keyClicks(timed.filter, "KGEN")
+    # Layers 3, 9, 15 ... are "kgen".
+    assert column(timed, "#") == [str(k) for k in range(3, COUNT, 6)]
+    assert timed.graph.view.look.matching == set(range(3, COUNT, 6))
+    assert "10 of 60 layers" in texts(timed)
+    timed.filter.setText("0x0000000000000007")  # a tactic's value, which no column shows
+    QTest.keyClick(timed.filter, Qt.Key.Key_A, CTRL)
+    QTest.keyClicks(timed.filter, "gemm_7")
+    assert column(timed, "#") == ["7"]
+    QTest.keyClick(timed.filter, Qt.Key.Key_A, CTRL)
+    QTest.keyClick(timed.filter, Qt.Key.Key_Delete)
+    assert timed.graph.view.look.matching is None
+    assert timed.model.rowCount() == COUNT
+
+
+def test_a_search_in_vain_says_so(timed: LayersPanel) -> None:
+    timed.filter.setText("nothing like it")
+    assert "No layer holds 'nothing like it'." in texts(timed)
+
+
+def test_rows_are_copied_with_their_titles(timed: LayersPanel) -> None:
+    click_row(timed, 2)
+    QTest.keyClick(timed.table, Qt.Key.Key_C, CTRL)
+    titles, row = QGuiApplication.clipboard().text().split("\n")
+    assert titles.split("\t") == list(TITLES)
+    cells = dict(zip(TITLES, row.split("\t"), strict=True))
+    assert cells["name"] == "/model.0/cv2/conv/Conv 2"
+    assert cells["inputs"] == "t1 float16 1 x 64 x 80 x 80"
+    assert cells["weights"] == ""
+
+
+# -- one selection in all views ------------------------------------------------------------
+
+
+def details(panel: LayersPanel) -> dict[str, str]:
+    """What the details pane says, by its words; those below others after a slash."""
+    found: dict[str, str] = {}
+
+    def collect(item: QTreeWidgetItem, before: str) -> None:
+        name = f"{before}{item.text(0)}"
+        found[name] = item.text(1)
+        for at in range(item.childCount()):
+            collect(item.child(at), f"{name}/")
+
+    for at in range(panel.details.tree.topLevelItemCount()):
+        item = panel.details.tree.topLevelItem(at)
+        assert item is not None
+        collect(item, "")
+    return found
+
+
+def test_a_row_brings_up_all_that_is_told_of_the_layer(timed: LayersPanel) -> None:
+    click_row(timed, 10)
+    said = details(timed)
+    assert said["type"] == "Shuffle"
+    assert said["inputs"] == "2"
+    assert said["inputs/t9/dtype"] == "float16"
+    assert said["inputs/t5/dims"] == "1 x 64 x 80 x 80"
+    assert said["outputs/t10/format"] == "Row major linear FP16"
+    assert said["time (mean)"] == "0.0400 ms"
+    assert timed.graph.view.look.chosen == 10
+
+
+def test_a_click_on_a_bar_selects_its_layer(timed: LayersPanel, qtbot: QtBot) -> None:
+    timed.views.setCurrentWidget(timed.slowest)
+    qtbot.waitUntil(lambda: bool(timed.slowest.bars()), timeout=WAIT_MS)
+    bars = timed.slowest.bars()
+    assert bars[:3] == [(6, 0.07), (13, 0.07), (20, 0.07)]
+    plot = timed.slowest.plot
+    for row, (index, _) in enumerate(bars[:3]):
+        scene = plot.plotItem.vb.mapViewToScene(QPointF(0.01, -row))
+        QTest.mouseClick(plot.viewport(), LEFT, pos=plot.mapFromScene(scene))
+        assert timed.chosen == index
+        assert timed.table.currentIndex().row() == index
+
+
+def test_a_click_in_the_graph_selects_and_a_row_brings_its_layer_into_sight(
+    timed: LayersPanel, qtbot: QtBot
+) -> None:
+    view = timed.graph.view
+    timed.views.setCurrentWidget(timed.graph)
+    assert view.isVisible()
+    QTest.mouseClick(view.viewport(), LEFT, pos=place_in(view, 1))
+    assert timed.chosen == 1
+    assert timed.table.currentIndex().row() == 1
+    assert "PointWise" in details(timed)["type"]
+    timed.views.setCurrentWidget(timed.table)
+    timed.table.setFocus()
+    QTest.keyClick(timed.table, Qt.Key.Key_End, CTRL)
+    assert timed.chosen == COUNT - 1
+    timed.views.setCurrentWidget(timed.graph)
+    assert view.viewport().rect().contains(place_in(view, COUNT - 1))
+
+
+# -- the graph -----------------------------------------------------------------------------
+
+
+def test_the_wheel_zooms_dragging_moves_and_keys_fit(timed: LayersPanel) -> None:
+    view = timed.graph.view
+    timed.views.setCurrentWidget(timed.graph)
+    before = view.transform().m11()
+    turn_wheel(view.viewport(), place_in(view, 1), 2)
+    assert view.transform().m11() > before
+    place = place_in(view, 1)
+    QTest.mousePress(view.viewport(), LEFT, pos=place)
+    QTest.mouseMove(view.viewport(), place - QPoint(30, 40))
+    QTest.mouseRelease(view.viewport(), LEFT, pos=place - QPoint(30, 40))
+    assert (place_in(view, 1) - place) != QPoint(0, 0)
+    assert timed.chosen is None, "dragging selects nothing"
+    QTest.keyClick(view, Qt.Key.Key_F)
+    shown = view.mapToScene(view.viewport().rect()).boundingRect()
+    assert shown.adjusted(-1, -1, 1, 1).contains(view.drawing.bounds)
+
+
+def test_the_neighbourhood_follows_the_selection_and_its_radius(
+    timed: LayersPanel, app_: App, shown: Shown
+) -> None:
+    view = timed.graph.view
+    timed.views.setCurrentWidget(timed.graph)
+    assert not timed.graph.near.isEnabled(), "no layer is selected yet"
+
+    def drawn() -> set[int]:
+        shown(app_.window)
+        return {box.index for box in view.drawing.boxes}
+
+    timed.choose(5)
+    timed.graph.radius.setValue(1)
+    QTest.mouseClick(timed.graph.near, LEFT)
+    assert drawn() == {4, 5, 6, 10}, "5 reads t4, and is read by 6 and 10"
+    timed.graph.radius.setFocus()
+    QTest.keyClick(timed.graph.radius, Qt.Key.Key_Up)
+    assert drawn() == {3, 4, 5, 6, 7, 9, 10, 11}
+    QTest.mouseClick(view.viewport(), LEFT, pos=place_in(view, 11))
+    assert drawn() == {5, 9, 10, 11, 12, 13}
+    QTest.mouseClick(timed.graph.near, LEFT)
+    assert drawn() == set(range(COUNT))
+
+
+class Recorder(QPainter):
+    """Keeps what is written, and where."""
+
+    def __init__(self, image: QImage) -> None:
+        super().__init__(image)
+        self.written: list[tuple[QRectF, str]] = []
+
+    def drawText(self, place: Any, flags: Any, text: Any) -> None:  # type: ignore[override]
+        self.written.append((QRectF(place), str(text)))
+
+
+@pytest.mark.parametrize("scale", [0.02, 0.1, 0.4, 1.0, 3.0])
+def test_labels_can_be_read_at_any_zoom(
+    app_: App, tmp_path: Path, shown: Shown, scale: float
+) -> None:
+    drop(app_.window, [write_json(tmp_path / "many.json", layer_json(500))])
+    panel = shown(app_.window)
+    panel.choose(250)
+    view = panel.graph.view
+    image = QImage(900, 600, QImage.Format.Format_RGB32)
+    painter = Recorder(image)
+    center = view.drawing.place_of(250)
+    assert center is not None
+    transform = QTransform().translate(450, 300).scale(scale, scale)
+    transform.translate(-center.center().x(), -center.center().y())
+    paint(painter, view.drawing, view.look, transform, QRectF(image.rect()))
+    painter.end()
+    assert any(text.endswith("250") for _, text in painter.written), "the selected one's"
+    least = view.fontMetrics().height() - 2
+    for place, text in painter.written:
+        assert place.height() >= least, "in the window's own letters, however small the layers"
+        others = [one for one, _ in painter.written if one is not place]
+        assert not any(place.intersects(one) for one in others), text
+    assert len(painter.written) >= {0.02: 3, 3.0: 1}.get(scale, 10)
+
+
+def test_the_colours_are_those_of_the_theme(timed: LayersPanel, same_colors: None) -> None:
+    from gui.theme import apply_theme
+
+    apply_theme("dark")
+    palette = timed.palette()
+    assert palette.color(QPalette.ColorRole.Base).lightness() < 80
+    assert timed.graph.view.look.ground == palette.color(QPalette.ColorRole.Base)
+    assert timed.graph.view.look.text == palette.color(QPalette.ColorRole.WindowText)
+
+
+# -- the summary ---------------------------------------------------------------------------
+
+
+def test_shares_are_of_time_or_of_layers(timed: LayersPanel) -> None:
+    timed.views.setCurrentWidget(timed.summary)
+    times = [1 + k % 7 for k in range(COUNT)]
+    bar = timed.summary.by_type
+    shares = {part.word: part.fraction for part in bar.parts}
+    assert shares["Pooling"] == pytest.approx(sum(times[5::6]) / sum(times))
+    assert sum(shares.values()) == pytest.approx(1)
+    timed.summary.measure.setFocus()
+    QTest.keyClick(timed.summary.measure, Qt.Key.Key_Down)
+    assert {part.word: part.fraction for part in bar.parts}["Pooling"] == pytest.approx(1 / 6)
+    # Layers 2, 8, 14 ... reformat; of the others those are FP32 whose number divides by three.
+    others = [k for k in range(COUNT) if k % 6 != 2]
+    half = sum(times[k] for k in others if k % 3) / sum(times)
+    assert f"{half * 100:.0f} % of the time in FP16" in timed.summary.sentence.text()
+    assert timed.views.tabText(2).startswith("Summary (")
+    assert "reformats" in texts(timed.summary)
+
+
+# -- saving --------------------------------------------------------------------------------
+
+
+def test_the_rows_shown_are_exported(
+    timed: LayersPanel, app_: App, tmp_path: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    timed.filter.setText("pooling")
+    target = tmp_path / "out.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    QTest.mouseClick(button(timed, "Export..."), LEFT)
+    shown(app_.window)
+    with target.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["index"]) for row in rows] == list(range(5, COUNT, 6))
+    assert float(rows[0]["time_ms"]) == pytest.approx(0.06)
+
+
+def test_the_graph_is_exported_as_a_picture(
+    timed: LayersPanel, app_: App, tmp_path: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[Any, ...]] = []
+
+    def answer(*arguments: Any) -> tuple[str, str]:
+        asked.append(arguments)
+        return str(tmp_path / "graph"), arguments[3].split(";;")[0]
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
+    timed.views.setCurrentWidget(timed.graph)
+    QTest.mouseClick(button(timed, "Export..."), LEFT)
+    shown(app_.window)
+    image = QImage(str(tmp_path / "graph.png"))
+    assert not image.isNull()
+    bounds = timed.graph.view.drawing.bounds
+    assert image.width() > bounds.width(), "in full size"
+    colors = {image.pixelColor(x, y).name() for x in range(0, image.width(), 9) for y in range(0, 700, 30)}
+    assert "#4e79a7" in colors
+
+
+def test_what_cannot_be_saved_is_told(
+    timed: LayersPanel, app_: App, tmp_path: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("out.csv", "out.png"):
+        target = tmp_path / "nowhere" / name
+        monkeypatch.setattr(
+            QFileDialog, "getSaveFileName", lambda *_, target=target: (str(target), "")
+        )
+        app_.document.dismiss_problem()
+        QTest.mouseClick(button(timed, "Export..."), LEFT)
+        shown(app_.window)
+        assert app_.document.problem is not None
+        assert app_.document.problem.kind == "cannot-save"
