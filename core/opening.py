@@ -42,6 +42,7 @@ class OpenOptions:
     plugins: tuple[Path, ...] = ()  # TensorRT plugin libraries, or ONNX Runtime's of operators
     tensorrt_module: str | None = None  # one of core.machine.TENSORRT_MODULES; default the best
     trial: bool = True  # an engine that has not yet passed here is tried in a child process
+    profile_into: Path | None = None  # an ONNX alone: see core.sessions.onnx.OnnxSession
 
 
 def open_session(
@@ -68,7 +69,12 @@ def open_session(
         from core.sessions.onnx import OnnxSession
 
         libraries = _approved_libraries(options, "custom-operators", progress)
-        return OnnxSession(file.path, operator_libraries=libraries, progress=progress)
+        return OnnxSession(
+            file.path,
+            operator_libraries=libraries,
+            profile_into=options.profile_into,
+            progress=progress,
+        )
     return _open_engine(file, options, progress)
 
 

@@ -86,6 +86,7 @@ class StoredTensor:
     size_bytes: int | None  # None where what it says of itself does not fit together
     is_external: bool
     location: str  # of external data, as the file gives it
+    dims: tuple[int, ...] = ()
 
 
 def messages(window: Window, kind: str, start: int, stop: int) -> Iterator[tuple[str, int, int]]:
@@ -192,6 +193,7 @@ def read_tensor(window: Window, start: int, stop: int) -> StoredTensor:
         size_bytes=size,
         is_external=is_external,
         location=location if is_external else "",
+        dims=tuple(dims[:_MAX_DIMS]),
     )
 
 

@@ -27,6 +27,10 @@ _DTYPES = {
     "float4e2m1": "float4_e2m1fn",
 }
 
+OPTIMIZED = "optimized.onnx"
+"""The graph as ONNX Runtime runs it, in the folder `profile_into`."""
+_MAX_OPTIMIZED = 1_000_000_000  # bytes of the model; protobuf holds 2 GB, and a disk must, too
+
 _LONGEST = 300  # characters of a reason in the message; all of it is in the details
 
 
@@ -38,6 +42,7 @@ class OnnxSession(Session):
         path: Path,
         *,
         operator_libraries: Sequence[tuple[Path, str]] = (),
+        profile_into: Path | None = None,
         progress: Callable[[float | None, str], None] = lambda _fraction, _text: None,
     ) -> None:
         """Load the model.
@@ -46,6 +51,8 @@ class OnnxSession(Session):
             path: the ONNX.
             operator_libraries: libraries of custom operators to load before, native code, with
                 the SHA-256 that each must have.
+            profile_into: a folder for what ONNX Runtime's profiler writes, and for the graph
+                that it really runs (OPTIMIZED); for timing nodes, as both cost time.
             progress: told how far it is; may raise to stop.
 
         Raises:
@@ -67,6 +74,12 @@ class OnnxSession(Session):
         options.log_severity_level = 3  # errors come as exceptions; warnings would fill stderr
         # Threads that go on spinning after a run would take the cores from the window.
         options.add_session_config_entry("session.force_spinning_stop", "1")
+        if profile_into is not None:
+            options.log_severity_level = 4  # a refused model's profile is not missed
+            options.enable_profiling = True
+            options.profile_file_prefix = str(profile_into / "trace")
+            if path.stat().st_size <= _MAX_OPTIMIZED:
+                options.optimized_model_filepath = str(profile_into / OPTIMIZED)
         for library, sha256 in operator_libraries:
             require_unchanged(library, sha256)
             try:
@@ -123,6 +136,10 @@ class OnnxSession(Session):
         elapsed = (time.perf_counter() - begin) * 1000
         outputs = {name: _as_array(value) for name, value in zip(names, values, strict=True)}
         return outputs, Timing(clock="wall-clock", compute_ms=elapsed)
+
+    def end_profiling(self) -> Path:
+        """Stop the profiler; gives the file that it wrote. Only with `profile_into`."""
+        return Path(self._session.end_profiling())
 
     def close(self) -> None:
         """Drop the model."""
