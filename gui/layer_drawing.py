@@ -1,37 +1,26 @@
-"""A laid out graph of layers, painted so that its labels can be read at any zoom.
-
-Qt paints; no widget is needed, so the same painting makes the picture that is saved, on a thread.
-"""
+"""Where layers and the tensors between them are drawn. Made on the layers' thread."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PySide6.QtCore import QPointF, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QTransform
+from PySide6.QtCore import QPointF, QRectF
+from PySide6.QtGui import QPainterPath
 
 from core.text import printable
-from gui.layer_colors import OTHER, text_on
 
 if TYPE_CHECKING:
     from core.layers.values import Layer
 
 WIDTH, HEIGHT = 190.0, 46.0  # of a layer, in the scene's units
-_LABELLED = 0.2  # of the view, at most, for labels of layers too small to write in
-_ELIDE = Qt.TextElideMode.ElideLeft  # a layer's name ends in what is its own
-_MOST_TRIED = 600  # layers that a label is tried for, the most important first
-_ACROSS, _DOWN = WIDTH + 26, HEIGHT + 34  # from one layer's middle to the next
+ACROSS, DOWN = WIDTH + 26, HEIGHT + 34  # from one layer's middle to the next
 _SHAPE = 1.6  # of the whole: its width by its height
 _FEW_ROWS = 24  # which are not folded
-_LONGEST, _MOST_PIXELS = 30_000, 60_000_000  # of a picture's side; of a picture
-_LABEL = 170  # pixels of such a label, at most
-_CORNER = 5.0
-_MANY = 400  # layers on screen, above which edges and corners are drawn the quick way
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +36,7 @@ class Box:
 
 @dataclass(frozen=True)
 class Drawing:
-    """Where everything is. Made on the layers' thread.
+    """Where everything is.
 
     Attributes:
         boxes: the layers.
@@ -80,13 +69,13 @@ class Drawing:
         """All lines."""
         path = QPainterPath()
         for line in self.lines:
-            _add_line(path, line)
+            add_line(path, line)
         return path
 
     def place_of(self, index: int) -> QRectF | None:
         """Where a layer is; None if it is not drawn."""
         at = self._numbers.get(index)
-        return None if at is None else _rect(self.boxes[at])
+        return None if at is None else rect_of(self.boxes[at])
 
     def layer_at(self, x: float, y: float, reach: float = 0.0) -> int | None:
         """The layer at a place or at most `reach` beside it; None for none."""
@@ -107,31 +96,6 @@ class Drawing:
     @cached_property
     def _numbers(self) -> dict[int, int]:
         return {box.index: at for at, box in enumerate(self.boxes)}
-
-
-@dataclass(frozen=True)
-class Look:
-    """How a drawing is painted.
-
-    Attributes:
-        colors: of the layers, by index, as "#rrggbb".
-        ranks: how much a layer matters, by index; the largest are labelled first.
-        matching: the layers that a search found; None for no search. The others are faint.
-        chosen: the selected layer.
-    """
-
-    text: QColor
-    ground: QColor
-    highlight: QColor
-    font: QFont
-    colors: Mapping[int, str] = field(default_factory=dict)
-    ranks: Mapping[int, float] = field(default_factory=dict)
-    matching: frozenset[int] | None = None
-    chosen: int | None = None
-
-    def is_faint(self, index: int) -> bool:
-        """True for what a search did not find."""
-        return self.matching is not None and index not in self.matching
 
 
 def drawing_of(
@@ -169,13 +133,13 @@ def _folded(
     columns = [x for x, _ in positions.values()]
     rows = [y for _, y in positions.values()]
     width, height = max(columns) - min(columns) + 1.5, max(rows) - min(rows) + 1
-    ratio = _SHAPE * height * _DOWN / (width * _ACROSS)
+    ratio = _SHAPE * height * DOWN / (width * ACROSS)
     bands = max(round(ratio**0.5), 1) if height > _FEW_ROWS else 1
     rows_a_band = math.ceil(height / bands)
     places = {}
     for index, (x, y) in positions.items():
         band, row = divmod(y - min(rows), rows_a_band)
-        places[index] = ((x + band * width) * _ACROSS, row * _DOWN, int(band))
+        places[index] = ((x + band * width) * ACROSS, row * DOWN, int(band))
     return places
 
 
@@ -183,156 +147,15 @@ def _line(source: Box, target: Box, is_one_band: bool) -> np.ndarray:
     """From the lower edge of one to the upper of the other; beside those that it passes."""
     begin = (source.x, source.y + HEIGHT / 2)
     end = (target.x, target.y - HEIGHT / 2)
-    if is_one_band and 0 < target.y - source.y < 1.5 * _DOWN:
+    if is_one_band and 0 < target.y - source.y < 1.5 * DOWN:
         return np.array([begin, end])
-    side = (max if is_one_band else min)(source.x, target.x) + _ACROSS / 2
-    upper, lower = (side, source.y + _DOWN), (side, target.y - _DOWN)
+    side = (max if is_one_band else min)(source.x, target.x) + ACROSS / 2
+    upper, lower = (side, source.y + DOWN), (side, target.y - DOWN)
     return np.array([begin, upper, lower, end])
 
 
-def picture_of(drawing: Drawing, look: Look) -> QImage:
-    """The whole graph as a picture, as large as its names need, but at most _MOST_PIXELS."""
-    bounds = drawing.bounds.adjusted(-_DOWN, -_DOWN, _DOWN, _DOWN)
-    scale = min(1.0, _LONGEST / bounds.width(), _LONGEST / bounds.height())
-    scale = min(scale, (_MOST_PIXELS / (bounds.width() * bounds.height())) ** 0.5)
-    size = QSize(max(round(bounds.width() * scale), 1), max(round(bounds.height() * scale), 1))
-    image = QImage(size, QImage.Format.Format_RGB32)
-    image.fill(look.ground)
-    painter = QPainter(image)
-    transform = QTransform().scale(scale, scale).translate(-bounds.left(), -bounds.top())
-    paint(painter, drawing, look, transform, QRectF(image.rect()))
-    painter.end()
-    return image
-
-
-def paint(
-    painter: QPainter, drawing: Drawing, look: Look, transform: QTransform, view: QRectF
-) -> None:
-    """Paint what is in a view.
-
-    Args:
-        painter: draws in the view's pixels.
-        drawing: what to paint.
-        look: how.
-        transform: from the scene to the view's pixels.
-        view: the view, in pixels.
-    """
-    painter.fillRect(view, look.ground)
-    if not drawing.boxes:
-        return
-    area = transform.inverted()[0].mapRect(view)
-    inside = drawing.inside(area)
-    quick = len(inside) > _MANY
-    painter.setRenderHint(QPainter.RenderHint.Antialiasing, not quick)
-    _paint_lines(painter, drawing, look, transform)
-    boxes = [drawing.boxes[at] for at in inside]
-    places = [(box, transform.mapRect(_rect(box))) for box in boxes]
-    for box, place in places:
-        _paint_box(painter, box, place, look, quick=quick)
-    painter.setFont(look.font)
-    line = painter.fontMetrics().height()
-    if places and places[0][1].height() >= line + 2 and places[0][1].width() >= 4 * line:
-        for box, place in places:
-            _write_inside(painter, box, place, look)
-    else:
-        _write_beside(painter, places, look, view)
-
-
-def _paint_lines(painter: QPainter, drawing: Drawing, look: Look, transform: QTransform) -> None:
-    painter.save()
-    painter.setTransform(transform, True)
-    painter.setBrush(Qt.BrushStyle.NoBrush)
-    color = QColor(look.text)
-    color.setAlpha(90)
-    painter.setPen(_pen(color, 1))
-    painter.drawPath(drawing.path)
-    if look.chosen is not None:
-        path = QPainterPath()
-        for line, ends in zip(drawing.lines, drawing.ends, strict=True):
-            if look.chosen in ends:
-                _add_line(path, line)
-        painter.setPen(_pen(look.highlight, 2.5))
-        painter.drawPath(path)
-    painter.restore()
-
-
-def _paint_box(
-    painter: QPainter, box: Box, place: QRectF, look: Look, *, quick: bool
-) -> None:  # fmt: skip
-    color = QColor(look.colors.get(box.index, OTHER))
-    if look.is_faint(box.index):
-        color.setAlpha(45)
-    is_chosen = box.index == look.chosen
-    if quick and not is_chosen:
-        least = QRectF(place.left(), place.top(), max(place.width(), 1), max(place.height(), 1))
-        painter.fillRect(least, color)
-        return
-    painter.setPen(_pen(look.highlight, 3) if is_chosen else Qt.PenStyle.NoPen)
-    painter.setBrush(color)
-    corner = min(_CORNER, place.height() / 4)
-    grown = place.adjusted(-3, -3, 3, 3) if is_chosen else place
-    painter.drawRoundedRect(grown, corner, corner)
-
-
-def _write_inside(painter: QPainter, box: Box, place: QRectF, look: Look) -> None:
-    """Name and type in the box, as far as there is room."""
-    color = text_on(QColor(look.colors.get(box.index, OTHER)))
-    if look.is_faint(box.index):
-        color = QColor(look.text)
-        color.setAlpha(120)
-    painter.setPen(color)
-    metrics = painter.fontMetrics()
-    room = place.adjusted(6, 1, -6, -1)
-    title = metrics.elidedText(box.title, _ELIDE, int(room.width()))
-    if room.height() < 2 * metrics.height():
-        painter.drawText(room, Qt.AlignmentFlag.AlignCenter, title)
-        return
-    below = metrics.elidedText(box.below, Qt.TextElideMode.ElideRight, int(room.width()))
-    half = room.height() / 2
-    flags = Qt.AlignmentFlag.AlignHCenter
-    upper = QRectF(room.left(), room.top(), room.width(), half)
-    painter.drawText(upper, flags | Qt.AlignmentFlag.AlignBottom, title)
-    lower = upper.translated(0, half)
-    painter.drawText(lower, flags | Qt.AlignmentFlag.AlignTop, below)
-
-
-def _write_beside(
-    painter: QPainter, places: list[tuple[Box, QRectF]], look: Look, view: QRectF
-) -> None:
-    """Labels of the layers that matter most, where they hide no other label."""
-    metrics = painter.fontMetrics()
-    taken: list[QRectF] = []
-    left = _LABELLED * view.width() * view.height()  # square pixels
-    ground = QColor(look.ground)
-    ground.setAlpha(215)
-    for box, place in _by_rank(places, look):
-        title = metrics.elidedText(box.title, _ELIDE, _LABEL)
-        width, height = metrics.horizontalAdvance(title) + 8, metrics.height() + 2
-        label = QRectF(0, 0, width, height)
-        label.moveCenter(place.center())
-        label.moveLeft(min(place.right() + 3, view.right() - width))
-        if any(label.intersects(one) for one in taken):
-            continue
-        left -= label.width() * label.height()
-        if left < 0 and taken:
-            break
-        taken.append(label)
-        painter.fillRect(label, ground)
-        painter.setPen(look.highlight if box.index == look.chosen else look.text)
-        painter.drawText(label, Qt.AlignmentFlag.AlignCenter, title)
-
-
-def _by_rank(places: list[tuple[Box, QRectF]], look: Look) -> Iterator[tuple[Box, QRectF]]:
-    """The selected layer, then those found, then by rank; what a search left out is not named."""
-    named = [one for one in places if not look.is_faint(one[0].index)]
-    named.sort(
-        key=lambda one: (one[0].index != look.chosen, -look.ranks.get(one[0].index, 0.0))
-    )  # fmt: skip
-    yield from named[:_MOST_TRIED]
-
-
-def _add_line(path: QPainterPath, points: np.ndarray) -> None:
-    """A smooth line through points that lead downwards."""
+def add_line(path: QPainterPath, points: np.ndarray) -> None:
+    """Add a smooth line through points, which leaves and reaches each from above or below."""
     begin = QPointF(*points[0])
     path.moveTo(begin)
     for point in points[1:]:
@@ -342,11 +165,6 @@ def _add_line(path: QPainterPath, points: np.ndarray) -> None:
         begin = end
 
 
-def _rect(box: Box) -> QRectF:
+def rect_of(box: Box) -> QRectF:
+    """The box itself."""
     return QRectF(box.x - WIDTH / 2, box.y - HEIGHT / 2, WIDTH, HEIGHT)
-
-
-def _pen(color: QColor, width: float) -> QPen:
-    pen = QPen(color, width)
-    pen.setCosmetic(True)
-    return pen

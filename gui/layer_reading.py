@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from core.layers.values import Layer, LayerTable
     from core.modelfile import ModelFile
     from gui.document import Document
-    from gui.layer_drawing import Drawing, Look
+    from gui.layer_drawing import Drawing
+    from gui.layer_painting import Look
     from gui.work_thread import WorkThread
 
 _OF_MODEL = ("layers", "layer-times")
@@ -106,7 +107,9 @@ class LayerReading(QObject):
         loaded = self._document.loaded
         if loaded is not None and self.can_measure:
             self._stop = Event()
-            self._model.submit("layer-times", TimeLayers(loaded.serial, self._stop))
+            choices = self._document.choices
+            request = TimeLayers(loaded.serial, choices, self._stop)
+            self._model.submit("layer-times", request)
             self.changed.emit()
 
     def cancel(self) -> None:

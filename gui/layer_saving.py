@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from core.layers.values import Layer, LayerTable
-    from gui.layer_drawing import Drawing, Look
+    from gui.layer_drawing import Drawing
+    from gui.layer_painting import Look
 
 COLUMNS = (
     *("index", "name", "type", "precision", "inputs", "outputs", "tactic"),
@@ -74,7 +75,7 @@ def save_graph(drawing: Drawing, look: Look, path: Path) -> None:
 
     from core.errors import EnginebayError
     from core.whole_file import replacing
-    from gui.layer_drawing import picture_of
+    from gui.layer_painting import picture_of
 
     try:
         with replacing(path) as part:

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from core.layers.shares import Shares
     from core.layers.values import Layer, LayerTable
     from gui.item_models.sorted_rows import Entry
-    from gui.layer_drawing import Drawing, Look
+    from gui.layer_drawing import Drawing
+    from gui.layer_painting import Look
 
 
 class ReadLayerFiles(NamedTuple):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,12 +15,22 @@ from PySide6.QtTest import QAbstractItemModelTester, QTest
 from PySide6.QtWidgets import QFileDialog, QTreeWidgetItem
 from pytestqt.qtbot import QtBot
 
+from core.errors import ModelError
+from core.jobs import Finished
+from core.layers.values import Layer, LayerTable
+from core.paths import DEMO_MODEL
+from gui.document import Document
 from gui.item_models.layer_rows import NAME, TIME, TITLES
-from gui.layer_drawing import paint
+from gui.layer_painting import paint
+from gui.layer_reading import LayerReading
+from gui.layer_requests import LayersOfModel, LayersWanted, TimeLayers
+from gui.layer_thread import ready_layers
 from gui.panels.layers.panel import LayersPanel
-from tests.gui.hands import button, drop, menu_action, texts, turn_wheel
+from tests.gui.fakes import FakeThread, identified, loaded
+from tests.gui.hands import PICTURES, button, drop, menu_action, texts, turn_wheel
 from tests.gui.layer_tables import layer_json, profile_json, write_json
 from tests.gui.limits import WAIT_MS
+from tests.unit import onnx_models
 
 if TYPE_CHECKING:
     from gui.app import App
@@ -379,12 +390,15 @@ def test_labels_can_be_read_at_any_zoom(
     assert len(painter.written) >= {0.02: 3, 3.0: 1}.get(scale, 10)
 
 
-def test_the_colours_are_those_of_the_theme(timed: LayersPanel, same_colors: None) -> None:
+def test_the_colours_are_those_of_the_theme(
+    same_colors: None, timed: LayersPanel, qtbot: QtBot
+) -> None:
     from gui.theme import apply_theme
 
     apply_theme("dark")
+    base = QPalette.ColorRole.Base
+    qtbot.waitUntil(lambda: timed.palette().color(base).lightness() < 80, timeout=WAIT_MS)
     palette = timed.palette()
-    assert palette.color(QPalette.ColorRole.Base).lightness() < 80
     assert timed.graph.view.look.ground == palette.color(QPalette.ColorRole.Base)
     assert timed.graph.view.look.text == palette.color(QPalette.ColorRole.WindowText)
 
@@ -444,7 +458,9 @@ def test_the_graph_is_exported_as_a_picture(
     assert not image.isNull()
     bounds = timed.graph.view.drawing.bounds
     assert image.width() > bounds.width(), "in full size"
-    colors = {image.pixelColor(x, y).name() for x in range(0, image.width(), 9) for y in range(0, 700, 30)}
+    colors = {
+        image.pixelColor(x, y).name() for x in range(0, image.width(), 9) for y in range(0, 700, 30)
+    }
     assert "#4e79a7" in colors
 
 
@@ -461,3 +477,200 @@ def test_what_cannot_be_saved_is_told(
         shown(app_.window)
         assert app_.document.problem is not None
         assert app_.document.problem.kind == "cannot-save"
+
+
+# -- the open model ------------------------------------------------------------------------
+
+
+@pytest.fixture
+def opened(app_: App, shown: Shown, wait_idle: Callable[[Any], None]) -> LayersPanel:
+    """The bundled model's layers."""
+    app_.document.open_path(DEMO_MODEL)
+    wait_idle(app_.document)
+    QTest.keyClick(app_.window, Qt.Key.Key_2, CTRL)
+    return shown(app_.window)
+
+
+def test_the_open_models_layers_are_read_when_the_tab_is_shown(
+    opened: LayersPanel, app_: App
+) -> None:
+    import onnx
+
+    nodes = onnx.load(str(DEMO_MODEL)).graph.node
+    assert column(opened, "type") == [node.op_type for node in nodes]
+    assert app_.document.problem is None
+
+
+def test_nothing_is_read_while_nobody_looks(app_: App, wait_idle: Callable[[Any], None]) -> None:
+    app_.document.open_path(DEMO_MODEL)
+    wait_idle(app_.document)
+    assert app_.window.layers.ready is None
+    assert not app_.window.layers.is_busy
+
+
+def test_times_are_measured_by_a_button(opened: LayersPanel, app_: App, shown: Shown) -> None:
+    assert opened.table.isColumnHidden(TIME)
+    QTest.mouseClick(button(opened, "Measure layer times"), LEFT)
+    assert button(opened, "Cancel").isVisible(), "at once"
+    shown(app_.window)
+    assert not opened.table.isColumnHidden(TIME)
+    assert all(float(text) >= 0 for text in column(opened, "time (ms)") if text)
+    shares = [layer.share for layer in app_.window.layers.ready.table.layers]
+    assert sum(share for share in shares if share is not None) == pytest.approx(1)
+    assert opened.views.currentWidget() is opened.slowest
+    assert button(opened, "Measure again").isVisible()
+
+
+def test_another_model_takes_the_place_of_files_and_of_the_model_before(
+    opened: LayersPanel, app_: App, layers: Path, shown: Shown, wait_idle: Callable[[Any], None],
+    tmp_path: Path,
+) -> None:  # fmt: skip
+    drop(app_.window, [layers])
+    shown(app_.window)
+    assert opened.model.count == COUNT
+    QTest.mouseClick(button(opened, "Show the model's"), LEFT)
+    shown(app_.window)
+    of_model = opened.model.count
+    assert of_model != COUNT
+    drop(app_.window, [layers])
+    shown(app_.window)
+    drop(app_.window, [onnx_models.classifier(tmp_path)])
+    wait_idle(app_.document)
+    shown(app_.window)
+    assert opened.model.count not in (COUNT, 0)
+    assert app_.window.layers.name == ""
+
+
+def test_an_image_dropped_on_the_tab_is_run_and_shown(opened: LayersPanel, app_: App) -> None:
+    view = opened.graph.view
+    opened.views.setCurrentWidget(opened.graph)
+    assert not view.acceptDrops()
+    assert not view.viewport().acceptDrops(), "so the window takes it"
+    drop(app_.window, [PICTURES[0]])
+    assert app_.window.view.isVisible()
+
+
+# -- what the threads say, answered by the test ---------------------------------------------
+
+
+class Bench:
+    """A panel whose document and layers are served by the test."""
+
+    def __init__(self, qtbot: QtBot) -> None:
+        self.inference, self.files = FakeThread(), FakeThread()
+        self.document = Document(self.inference)
+        self.reading = LayerReading(self.document, self.inference, self.files)
+        self.panel = LayersPanel(self.reading, self.document)
+        qtbot.addWidget(self.panel)
+        self.panel.resize(900, 600)
+        self.panel.show()
+
+    def open(self, name: str = "best.engine") -> None:
+        """Open a model, up to the question for its layers."""
+        self.document.open_path(Path(name))
+        self.inference.take()
+        self.inference.finish(identified(Path(name)))
+        self.inference.finish(loaded(self.inference.take()))
+
+    def answer(self, table: LayerTable) -> None:
+        """Answer the inference thread's running question with layers, and prepare them."""
+        request = self.inference.running.request
+        self.inference.finish(LayersOfModel(table, request.serial))
+        prepare = self.files.take()
+        self.files.finish(ready_layers(prepare.table, lambda: None))
+
+
+@pytest.fixture
+def bench(qtbot: QtBot) -> Bench:
+    return Bench(qtbot)
+
+
+TABLE = LayerTable(
+    source="engine", layers=tuple(Layer(index=k, name=f"layer {k}") for k in range(3))
+)
+
+
+def test_without_a_model_the_tab_says_what_to_open(bench: Bench, qtbot: QtBot) -> None:
+    assert "Open a model to see its layers" in texts(bench.panel)
+    assert "--exportLayerInfo" in texts(bench.panel)
+    with qtbot.waitSignal(bench.panel.open_wanted):
+        QTest.mouseClick(button(bench.panel, "Open..."), LEFT)
+
+
+def test_a_runtime_without_an_inspector_says_so_where_the_layers_would_be(bench: Bench) -> None:
+    bench.open()
+    assert isinstance(bench.inference.take(), LayersWanted)
+    assert "Reading the layers" in texts(bench.panel)
+    error = ModelError("no-inspector", "tensorrt_lean cannot tell its layers.", "Install more.")
+    bench.inference.fail(error)
+    assert "tensorrt_lean cannot tell its layers.\n\nInstall more." in texts(bench.panel)
+    assert bench.document.problem is None, "no banner beside it"
+    assert not bench.inference.waiting, "nor is it asked again"
+
+
+def test_a_model_that_is_refused_is_told_of(bench: Bench) -> None:
+    bench.document.open_path(Path("best.engine"))
+    bench.inference.take()
+    bench.inference.finish(identified(Path("best.engine"), can_run=False))
+    assert "best.engine is not loaded" in texts(bench.panel)
+    assert "This machine has no GPU." in texts(bench.panel)
+
+
+def test_measuring_shows_progress_and_cancelling_keeps_the_runs_so_far(bench: Bench) -> None:
+    bench.open()
+    bench.inference.take()
+    bench.answer(TABLE)
+    assert bench.panel.model.count == 3
+    QTest.mouseClick(button(bench.panel, "Measure layer times"), LEFT)
+    request = bench.inference.take()
+    assert isinstance(request, TimeLayers)
+    bench.inference.progress(0.25, "Timing the layers")
+    assert bench.panel.progress_bar.isVisible()
+    assert bench.panel.progress_bar.value() == 250
+    assert "Timing the layers" in texts(bench.panel)
+    QTest.mouseClick(button(bench.panel, "Cancel"), LEFT)
+    assert request.stop.is_set()
+    timed = replace(TABLE.layers[0], time_ms=1.5, share=1.0)
+    bench.answer(replace(TABLE, layers=(timed, *TABLE.layers[1:]), runs=4, notes=("Cut short.",)))
+    assert not bench.panel.progress_bar.isVisible()
+    assert column(bench.panel, "time (ms)") == ["1.5000", "", ""]
+    assert "the mean of 4 runs" in texts(bench.panel)
+
+
+def test_an_answer_for_a_model_that_was_replaced_is_left_aside(bench: Bench) -> None:
+    bench.open("first.engine")
+    bench.inference.take()
+    request = bench.inference.running.request
+    bench.inference.finish(LayersOfModel(TABLE, request.serial))
+    prepare = bench.files.take()  # on its way while another model opens
+    bench.document.open_path(Path("second.engine"))
+    bench.inference.take()
+    bench.inference.finish(identified(Path("second.engine")))
+    bench.files.tell(Finished(bench.files.running.id, "layer-prepare",
+                              ready_layers(prepare.table, lambda: None)))  # fmt: skip
+    assert bench.reading.ready is None
+    bench.inference.finish(loaded(bench.inference.take()))
+    assert isinstance(bench.inference.take(), LayersWanted), "the second is asked"
+
+
+def test_reading_that_was_cancelled_can_begin_again(bench: Bench) -> None:
+    bench.open()
+    bench.inference.take()
+    QTest.mouseClick(button(bench.panel, "Cancel"), LEFT)
+    bench.inference.finish(LayersOfModel(TABLE, 1))
+    assert "was cancelled" in texts(bench.panel)
+    assert not bench.inference.waiting
+    QTest.mouseClick(button(bench.panel, "Read the layers"), LEFT)
+    bench.inference.take()
+    bench.answer(TABLE)
+    assert bench.panel.model.count == 3
+
+
+def test_a_run_does_not_wait_for_a_measurement(bench: Bench) -> None:
+    bench.open()
+    bench.inference.take()
+    bench.answer(TABLE)
+    bench.reading.measure()
+    request = bench.inference.take()
+    bench.document.run_random()
+    assert request.stop.is_set()

@@ -7,14 +7,16 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QLabel, QWidget
+from PySide6.QtWidgets import QLabel, QToolButton, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.panels.center import Center
-from tests.gui.hands import PICTURES, drop, menu_action
+from tests.gui.hands import PICTURES, close_app, drop, menu_action
+from tests.gui.limits import WAIT_MS
 
 if TYPE_CHECKING:
     from gui.app import App
+    from tests.gui.conftest import MakeApp
 
 CTRL = Qt.KeyboardModifier.ControlModifier
 
@@ -83,3 +85,28 @@ def test_the_view_menu_brings_up_the_image(app_: App) -> None:
     assert action.shortcut().toString() == "Ctrl+1"
     action.trigger()
     assert window.view.isVisible()
+
+
+def test_one_key_leaves_the_window_to_the_tab_and_puts_the_panels_back(
+    app_: App, qtbot: QtBot
+) -> None:
+    window = app_.window
+    window.activateWindow()
+    docks = (*window.docks, window.shelf, window.results)
+    before = [dock.isHidden() for dock in docks]
+    width = window.center.width()
+    QTest.keyClick(window, Qt.Key.Key_B, CTRL)
+    assert all(dock.isHidden() for dock in docks)
+    qtbot.waitUntil(lambda: window.center.width() > width, timeout=WAIT_MS)
+    corner = window.center.cornerWidget()
+    assert isinstance(corner, QToolButton)
+    QTest.mouseClick(corner, Qt.MouseButton.LeftButton)
+    assert [dock.isHidden() for dock in docks] == before
+
+
+def test_panels_that_were_hidden_for_a_tab_are_there_the_next_time(make_app: MakeApp) -> None:
+    app = make_app()
+    hidden = [dock.isHidden() for dock in app.window.docks]
+    menu_action(app.window, "View", "Show the panels").trigger()
+    close_app(app)
+    assert [dock.isHidden() for dock in make_app().window.docks] == hidden

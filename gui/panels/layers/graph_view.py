@@ -10,7 +10,8 @@ from PySide6.QtCore import QPoint, QRectF, Qt, Signal
 from PySide6.QtGui import QHelpEvent, QPainter
 from PySide6.QtWidgets import QApplication, QGraphicsScene, QGraphicsView, QToolTip, QWidget
 
-from gui.layer_drawing import HEIGHT, Drawing, Look, paint
+from gui.layer_drawing import HEIGHT, Drawing
+from gui.layer_painting import Look, paint
 
 _ZOOM_STEP = 1.2
 _CLOSEST = 4.0

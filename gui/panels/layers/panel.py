@@ -107,7 +107,10 @@ class LayersPanel(RowsPanel):
         column.addWidget(self._help, 0, Qt.AlignmentFlag.AlignHCenter)
         column.addStretch()
         self.measure = QPushButton("Measure layer times")
-        self.measure.setToolTip("Run the model with a profiler, which slows it, and add times")
+        self.measure.setToolTip(
+            "Run the model on random input with a profiler, which slows it, and show what each "
+            "layer takes"
+        )
         self.measure.clicked.connect(reading.measure)
         self.cancel = QPushButton("Cancel")
         self.cancel.clicked.connect(reading.cancel)
@@ -191,7 +194,12 @@ class LayersPanel(RowsPanel):
             self.model.show_layers((), {})
             self.details.show_layer(None)
             return
-        had_times = before is not None and is_same and _has_times(before.table)
+        is_news = (  # of the same model, times that were just measured or added
+            before is not None
+            and (is_same or not self._reading.name)
+            and _has_times(ready.table)
+            and not _has_times(before.table)
+        )
         self.model.show_layers(ready.entries, ready.colors)
         self.table.show_times(_has_times(ready.table))
         self.slowest.show_layers(ready.table.layers, ready.colors)
@@ -211,8 +219,8 @@ class LayersPanel(RowsPanel):
         notice = "" if ready.table.detailed else "\n".join(ready.table.notes)
         self._notice.setText(printable(notice))
         self._notice.setVisible(bool(notice))
-        if _has_times(ready.table) and not had_times and is_same:
-            self.views.setCurrentWidget(self.slowest)  # what was just measured
+        if is_news:
+            self.views.setCurrentWidget(self.slowest)
 
     def _summary(self, table: LayerTable) -> str:
         """What the layers are of, and when they ran."""
