@@ -17,7 +17,7 @@ from core.text import printable
 if TYPE_CHECKING:
     from core.layers.values import Layer
 
-WIDTH, HEIGHT = 190.0, 46.0  # of a layer, in the scene's units
+WIDTH, HEIGHT = 210.0, 46.0  # of a layer, in the scene's units
 ACROSS, DOWN = WIDTH + 26, HEIGHT + 34  # from one layer's middle to the next
 _SHAPE = 1.6  # of the whole: its width by its height
 _FEW_ROWS = 24  # which are not folded
@@ -104,10 +104,12 @@ def drawing_of(
     ends: Sequence[tuple[int, int]],
 ) -> Drawing:
     """A drawing of layers that are laid out one apart."""
+    from core.layers.dtype_words import short_name
+
     places = _folded({layer.index: positions[layer.index] for layer in layers})
     boxes = {}
     for layer in layers:
-        words = [layer.type, layer.precision]
+        words = [layer.type, short_name(layer.precision) if layer.precision else ""]
         if layer.time_ms is not None:
             words.append(f"{layer.time_ms:.3f} ms")
         below = " · ".join(word for word in words if word)

@@ -102,14 +102,14 @@ def _paint_lines(painter: QPainter, drawing: Drawing, look: Look, transform: QTr
     painter.setBrush(Qt.BrushStyle.NoBrush)
     color = QColor(look.text)
     color.setAlpha(90)
-    painter.setPen(_pen(color, 1))
+    painter.setPen(_pen(painter, color, 1))
     painter.drawPath(drawing.path)
     if look.chosen is not None:
         path = QPainterPath()
         for line, ends in zip(drawing.lines, drawing.ends, strict=True):
             if look.chosen in ends:
                 add_line(path, line)
-        painter.setPen(_pen(look.highlight, 2.5))
+        painter.setPen(_pen(painter, look.highlight, 2.5))
         painter.drawPath(path)
     painter.restore()
 
@@ -125,7 +125,7 @@ def _paint_box(
         least = QRectF(place.left(), place.top(), max(place.width(), 1), max(place.height(), 1))
         painter.fillRect(least, color)
         return
-    painter.setPen(_pen(look.highlight, 3) if is_chosen else Qt.PenStyle.NoPen)
+    painter.setPen(_pen(painter, look.text, 2.5) if is_chosen else Qt.PenStyle.NoPen)
     painter.setBrush(color)
     corner = min(_CORNER, place.height() / 4)
     grown = place.adjusted(-3, -3, 3, 3) if is_chosen else place
@@ -175,8 +175,9 @@ def _write_beside(
         if left < 0 and taken:
             break
         taken.append(label)
-        painter.fillRect(label, ground)
-        painter.setPen(look.highlight if box.index == look.chosen else look.text)
+        is_chosen = box.index == look.chosen
+        painter.fillRect(label, look.highlight if is_chosen else ground)
+        painter.setPen(text_on(look.highlight) if is_chosen else look.text)
         painter.drawText(label, Qt.AlignmentFlag.AlignCenter, title)
 
 
@@ -189,7 +190,8 @@ def _by_rank(places: list[tuple[Box, QRectF]], look: Look) -> Iterator[tuple[Box
     yield from named[:_MOST_TRIED]
 
 
-def _pen(color: QColor, width: float) -> QPen:
-    pen = QPen(color, width)
+def _pen(painter: QPainter, color: QColor, width: float) -> QPen:
+    """A pen as wide at any zoom; such pens are measured in the screen's own pixels."""
+    pen = QPen(color, width * painter.device().devicePixelRatio())
     pen.setCosmetic(True)
     return pen

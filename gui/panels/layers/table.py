@@ -17,6 +17,7 @@ _SAMPLES = (
     *("time (ms) XX", "100.0 % XX", "999 MB XX", "/model.0/conv/Conv; /model.0/act"),
 )
 _NAME_LEAST = 180  # pixels
+_NAME_SHARE = 0.3  # of the table's width
 
 
 class LayersTable(TableView):
@@ -34,13 +35,22 @@ class LayersTable(TableView):
         metrics = self.fontMetrics()
         for column, sample in enumerate(_SAMPLES):
             self.setColumnWidth(column, metrics.horizontalAdvance(sample) + 22)
-        self.setColumnWidth(NAME, _NAME_LEAST)
+        self._shares_room = True  # until the user makes the name's column as wide as is wanted
+        self._is_sizing = False
         header = self.horizontalHeader()
         header.setSectionsMovable(True)
+        header.sectionResized.connect(self._on_resized)
         for column in range(TIME, TIME + 2):  # what one looks for stands beside the name
             header.moveSection(header.visualIndex(column), 2 + column - TIME)
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.selectionModel().currentRowChanged.connect(self._on_current)
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        if self._shares_room:
+            self._is_sizing = True
+            self.setColumnWidth(NAME, max(_NAME_LEAST, int(self.width() * _NAME_SHARE)))
+            self._is_sizing = False
 
     def show_times(self, shown: bool) -> None:
         """Show or hide the columns that are empty without times."""
@@ -64,6 +74,10 @@ class LayersTable(TableView):
         else:
             self.selectionModel().setCurrentIndex(place, flag.NoUpdate)
         self.scrollTo(place)
+
+    def _on_resized(self, column: int, _before: int, _now: int) -> None:
+        if column == NAME and not self._is_sizing:
+            self._shares_room = False
 
     def _on_current(self, current: Any, _before: Any) -> None:
         if current.isValid():
