@@ -1,4 +1,4 @@
-"""The commands: info, run, doctor. No Qt here.
+"""The commands: info, run, layers, doctor. No Qt here.
 
 Standard output carries the answer (with --json exactly one object), standard error the log.
 Exit status: 0 done; 1 the file, the model or the machine is at fault; 2 wrong usage.
@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.cli_layers import add_layers_arguments, layers
 from core.cli_run import add_run_arguments, run
 from core.errors import EnginebayError, out_of_memory
 from core.machine import describe
@@ -30,7 +31,7 @@ from core.text import printable
 from core.trust import consent
 from core.verdict import Verdict, judge
 
-COMMANDS = ("info", "run", "doctor")
+COMMANDS = ("info", "run", "layers", "doctor")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -97,6 +98,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_run_arguments(run_parser)
     run_parser.set_defaults(command=_run, parser=run_parser)
+    layers_parser = commands.add_parser(
+        "layers", parents=[common, opening], help="a model's layers, and what each of them costs"
+    )
+    add_layers_arguments(layers_parser)
+    layers_parser.set_defaults(command=_layers, parser=layers_parser)
     doctor = commands.add_parser(
         "doctor", parents=[common], help="what this machine has for running models"
     )
@@ -119,6 +125,10 @@ def _opening(options: argparse.Namespace) -> OpenOptions:
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return run(options, _opening(options))
+
+
+def _layers(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    return layers(options, _opening(options))
 
 
 def _doctor(options: argparse.Namespace) -> tuple[dict[str, Any], str]:

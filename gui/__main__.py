@@ -13,7 +13,7 @@ from core import __version__
 from core.opening_arguments import add_opening_arguments
 from gui.window_options import WindowOptions
 
-COMMANDS = ("info", "run", "doctor")  # core.cli.COMMANDS, known here without importing it
+COMMANDS = ("info", "run", "layers", "doctor")  # core.cli.COMMANDS, known here without importing it
 _DEMO_SHOT = Path("enginebay-demo.png")
 
 _NO_DISPLAY = """\

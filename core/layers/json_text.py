@@ -47,9 +47,7 @@ def read_json_file(path: str | os.PathLike[str]) -> str:
     """
     file = read_model_file(path)
     name = file.path.name
-    if file.kind == "empty":
-        raise _empty(name)
-    if file.kind == "git-lfs-pointer":
+    if file.kind in ("empty", "git-lfs-pointer"):
         problem = file.problem()
         assert problem is not None
         raise problem

@@ -51,7 +51,7 @@ def read_onnx_layers(file: ModelFile) -> LayerTable:
     graph = read_onnx_nodes(file.path)
     notes = [
         "These are the nodes of the file. A runtime fuses and drops some before it runs: with "
-        "times (--time) the table shows what ran."
+        "times the table shows what ran."
     ]
     unnamed = sum(not node.name for node in graph.nodes)
     if unnamed:

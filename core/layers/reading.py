@@ -55,9 +55,17 @@ def read_layers(
         )
     file = read_model_file(path)
     if is_model(file):
-        table = _of_model(file, timed and profile is None, options, stop, progress)
+        table = _of_model(file, timed, options, stop, progress)
     else:
-        table = read_layer_json(read_json_file(path), file.path.name)
+        text = read_json_file(path)
+        if not text.lstrip().startswith(("{", "[")):
+            raise EnginebayError(
+                "unknown",
+                f"{file.path.name} is no TensorRT engine, no ONNX model and no JSON"
+                f"{file.looks_like}.",
+                "Open a model, or what trtexec wrote with --exportLayerInfo.",
+            )
+        table = read_layer_json(text, file.path.name)
         if timed:
             raise EnginebayError(
                 "no-model",
@@ -65,8 +73,8 @@ def read_layers(
                 "Give the engine itself, or the profile that trtexec wrote (--profile).",
             )
     if profile is not None:
-        text = read_json_file(profile)
-        table = with_times(table, read_profile_json(text, Path(profile).name))
+        times = read_profile_json(read_json_file(profile), Path(profile).name)
+        table = with_times(table, times)
     return with_hints(table)
 
 

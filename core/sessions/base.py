@@ -81,8 +81,7 @@ class Session(ABC):
             InputError: if an array is missing, unknown, or does not fit.
             ModelError, CudaError: if the runtime fails.
         """
-        self.profile = self._profile_for({name: np.shape(one) for name, one in inputs.items()})
-        arrays = check_inputs(self.inputs, inputs, self.profile)
+        arrays = self._checked(inputs)
         shapes = tuple(array.shape for array in arrays.values())
         outputs, timing = self._execute(arrays)
         is_first = shapes not in self._shapes_seen
@@ -183,6 +182,11 @@ class Session(ABC):
             )
             for spec in self.outputs
         }
+
+    def _checked(self, inputs: Mapping[str, np.ndarray]) -> Arrays:
+        """The inputs as check_inputs gives them, with the profile chosen that they need."""
+        self.profile = self._profile_for({name: np.shape(one) for name, one in inputs.items()})
+        return check_inputs(self.inputs, inputs, self.profile)
 
     def _profile_for(self, shapes: Mapping[str, tuple[int, ...]]) -> int:
         if self.pinned_profile is not None:

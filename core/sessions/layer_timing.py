@@ -22,7 +22,7 @@ def repeat(
     run: Callable[[], object],
     *,
     runs: int = LEAST_RUNS,
-    seconds: float = LEAST_SECONDS,
+    seconds: float | None = None,
     most: int = 1_000_000,
     stop: Callable[[], bool] = never,
 ) -> tuple[int, bool]:
@@ -31,7 +31,7 @@ def repeat(
     Args:
         run: one run.
         runs: at least so many.
-        seconds: at least so long.
+        seconds: at least so long; LEAST_SECONDS by default.
         most: at most so many.
         stop: asked before each run; True ends it.
 
@@ -41,6 +41,7 @@ def repeat(
     Raises:
         Cancelled: if it is stopped before the first run.
     """
+    seconds = LEAST_SECONDS if seconds is None else seconds
     begin, done = time.perf_counter(), 0
     while done < most and (done < runs or time.perf_counter() - begin < seconds):
         if stop():

@@ -16,9 +16,8 @@ from core.cuda import CudaContext, open_context
 from core.errors import EnginebayError, ModelError
 from core.sessions.base import Arrays, Session, Timing, check_inputs
 from core.sessions.buffers import Buffers
-from core.sessions.layer_timing import LEAST_RUNS, never
 from core.sessions.output_allocator import output_allocator
-from core.sessions.tensorrt_layers import Runs, layer_json, layer_profiler, profiled_runs
+from core.sessions.tensorrt_layers import Runs, layer_json, profiled_runs, profiling_context
 from core.sessions.tensorrt_specs import read_specs, unreadable_tensor
 from core.tensorrt_library import Library, LogLine, deserialize, load_library, refusal
 from core.tensorrt_plugins import load_plugin
@@ -308,27 +307,19 @@ class TensorRTSession(Session):
         return layer_json(self._library, self._engine, self._context, self._name)
 
     def time_layers(
-        self,
-        inputs: Mapping[str, np.ndarray],
-        runs: int = LEAST_RUNS,
-        stop: Callable[[], bool] = never,
+        self, inputs: Mapping[str, np.ndarray], runs: int, stop: Callable[[], bool]
     ) -> tuple[Runs, bool]:
         """Time layers in runs on an execution context of their own; see profiled_runs."""
         self._live_cuda()
-        self.profile = self._profile_for({name: np.shape(one) for name, one in inputs.items()})
-        arrays = check_inputs(self.inputs, inputs, self.profile)
-        profiler = layer_profiler(self._library)
-        with self._library.tape.capture() as lines:
-            context = self._engine.create_execution_context()
-        if context is None:
-            raise self._refusal(lines, f"{self._name} cannot be set up to time its layers")
-        context.profiler = profiler
-        kept, self._context, self._bound = self._context, context, None
+        arrays = self._checked(inputs)
+        kept, self._bound = self._context, None
+        self._context, profiler = profiling_context(
+            self._library, self._engine, self._name, self._refusal
+        )
         try:
             return profiled_runs(lambda: self._execute(arrays), profiler, runs, stop)
         finally:
             self._context, self._bound = kept, None
-            del context  # before its profiler
 
     def _live_cuda(self) -> CudaContext:
         if self._cuda is None:

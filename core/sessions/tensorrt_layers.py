@@ -5,12 +5,12 @@ Everything here runs on the thread of the session whose engine it is.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from core.errors import Cancelled, ModelError
+from core.errors import Cancelled, EnginebayError, ModelError
 from core.sessions.layer_timing import LEAST_RUNS, WARM_UP_RUNS, never, repeat
-from core.tensorrt_library import Library
+from core.tensorrt_library import Library, LogLine
 
 Runs = list[list[tuple[str, float]]]
 """Of each run (layer's name, milliseconds), in the order in which the layers ran."""
@@ -42,25 +42,44 @@ def layer_json(library: Library, engine: Any, context: Any, name: str) -> str:
     return str(inspector.get_engine_information(library.trt.LayerInformationFormat.JSON))
 
 
-def layer_profiler(library: Library) -> Any:
-    """A profiler of the module's own base class; its `times` grow by one entry a layer and run.
+def profiling_context(
+    library: Library,
+    engine: Any,
+    name: str,
+    refusal: Callable[[Sequence[LogLine], str], EnginebayError],
+) -> tuple[Any, Any]:
+    """An execution context of its own with a profiler, and the profiler.
+
+    The profiler's `times` grow by one (layer's name, milliseconds) a layer and run. It must live
+    longer than the context.
 
     Raises:
         ModelError: kind "no-profiler", where the module has none.
+        EnginebayError: what `refusal` makes of TensorRT's log, where it gives no context.
     """
-    base = getattr(library.trt, "IProfiler", None)
-    if base is None:
+    if not hasattr(library.trt, "IProfiler"):
         raise ModelError(
             "no-profiler",
             f"{library.module} cannot time layers.",
             "Install the full tensorrt package.",
         )
+    with library.tape.capture() as lines:
+        context = engine.create_execution_context()
+    if context is None:
+        raise refusal(lines, f"{name} cannot be set up to time its layers")
+    profiler = _profiler(library.trt)
+    context.profiler = profiler
+    return context, profiler
 
-    class LayerProfiler(base):  # type: ignore[misc, valid-type]
+
+def _profiler(trt: Any) -> Any:
+    """A profiler of the module's own base class."""
+
+    class LayerProfiler(trt.IProfiler):  # type: ignore[misc]
         """Called by TensorRT inside execute_async_v3, on this thread; it must not raise."""
 
         def __init__(self) -> None:
-            base.__init__(self)
+            trt.IProfiler.__init__(self)
             self.times: list[tuple[str, float]] = []
 
         def report_layer_time(self, layer_name: str, ms: float) -> None:
@@ -81,7 +100,7 @@ def profiled_runs(
     Args:
         run: one run, done when it returns: execute_async_v3 waits while a profiler is attached and
             `enqueue_emits_profile` is True, its default.
-        profiler: what layer_profiler gave.
+        profiler: what profiling_context gave.
         runs: see core.sessions.layer_timing.repeat.
         stop: likewise.
 

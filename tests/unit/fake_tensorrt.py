@@ -92,7 +92,7 @@ def plan(
     Args:
         program: what the engine does: see ExecutionContext._programs.
         native_code: True embeds a section like a lean runtime's.
-        more: implicit_batch, old_api.
+        more: implicit_batch, old_api; layers: the engine inspector's JSON, as a value or a text.
     """
     engine = json.dumps({"tensors": list(tensors), "program": program, **more}).encode()
     bodies = [(b"NGNE", engine)] + ([(b"NAEL", b"\x7fELF")] if native_code else [])
@@ -164,6 +164,10 @@ class FakeTensorRT:
             def __init__(self) -> None:
                 self.is_initialised = True
 
+        class IProfiler:
+            def __init__(self) -> None:
+                self.is_initialised = True
+
         class Runtime:
             engine_host_code_allowed = False
 
@@ -186,6 +190,7 @@ class FakeTensorRT:
             "__version__": self.version,
             "ILogger": ILogger,
             "IOutputAllocator": IOutputAllocator,
+            "IProfiler": IProfiler,
             "Runtime": Runtime,
             "DataType": DataType,
             "TensorIOMode": TensorIOMode,
@@ -194,6 +199,7 @@ class FakeTensorRT:
         if self.full:
             names |= {
                 "Builder": type("Builder", (), {}),
+                "LayerInformationFormat": enum.Enum("LayerInformationFormat", "ONELINE JSON"),
                 "TensorFormat": enum.Enum("TensorFormat", "LINEAR CHW2"),
                 "init_libnvinfer_plugins": self._init_plugins,
             }
@@ -233,6 +239,7 @@ class Engine:
         self.program: str = description["program"]
         self.tensors: dict[str, Json] = {one["name"]: one for one in description["tensors"]}
         self.has_implicit_batch_dimension = description.get("implicit_batch", False)
+        self.layers: Any = description.get("layers", {"Layers": [], "Bindings": []})
         self.num_io_tensors = len(self.tensors)
         counts = [len(one.get("profiles", [])) for one in self.tensors.values()]
         self.num_optimization_profiles = max(1, *counts)
@@ -270,6 +277,12 @@ class Engine:
     def get_tensor_profile_shape(self, name: str, index: int) -> list[tuple[int, ...]]:
         return [tuple(limit) for limit in self.tensors[name]["profiles"][index]]
 
+    def create_engine_inspector(self) -> EngineInspector | None:
+        if not self.state.full:
+            self.state.gpu.journal.append("engine broken")
+            raise TypeError("Unregistered type : nvinfer1::IEngineInspector")
+        return None if self.state.fails("create_engine_inspector") else EngineInspector(self)
+
     def create_execution_context(self) -> ExecutionContext | None:
         if self.state.fails("create_execution_context"):
             return None
@@ -295,6 +308,26 @@ class EngineOf10(Engine):
         return list(self.tensors[name]["profiles"][index])
 
 
+class EngineInspector:
+    """IEngineInspector: the first layer's first input has the context's dimensions."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self.execution_context: ExecutionContext | None = None
+
+    def get_engine_information(self, form: enum.Enum) -> str:
+        assert form.name == "JSON"
+        layers = self._engine.layers
+        if isinstance(layers, str):
+            return layers
+        context = self.execution_context
+        for layer in layers["Layers"]:
+            for one in layer["Inputs"] if isinstance(layer, dict) else ():
+                if context is not None and one["Name"] in self._engine.tensors:
+                    one["Dimensions"] = list(context.get_tensor_shape(one["Name"]))
+        return json.dumps(layers)
+
+
 class ExecutionContext:
     """IExecutionContext."""
 
@@ -305,6 +338,9 @@ class ExecutionContext:
         self._addresses: dict[str, int] = {}
         self._allocators: dict[str, Any] = {}
         self.active_optimization_profile = 0
+        self.profiler: Any = None
+        self.enqueue_emits_profile = True
+        self._enqueued = 0
 
     def __del__(self) -> None:
         self._state.gpu.journal.append("execution context destroyed")
@@ -379,7 +415,19 @@ class ExecutionContext:
             stream.synchronize()  # a data-dependent shape blocks the host
             return self._select()
         stream.enqueue(self._compute)
+        if self.profiler is not None and self.enqueue_emits_profile:
+            stream.synchronize()
+            self._report()
         return True
+
+    def _report(self) -> None:
+        """Layer k of n takes k + 1 ms in the first run, twice that in the second, and so on."""
+        assert isinstance(self.profiler, self._state.module.IProfiler)
+        assert self.profiler.is_initialised, "IProfiler.__init__() must be called"
+        self._enqueued += 1
+        for place, layer in enumerate(self._engine.layers["Layers"]):
+            name = layer if isinstance(layer, str) else layer["Name"]
+            self.profiler.report_layer_time(name, float((place + 1) * self._enqueued))
 
     def _compute(self) -> None:
         gpu = self._state.gpu
