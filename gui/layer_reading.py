@@ -126,7 +126,10 @@ class LayerReading(QObject):
     def save_rows(self, rows: tuple[Layer, ...], path: Path) -> None:
         """Write layers; the dialog has asked about a file that exists."""
         if self.ready is not None:
-            self._own.submit(f"save {path}", SaveLayers(self.ready.table, rows, path))
+            file = self._document.file
+            model = self.name or ("" if file is None else str(file.path))
+            request = SaveLayers(self.ready.table, rows, model, path)
+            self._own.submit(f"save {path}", request)
 
     def save_graph(self, drawing: Drawing, look: Look, path: Path) -> None:
         """Write a drawing as PNG; likewise."""

@@ -3,65 +3,36 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from core.layers.values import Layer, LayerTable
     from gui.layer_drawing import Drawing
     from gui.layer_painting import Look
 
-COLUMNS = (
-    *("index", "name", "type", "precision", "inputs", "outputs", "tactic"),
-    *("time_ms", "median_ms", "share", "weight_bytes", "origin"),
-)
 
+def save_layers(table: LayerTable, rows: Sequence[Layer], model: str, path: Path) -> None:
+    """Write layers as the command `layers` does: as JSON where the file is named so, else as CSV.
 
-def layers_csv(layers: Sequence[Layer]) -> str:
-    """A line for each layer; several tensors or origins in a cell are parted by "; "."""
-    from core.csv_lines import csv_lines
-    from gui.item_models.layer_rows import tensor_words
-
-    return csv_lines(
-        COLUMNS,
-        (
-            (
-                layer.index,
-                layer.name,
-                layer.type,
-                layer.precision,
-                "; ".join(tensor_words(tensor) for tensor in layer.inputs),
-                "; ".join(tensor_words(tensor) for tensor in layer.outputs),
-                layer.tactic,
-                layer.time_ms,
-                layer.median_ms,
-                layer.share,
-                layer.weight_bytes,
-                "; ".join(layer.origin),
-            )
-            for layer in layers
-        ),
-    )
-
-
-def save_layers(table: LayerTable, rows: Sequence[Layer], path: Path) -> None:
-    """Write layers as JSON where the file is named so, else as CSV.
+    Args:
+        table: all layers.
+        rows: those to write, in this order.
+        model: what they are of.
+        path: the file.
 
     Raises:
         EnginebayError: kind "cannot-save".
     """
+    from core.layers.rows import save_layers_csv, table_json
     from core.whole_file import save_text
 
     if path.suffix.lower() == ".json":
-        save_text(path, json.dumps(_as_json(table, rows), indent=2, default=str) + "\n")
+        answer = table_json(table, model, rows)
+        save_text(path, json.dumps(answer, indent=2, allow_nan=False) + "\n")
     else:
-        save_text(path, layers_csv(rows))
-
-
-def _as_json(table: LayerTable, rows: Sequence[Layer]) -> dict[str, Any]:
-    raise NotImplementedError
+        save_layers_csv(path, rows)
 
 
 def save_graph(drawing: Drawing, look: Look, path: Path) -> None:

@@ -49,6 +49,7 @@ class SaveLayers(NamedTuple):
 
     table: LayerTable
     rows: tuple[Layer, ...]  # those to write, in this order
+    model: str  # what they are of
     path: Path
 
 
@@ -115,10 +116,10 @@ def _handle(request: object, context: JobContext) -> object:
 
             graph = layer_graph(table)
             return _draw(table, graph if index is None else neighbourhood(graph, index, radius))
-        case SaveLayers(table, rows, path):
+        case SaveLayers(table, rows, model, path):
             from gui.layer_saving import save_layers
 
-            save_layers(table, rows, path)
+            save_layers(table, rows, model, path)
             return path
         case SaveGraph(drawing, look, path):
             from gui.layer_saving import save_graph

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QObject
 from PySide6.QtGui import QColor, QIcon, QPixmap
 
-from core.tensors import bytes_text, shape_text
+from core.layers.rows import tensor_text
+from core.tensors import bytes_text
 from core.text import printable
 from gui.item_models.sorted_rows import Entry, SortedModel
 
 if TYPE_CHECKING:
-    from core.layers.values import Layer, LayerTensor
+    from core.layers.values import Layer
 
 TITLES = (
     *("#", "name", "type", "precision", "inputs", "outputs"),
@@ -29,12 +30,6 @@ _MARK = 10  # pixels
 _LONGEST = 400  # letters of a cell; the details have all of it
 
 
-def tensor_words(tensor: LayerTensor) -> str:
-    """A tensor in a cell: "images float32 1x3x640x640"."""
-    shape = shape_text(tensor.dims) if tensor.dims else ""
-    return " ".join(part for part in (tensor.name, tensor.dtype, shape) if part)
-
-
 def layer_cells(layer: Layer) -> tuple[str, ...]:
     """A layer's texts, in the columns' order."""
     return (
@@ -42,8 +37,8 @@ def layer_cells(layer: Layer) -> tuple[str, ...]:
         layer.name,
         layer.type,
         layer.precision,
-        _cut("; ".join(tensor_words(tensor) for tensor in layer.inputs)),
-        _cut("; ".join(tensor_words(tensor) for tensor in layer.outputs)),
+        _cut("; ".join(tensor_text(tensor) for tensor in layer.inputs)),
+        _cut("; ".join(tensor_text(tensor) for tensor in layer.outputs)),
         layer.tactic,
         "" if layer.time_ms is None else f"{layer.time_ms:.4f}",
         "" if layer.share is None else f"{layer.share:.1%}",
@@ -64,7 +59,7 @@ def layer_entries(layers: Sequence[Layer]) -> list[Entry[Layer]]:
 def _searched(layer: Layer, cells: tuple[str, ...]) -> str:
     """All texts of a layer, also what its cells have no room for."""
     formats = (tensor.format for tensor in (*layer.inputs, *layer.outputs))
-    names = (tensor_words(tensor) for tensor in (*layer.inputs, *layer.outputs))
+    names = (tensor_text(tensor) for tensor in (*layer.inputs, *layer.outputs))
     return "\n".join((*cells, *names, *formats, *layer.origin)).casefold()
 
 
@@ -81,8 +76,8 @@ def _tip_lines(layer: Layer) -> tuple[str, ...]:
     return (
         layer.name,
         " · ".join(part for part in facts if part),
-        *(f"in: {text}" for text in _some([tensor_words(one) for one in layer.inputs])),
-        *(f"out: {text}" for text in _some([tensor_words(one) for one in layer.outputs])),
+        *(f"in: {text}" for text in _some([tensor_text(one) for one in layer.inputs])),
+        *(f"out: {text}" for text in _some([tensor_text(one) for one in layer.outputs])),
         *(f"from: {text}" for text in _some(layer.origin)),
     )
 

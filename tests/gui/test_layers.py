@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -438,7 +439,19 @@ def test_the_rows_shown_are_exported(
     with target.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [int(row["index"]) for row in rows] == list(range(5, COUNT, 6))
-    assert float(rows[0]["time_ms"]) == pytest.approx(0.06)
+    assert float(rows[0]["time, ms"]) == pytest.approx(0.06)
+
+
+def test_layers_are_exported_as_json_too(
+    timed: LayersPanel, app_: App, tmp_path: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    target = tmp_path / "out.json"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    QTest.mouseClick(button(timed, "Export..."), LEFT)
+    shown(app_.window)
+    written = json.loads(target.read_text(encoding="utf-8"))
+    assert written["model"] == "layers.json + profile.json"
+    assert [layer["index"] for layer in written["layers"]] == list(range(COUNT))
 
 
 def test_the_graph_is_exported_as_a_picture(
