@@ -15,6 +15,7 @@ _COLORS = (
     *("#4e79a7", "#f28e2b", "#e15759", "#76b7b2", "#59a14f"),
     *("#edc948", "#b07aa1", "#ff9da7", "#9c755f"),
 )
+_KNOWN = {"conv": _COLORS[0], "reformat": _COLORS[2], "reorder": _COLORS[2]}
 # Set2 of colorbrewer2.org (Cynthia Brewer): what is no type has none of the types' colours.
 _OTHER_COLORS = (
     *("#66c2a5", "#fc8d62", "#8da0cb", "#e78ac3"),
@@ -37,16 +38,24 @@ def _in_order(words: Iterable[str], colors: Sequence[str]) -> dict[str, str]:
 
 
 def type_colors(layers: Sequence[Layer]) -> dict[str, str]:
-    """A colour for each type: those that take the most time first, without times the most common.
+    """A colour for each type, as "#rrggbb".
 
-    The order in which types first appear decides between equals.
+    Convolutions and reformats, which one looks for, always have the same. The others' are in the
+    order of their time, without times of their number, then of their first appearance.
     """
     weights: dict[str, tuple[float, int]] = {}
     for layer in layers:
         time, count = weights.get(layer.type, (0.0, 0))
         weights[layer.type] = (time + (layer.time_ms or 0.0), count + 1)
     ranked = sorted(weights, key=lambda word: weights[word], reverse=True)
-    return _in_order(ranked, _COLORS)
+    colors = {
+        word: color
+        for word in ranked
+        for part, color in _KNOWN.items()
+        if word.lower().startswith(part)
+    }
+    free = [color for color in _COLORS if color not in _KNOWN.values()]
+    return colors | _in_order([word for word in ranked if word not in colors], free)
 
 
 def heat_color(fraction: float) -> str:

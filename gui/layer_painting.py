@@ -5,14 +5,14 @@ Qt paints; no widget is needed, so the same painting makes the picture that is s
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from PySide6.QtCore import QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QFont, QImage, QPainter, QPainterPath, QPen, QTransform
 
 from gui.layer_colors import OTHER, text_on
-from gui.layer_drawing import DOWN, Box, Drawing, add_line, rect_of
+from gui.layer_drawing import DOWN, HEIGHT, WIDTH, Box, Drawing, add_line, rect_of
 
 _LABELLED = 0.2  # of the view, at most, for labels of layers too small to write in
 _ELIDE = Qt.TextElideMode.ElideLeft  # a layer's name ends in what is its own
@@ -84,16 +84,38 @@ def paint(
     painter.setRenderHint(QPainter.RenderHint.Antialiasing, not quick)
     _paint_lines(painter, drawing, look, transform)
     boxes = [drawing.boxes[at] for at in inside]
-    places = [(box, transform.mapRect(rect_of(box))) for box in boxes]
-    for box, place in places:
-        _paint_box(painter, box, place, look, quick=quick)
+    if quick:
+        _paint_many(painter, boxes, look, transform)
+        boxes = [box for box in boxes if box.index == look.chosen]
+    for box in boxes:
+        _paint_box(painter, box, transform.mapRect(rect_of(box)), look)
     painter.setFont(look.font)
     line = painter.fontMetrics().height()
-    if places and places[0][1].height() >= line + 2 and places[0][1].width() >= 4 * line:
-        for box, place in places:
-            _write_inside(painter, box, place, look)
+    size = transform.mapRect(QRectF(0, 0, WIDTH, HEIGHT))
+    named = [drawing.boxes[at] for at in inside]
+    if size.height() >= line + 2 and size.width() >= 4 * line:
+        for box in named:
+            _write_inside(painter, box, transform.mapRect(rect_of(box)), look)
     else:
+        places = ((box, transform.mapRect(rect_of(box))) for box in _by_rank(named, look))
         _write_beside(painter, places, look, view)
+
+
+def _paint_many(
+    painter: QPainter, boxes: Sequence[Box], look: Look, transform: QTransform
+) -> None:  # fmt: skip
+    """All boxes of one colour at once: one by one, thousands would take 100 ms."""
+    groups: dict[tuple[str, bool], list[QRectF]] = {}
+    for box in boxes:
+        key = (look.colors.get(box.index, OTHER), look.is_faint(box.index))
+        groups.setdefault(key, []).append(rect_of(box))
+    painter.save()
+    painter.setTransform(transform, True)
+    painter.setPen(Qt.PenStyle.NoPen)
+    for (name, is_faint), places in groups.items():
+        painter.setBrush(_filling(name, is_faint))
+        painter.drawRects(places)
+    painter.restore()
 
 
 def _paint_lines(painter: QPainter, drawing: Drawing, look: Look, transform: QTransform) -> None:
@@ -114,22 +136,20 @@ def _paint_lines(painter: QPainter, drawing: Drawing, look: Look, transform: QTr
     painter.restore()
 
 
-def _paint_box(
-    painter: QPainter, box: Box, place: QRectF, look: Look, *, quick: bool
-) -> None:  # fmt: skip
-    color = QColor(look.colors.get(box.index, OTHER))
-    if look.is_faint(box.index):
-        color.setAlpha(45)
+def _paint_box(painter: QPainter, box: Box, place: QRectF, look: Look) -> None:
     is_chosen = box.index == look.chosen
-    if quick and not is_chosen:
-        least = QRectF(place.left(), place.top(), max(place.width(), 1), max(place.height(), 1))
-        painter.fillRect(least, color)
-        return
     painter.setPen(_pen(painter, look.text, 2.5) if is_chosen else Qt.PenStyle.NoPen)
-    painter.setBrush(color)
+    painter.setBrush(_filling(look.colors.get(box.index, OTHER), look.is_faint(box.index)))
     corner = min(_CORNER, place.height() / 4)
     grown = place.adjusted(-3, -3, 3, 3) if is_chosen else place
     painter.drawRoundedRect(grown, corner, corner)
+
+
+def _filling(name: str, is_faint: bool) -> QColor:
+    color = QColor(name)
+    if is_faint:
+        color.setAlpha(45)
+    return color
 
 
 def _write_inside(painter: QPainter, box: Box, place: QRectF, look: Look) -> None:
@@ -155,7 +175,7 @@ def _write_inside(painter: QPainter, box: Box, place: QRectF, look: Look) -> Non
 
 
 def _write_beside(
-    painter: QPainter, places: list[tuple[Box, QRectF]], look: Look, view: QRectF
+    painter: QPainter, places: Iterable[tuple[Box, QRectF]], look: Look, view: QRectF
 ) -> None:
     """Labels of the layers that matter most, where they hide no other label."""
     metrics = painter.fontMetrics()
@@ -163,7 +183,7 @@ def _write_beside(
     left = _LABELLED * view.width() * view.height()  # square pixels
     ground = QColor(look.ground)
     ground.setAlpha(215)
-    for box, place in _by_rank(places, look):
+    for box, place in places:
         title = metrics.elidedText(box.title, _ELIDE, _LABEL)
         width, height = metrics.horizontalAdvance(title) + 8, metrics.height() + 2
         label = QRectF(0, 0, width, height)
@@ -181,13 +201,11 @@ def _write_beside(
         painter.drawText(label, Qt.AlignmentFlag.AlignCenter, title)
 
 
-def _by_rank(places: list[tuple[Box, QRectF]], look: Look) -> Iterator[tuple[Box, QRectF]]:
-    """The selected layer, then those found, then by rank; what a search left out is not named."""
-    named = [one for one in places if not look.is_faint(one[0].index)]
-    named.sort(
-        key=lambda one: (one[0].index != look.chosen, -look.ranks.get(one[0].index, 0.0))
-    )  # fmt: skip
-    yield from named[:_MOST_TRIED]
+def _by_rank(boxes: Sequence[Box], look: Look) -> list[Box]:
+    """The selected layer, then by rank; what a search left out is not named."""
+    named = [box for box in boxes if not look.is_faint(box.index)]
+    named.sort(key=lambda box: (box.index != look.chosen, -look.ranks.get(box.index, 0.0)))
+    return named[:_MOST_TRIED]
 
 
 def _pen(painter: QPainter, color: QColor, width: float) -> QPen:

@@ -95,6 +95,11 @@ class LayersModel(SortedModel["Layer"]):
         self._marks = {word: _mark(color) for word, color in colors.items()}
         self.replace(entries)
 
+    def filled_columns(self) -> frozenset[int]:
+        """The columns in which some row says something, shown or not."""
+        columns = range(len(TITLES))
+        return frozenset(c for c in columns if any(entry.cells[c] for entry in self._all))
+
     def cells_of(self, row: Layer) -> tuple[str, ...]:
         return layer_cells(row)
 
@@ -110,7 +115,7 @@ class LayersModel(SortedModel["Layer"]):
         return entry.row.index
 
     def mark_at(self, column: int, entry: Entry[Layer]) -> QIcon | None:
-        return self._marks.get(entry.row.type) if column == TYPE else None
+        return self._marks.get(entry.row.type) if column == TYPE and entry.row.type else None
 
     def tooltip_lines(self, row: Layer) -> tuple[str, ...]:
         return _tip_lines(row)

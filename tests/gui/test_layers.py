@@ -22,6 +22,7 @@ from core.layers.values import Layer, LayerTable
 from core.paths import DEMO_MODEL
 from gui.document import Document
 from gui.item_models.layer_rows import NAME, TIME, TITLES
+from gui.layer_colors import OTHER, type_colors
 from gui.layer_painting import paint
 from gui.layer_reading import LayerReading
 from gui.layer_requests import LayersOfModel, LayersWanted, TimeLayers
@@ -191,7 +192,10 @@ def test_names_only_say_how_to_get_more(app_: App, tmp_path: Path, shown: Shown)
     drop(app_.window, [names])
     panel = shown(app_.window)
     assert column(panel, "name") == ["conv1", "conv2"]
-    assert "etailed" in texts(panel), "the verbosity's name: kDETAILED, detailed"
+    assert "profilingVerbosity=detailed" in texts(panel)
+    header = panel.table.horizontalHeader()
+    hidden = [title for at, title in enumerate(TITLES) if header.isSectionHidden(at)]
+    assert hidden == list(TITLES[2:]), "nothing else is known"
 
 
 # -- the table -----------------------------------------------------------------------------
@@ -246,6 +250,18 @@ def test_rows_are_copied_with_their_titles(timed: LayersPanel) -> None:
     assert cells["name"] == "/model.0/cv2/conv/Conv 2"
     assert cells["inputs"] == "t1 float16 1 x 64 x 80 x 80"
     assert cells["weights"] == ""
+
+
+def test_convolutions_and_reformats_keep_their_colours() -> None:
+    def colors(*words: str) -> dict[str, str]:
+        return type_colors([Layer(index=at, name="", type=word) for at, word in enumerate(words)])
+
+    one, other = colors("Softmax", "Convolution", "Reformat"), colors("Reformat", "Conv", "Add")
+    assert one["Convolution"] == other["Conv"]
+    assert one["Reformat"] == other["Reformat"]
+    assert len({*one.values()}) == 3
+    many = colors(*(f"type {n}" for n in range(40)))
+    assert many["type 39"] == OTHER, "there are no more"
 
 
 # -- one selection in all views ------------------------------------------------------------
@@ -554,13 +570,25 @@ def test_another_model_takes_the_place_of_files_and_of_the_model_before(
     assert app_.window.layers.name == ""
 
 
-def test_an_image_dropped_on_the_tab_is_run_and_shown(opened: LayersPanel, app_: App) -> None:
-    view = opened.graph.view
-    opened.views.setCurrentWidget(opened.graph)
-    assert not view.acceptDrops()
-    assert not view.viewport().acceptDrops(), "so the window takes it"
-    drop(app_.window, [PICTURES[0]])
-    assert app_.window.view.isVisible()
+def test_an_image_dropped_on_the_tab_is_run_and_shown(
+    opened: LayersPanel, app_: App, shown: Shown, wait_idle: Callable[[Any], None]
+) -> None:
+    QTest.mouseClick(button(opened, "Measure layer times"), LEFT)
+    shown(app_.window)
+    window = app_.window
+    for view, surface in (
+        (opened.table, opened.table.viewport()),
+        (opened.slowest, opened.slowest.plot.viewport()),
+        (opened.summary, opened.summary.viewport()),
+        (opened.graph, opened.graph.view.viewport()),
+        (opened.table, opened.details.tree.viewport()),
+    ):
+        window.center.bring_up("Layers")
+        opened.views.setCurrentWidget(view)
+        assert drop(surface, [PICTURES[0]]), view
+        assert window.view.isVisible(), view
+    wait_idle(app_.document)
+    assert app_.document.result is not None
 
 
 # -- what the threads say, answered by the test ---------------------------------------------

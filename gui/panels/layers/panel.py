@@ -201,7 +201,7 @@ class LayersPanel(RowsPanel):
             and not _has_times(before.table)
         )
         self.model.show_layers(ready.entries, ready.colors)
-        self.table.show_times(_has_times(ready.table))
+        self.table.hide_empty()
         self.slowest.show_layers(ready.table.layers, ready.colors)
         self.summary.show_layers(ready)
         self.graph.choose(chosen)

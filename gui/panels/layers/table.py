@@ -52,10 +52,11 @@ class LayersTable(TableView):
             self.setColumnWidth(NAME, max(_NAME_LEAST, int(self.width() * _NAME_SHARE)))
             self._is_sizing = False
 
-    def show_times(self, shown: bool) -> None:
-        """Show or hide the columns that are empty without times."""
-        for column in (TIME, TIME + 1):
-            self.setColumnHidden(column, not shown)
+    def hide_empty(self) -> None:
+        """Hide the columns that say nothing of any layer: the times, before there are any."""
+        filled = self._model.filled_columns()
+        for column in range(NAME + 1, self._model.columnCount()):
+            self.setColumnHidden(column, column not in filled)
 
     def choose(self, index: int | None) -> None:
         """Select a layer and bring it into sight, if it is shown; None for none."""
