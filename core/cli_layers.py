@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.input_arguments import apply_input_arguments
 from core.layers.dtype_words import short_name
 from core.layers.reading import read_layers
 from core.layers.rows import ORDERS, LayerOrder, found, in_order, save_layers_csv, table_json
@@ -38,6 +39,20 @@ def add_layers_arguments(parser: argparse.ArgumentParser) -> None:
         help="what trtexec wrote with --exportProfile: the layers' times",
     )
     times.add_argument("--time", action="store_true", help="run the model to time its layers")
+    parser.add_argument(
+        "--shape",
+        metavar="NAME=4x3x640x640",
+        action="append",
+        default=[],
+        help="the shape of an input with free dimensions; may be repeated",
+    )
+    parser.add_argument(
+        "--input",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="what an input gets while layers are timed, as for run; default: random values",
+    )
     parser.add_argument("--search", metavar="TEXT", default="", help="only layers with this text")
     parser.add_argument(
         "--sort", choices=ORDERS, help="default: by time where there are times, else by index"
@@ -53,6 +68,7 @@ def layers(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str,
         opening: how a model is opened.
     """
     _refuse_to_overwrite(options)
+    chosen_inputs = argparse.Namespace(input=options.input, shape=options.shape, profile=None)
     line = ProgressLine()
     try:
         table = read_layers(
@@ -60,6 +76,7 @@ def layers(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str,
             profile=options.profile,
             timed=options.time,
             options=opening,
+            choose=lambda model: apply_input_arguments(model, chosen_inputs),
             progress=line.show,
         )
     finally:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from types import MappingProxyType
 
 import numpy as np
 
@@ -16,26 +15,24 @@ from core.sessions.base import Arrays
 from core.sessions.layer_timing import LEAST_RUNS, never
 from core.sessions.tensorrt import TensorRTSession
 
-_NO_SHAPES: Mapping[str, tuple[int, ...]] = MappingProxyType({})
-
 
 def read_engine_layers(
-    session: TensorRTSession, shapes: Mapping[str, tuple[int, ...]] = _NO_SHAPES
+    session: TensorRTSession, inputs: Mapping[str, np.ndarray] | None = None
 ) -> LayerTable:
     """Ask the engine inspector, on the session's thread; the next run binds its shapes anew.
 
     Args:
         session: an open engine.
-        shapes: input shapes to show dimensions for; by default the profile's optimum.
+        inputs: arrays to show dimensions for, by name; by default of the profile's optimum.
 
     Raises:
         InputError: if a shape does not fit.
         ModelError: kind "no-inspector" on TensorRT's lean and dispatch runtimes; else if TensorRT
             refuses.
     """
-    inputs = _inputs(session, shapes)
-    host = {spec.name: inputs[spec.name] for spec in session.inputs if spec.location == "host"}
-    session.output_shapes({name: one.shape for name, one in inputs.items()}, host)
+    arrays = _at_the_optimum(session) if inputs is None else inputs
+    host = {spec.name: arrays[spec.name] for spec in session.inputs if spec.location == "host"}
+    session.output_shapes({name: one.shape for name, one in arrays.items()}, host)
     text = session.layer_json()
     return read_layer_json(
         text, "The engine's layer information", source="engine", profile=session.profile
@@ -64,14 +61,14 @@ def time_engine_layers(
         EnginebayError: kind "profile-mismatch", if TensorRT times layers that it did not list.
         Cancelled: if it is stopped before the first run.
     """
-    arrays = inputs if inputs is not None else _inputs(session, _NO_SHAPES)
+    arrays = _at_the_optimum(session) if inputs is None else inputs
     timed, is_complete = session.time_layers(arrays, runs, stop)
     return with_times(table, profile_of_runs(timed, is_complete=is_complete))
 
 
-def _inputs(session: TensorRTSession, wanted: Mapping[str, tuple[int, ...]]) -> Arrays:
+def _at_the_optimum(session: TensorRTSession) -> Arrays:
     profile = session.pinned_profile if session.pinned_profile is not None else session.profile
-    shapes = resolve_shapes(session.inputs, wanted, profile, symbols=session.symbols)
+    shapes = resolve_shapes(session.inputs, {}, profile, symbols=session.symbols)
     return {
         spec.name: random_for(spec, shapes[spec.name], profile, seed=(0, index))
         for index, spec in enumerate(session.inputs)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from core.errors import EnginebayError
@@ -66,8 +67,7 @@ def read_layer_json(
     value = parse_json(text, name)
     require_kind(value, "layer-info", name)
     raw: list[Any] = value["Layers"]
-    odd = next((one for one in raw if not isinstance(one, (str, Mapping))), None)
-    if odd is not None or any(isinstance(one, Mapping) and "Name" not in one for one in raw):
+    if not all(isinstance(one, str) or (isinstance(one, Mapping) and "Name" in one) for one in raw):
         raise EnginebayError(
             "not-layers",
             f"{name} has a list of layers, but they are not as TensorRT writes them.",
@@ -176,22 +176,28 @@ def _model_tensors(
     value: Mapping[str, Any], layers: Sequence[Layer]
 ) -> tuple[tuple[LayerTensor, ...], tuple[LayerTensor, ...]]:
     """The model's inputs and outputs: as 11 tells them, else bindings that no layer makes."""
+    made = {tensor.name: tensor for layer in layers for tensor in layer.outputs}
+    read = {tensor.name: tensor for layer in reversed(layers) for tensor in layer.inputs}
     described = [one for one in _mappings(value.get("I/O Tensors")) if _text(one.get("Name"))]
     if described:
         pairs = [(_text(one.get("IOMode")).lower(), _tensor(one)) for one in described]
         return (
-            tuple(tensor for mode, tensor in pairs if "input" in mode),
-            tuple(tensor for mode, tensor in pairs if "output" in mode),
+            tuple(_with_shape(tensor, read) for mode, tensor in pairs if "input" in mode),
+            tuple(_with_shape(tensor, made) for mode, tensor in pairs if "output" in mode),
         )
     bindings = value.get("Bindings")
     listed = [
         _text(one.get("Name")) if isinstance(one, Mapping) else _text(one)
         for one in (bindings if isinstance(bindings, list) else ())
     ]
-    made = {tensor.name: tensor for layer in layers for tensor in layer.outputs}
-    read = {tensor.name: tensor for layer in reversed(layers) for tensor in layer.inputs}
     inputs = tuple(read[one] for one in listed if one in read and one not in made)
     return inputs, tuple(made[one] for one in listed if one in made)
+
+
+def _with_shape(tensor: LayerTensor, known: Mapping[str, LayerTensor]) -> LayerTensor:
+    """With the dimensions that the layers have for it: those of the shapes that were set."""
+    dims = known[tensor.name].dims if tensor.name in known else ()
+    return replace(tensor, dims=dims) if dims and None not in dims else tensor
 
 
 def _origin(metadata: str) -> tuple[str, ...]:

@@ -13,6 +13,11 @@ from core.layers.json_text import number, parse_json, require_kind
 from core.layers.values import LayerTable
 from core.text import counted, one_line
 
+# How the notes of times begin: those of other times go when new ones come.
+_ONE_BY_ONE, _NO_TIME = "Layers are timed one by one", "The profile has no time"
+_CANCELLED = "Timing was cancelled"
+_TIMES_NOTES = (_ONE_BY_ONE, _NO_TIME, _CANCELLED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LayerTime:
@@ -136,26 +141,26 @@ def with_times(table: LayerTable, profile: Profile) -> LayerTable:
     if missing:
         raise _mismatch(table, profile, missing[0], found)
     total = profile.total_ms
-    layers = list(table.layers)
+    layers = [replace(layer, time_ms=None, median_ms=None, share=None) for layer in table.layers]
     for place, time in found.items():
         share = time.mean_ms / total if total > 0 else None
         layers[place] = replace(
             layers[place], time_ms=time.mean_ms, median_ms=time.median_ms, share=share
         )
-    notes = [
-        "Layers are timed one by one, in runs of their own: their sum is not the model's latency, "
-        "which can be lower where layers overlap."
-    ]
+    notes = [note for note in table.notes if not note.startswith(_TIMES_NOTES)]
+    notes.append(
+        f"{_ONE_BY_ONE}, in runs of their own: their sum is not the model's latency, which can be "
+        "lower where layers overlap."
+    )
     untimed = [layer for layer in layers if layer.time_ms is None]
     if untimed:
         notes.append(
-            f"{counted(len(untimed), 'layer')} of {len(layers):,} "
-            f"{'has' if len(untimed) == 1 else 'have'} no time in the profile, such as "
+            f"{_NO_TIME} for {len(untimed):,} of {counted(len(layers), 'layer')}, such as "
             f"{one_line(untimed[0].name, 60)}."
         )
     if not profile.is_complete:
-        notes.append(f"Timing was cancelled: the times are of {counted(profile.runs, 'run')}.")
-    return replace(table, layers=tuple(layers), runs=profile.runs, notes=(*table.notes, *notes))
+        notes.append(f"{_CANCELLED}: the times are of {counted(profile.runs, 'run')}.")
+    return replace(table, layers=tuple(layers), runs=profile.runs, notes=tuple(notes))
 
 
 def _mismatch(

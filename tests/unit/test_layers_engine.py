@@ -63,7 +63,7 @@ def test_free_dimensions_are_those_of_the_optimum_or_as_wanted(
     with TensorRTSession(plan(tensors, layers=value), "x.engine") as session:
         assert isinstance(session, TensorRTSession)
         assert read_engine_layers(session).layers[0].inputs[0].dims == (2, 3, 8, 8)
-        table = read_engine_layers(session, {"images": (4, 3, 8, 8)})
+        table = read_engine_layers(session, {"images": np.zeros((4, 3, 8, 8), np.float32)})
         assert table.layers[0].inputs[0].dims == (4, 3, 8, 8)
         # The next run finds its own shapes again.
         outputs = session(np.ones((1, 3, 8, 8), np.float32))

@@ -56,6 +56,17 @@ def test_both_schemas_give_the_same_layers(value: Json) -> None:
     assert [(one.name, one.dtype) for one in table.outputs] == [("output", "float32")]
 
 
+def test_free_dimensions_of_the_model_are_those_that_its_layers_have() -> None:
+    value = of_11()
+    for tensor in value["I/O Tensors"]:
+        tensor["Dimensions"] = [-1, *tensor["Dimensions"][1:]]
+    table = read_layer_json(text(value))
+    assert table.inputs[0].dims == (1, 3, 8, 8)
+    assert table.outputs[0].dims == (1, 4, 8, 8)
+    value["Layers"] = list(NAMES)
+    assert read_layer_json(text(value)).inputs[0].dims == (None, 3, 8, 8)
+
+
 def test_the_schema_is_told_also_where_the_top_level_does_not() -> None:
     old, new = of_10(), of_11()
     assert read_layer_json(text(old)).schema == "TensorRT 8 to 10"
@@ -216,6 +227,7 @@ def test_what_is_no_json_is_refused(content: str) -> None:
         3,
         {"Layers": 4},
         {"Layers": [4]},
+        {"Layers": [None]},
         {"Layers": [{"name": "keras"}]},
         {"layers": ["a"]},
         layer_json.profile(),

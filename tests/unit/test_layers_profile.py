@@ -76,7 +76,18 @@ def test_the_same_name_is_paired_in_order() -> None:
     content = json.dumps([{"count": 1}, *({"name": "a", "averageMs": ms} for ms in (3.0, 1.0))])
     table = with_times(table_of("a", "b", "a"), read_profile_json(content))
     assert [layer.time_ms for layer in table.layers] == [3.0, None, 1.0]
-    assert any("1 layer of 3 has no time" in note and "b" in note for note in table.notes)
+    assert "The profile has no time for 1 of 3 layers, such as b." in table.notes
+
+
+def test_other_times_take_the_place_of_those_that_were_there() -> None:
+    once = with_times(table_of("a", "b"), read_profile_json(profile_text(a=1.0)))
+    again = with_times(once, read_profile_json(profile_text(b=2.0)))
+    assert [layer.time_ms for layer in again.layers] == [None, 2.0]
+    assert sum(layer.share or 0 for layer in again.layers) == 1
+    assert [note for note in again.notes if "no time" in note] == [
+        "The profile has no time for 1 of 2 layers, such as a."
+    ]
+    assert len(again.notes) == len(once.notes)
 
 
 def test_the_profiles_suffix_does_not_keep_names_apart() -> None:
