@@ -20,7 +20,7 @@ def choose_model(window: MainWindow) -> None:
     from gui.dropping import LAYER_SUFFIX
 
     patterns = " ".join(f"*{suffix}" for suffix in suffixes.MODELS)
-    files = f"Models ({patterns});;Layers of trtexec (*{LAYER_SUFFIX});;All files (*)"
+    files = f"Models and trtexec's layers ({patterns} *{LAYER_SUFFIX});;All files (*)"
     path, _ = QFileDialog.getOpenFileName(window, "Open a model", "", files)
     if path.lower().endswith(LAYER_SUFFIX):
         window.layers.open_files([Path(path)])

@@ -34,12 +34,12 @@ def layer_cells(layer: Layer) -> tuple[str, ...]:
     """A layer's texts, in the columns' order."""
     return (
         str(layer.index),
-        layer.name,
-        layer.type,
+        printable(layer.name),
+        printable(layer.type),
         layer.precision,
         _cut("; ".join(tensor_text(tensor) for tensor in layer.inputs)),
         _cut("; ".join(tensor_text(tensor) for tensor in layer.outputs)),
-        layer.tactic,
+        printable(layer.tactic),
         "" if layer.time_ms is None else f"{layer.time_ms:.4f}",
         "" if layer.share is None else f"{layer.share:.1%}",
         "" if layer.weight_bytes is None else bytes_text(layer.weight_bytes),
@@ -127,7 +127,7 @@ def _some(texts: Sequence[str]) -> list[str]:
 
 
 def _cut(text: str) -> str:
-    return text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "..."
+    return printable(text if len(text) <= _LONGEST else text[: _LONGEST - 3] + "...")
 
 
 def _mark(color: str) -> QIcon:

@@ -236,6 +236,31 @@ def test_the_search_looks_in_all_texts_and_marks_the_graph(timed: LayersPanel) -
     assert timed.model.rowCount() == COUNT
 
 
+def test_enter_goes_from_one_layer_found_to_the_next(timed: LayersPanel) -> None:
+    timed.filter.setFocus()
+    QTest.keyClicks(timed.filter, "kgen")
+    seen = []
+    for _ in range(11):
+        QTest.keyClick(timed.filter, Qt.Key.Key_Return)
+        seen.append(timed.chosen)
+    assert seen == [*range(3, COUNT, 6), 3]
+    assert timed.graph.view.look.chosen == 3
+
+
+def test_control_characters_in_names_obey_nobody(app_: App, tmp_path: Path, shown: Shown) -> None:
+    value = layer_json(2)
+    value["Layers"][0]["Name"] = "conv\n\x1b[31m<b>1</b>"
+    drop(app_.window, [write_json(tmp_path / "odd.json", value)])
+    panel = shown(app_.window)
+    (name, _) = column(panel, "name")
+    assert name.isprintable()
+    assert name.endswith("[31m<b>1</b>")
+    tip = panel.model.index(0, NAME).data(Qt.ItemDataRole.ToolTipRole)
+    assert "&lt;b&gt;1&lt;/b&gt;" in tip
+    panel.choose(0)
+    assert panel.graph.view.drawing.boxes[0].title.isprintable()
+
+
 def test_a_search_in_vain_says_so(timed: LayersPanel) -> None:
     timed.filter.setText("nothing like it")
     assert "No layer holds 'nothing like it'." in texts(timed)
@@ -516,7 +541,7 @@ def opened(app_: App, shown: Shown, wait_idle: Callable[[Any], None]) -> LayersP
     """The bundled model's layers."""
     app_.document.open_path(DEMO_MODEL)
     wait_idle(app_.document)
-    QTest.keyClick(app_.window, Qt.Key.Key_2, CTRL)
+    menu_action(app_.window, "View", "Layers tab").trigger()
     return shown(app_.window)
 
 
@@ -548,6 +573,14 @@ def test_times_are_measured_by_a_button(opened: LayersPanel, app_: App, shown: S
     assert sum(share for share in shares if share is not None) == pytest.approx(1)
     assert opened.views.currentWidget() is opened.slowest
     assert button(opened, "Measure again").isVisible()
+
+
+def test_escape_ends_a_measurement(opened: LayersPanel, app_: App, shown: Shown) -> None:
+    QTest.mouseClick(button(opened, "Measure layer times"), LEFT)
+    QTest.keyClick(app_.window, Qt.Key.Key_Escape)
+    shown(app_.window)
+    assert app_.document.problem is None
+    assert app_.window.layers.can_measure, "once more"
 
 
 def test_another_model_takes_the_place_of_files_and_of_the_model_before(

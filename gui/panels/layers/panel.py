@@ -119,6 +119,8 @@ class LayersPanel(RowsPanel):
         self.back.clicked.connect(reading.show_model)
         self._lay_out("search in the layers", (self.measure, self.cancel, self.back), empty, body)
         self.filter.setPlaceholderText("Search (Ctrl+F)")
+        self.filter.setToolTip("Enter goes from one layer found to the next")
+        self.filter.returnPressed.connect(self._to_next)
         self._save.setToolTip("Save the rows that are shown as CSV or JSON, or the graph as PNG")
         self.progress_bar = QProgressBar(textVisible=False)
         self.progress_bar.setMaximumHeight(6)
@@ -153,6 +155,13 @@ class LayersPanel(RowsPanel):
         found = frozenset(row.index for row in self.model.shown_rows())
         self.graph.show_matching(found if text.strip() else None)
         self.refresh()
+
+    def _to_next(self) -> None:
+        """Select the next layer that is shown, after the last one the first."""
+        shown = [row.index for row in self.model.shown_rows()]
+        if shown:
+            at = shown.index(self._chosen) + 1 if self._chosen in shown else 0
+            self.choose(shown[at % len(shown)])
 
     # -- what is shown -------------------------------------------------------------------
 
