@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from PySide6.QtCore import QPoint, QPointF, QRectF, Qt
-from PySide6.QtGui import QGuiApplication, QImage, QPainter, QPalette, QTransform
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRectF, Qt
+from PySide6.QtGui import QGuiApplication, QHelpEvent, QImage, QPainter, QPalette, QTransform
 from PySide6.QtTest import QAbstractItemModelTester, QTest
-from PySide6.QtWidgets import QFileDialog, QTreeWidgetItem
+from PySide6.QtWidgets import QApplication, QFileDialog, QToolTip, QTreeWidgetItem, QWidget
 from pytestqt.qtbot import QtBot
 
 from core.errors import ModelError
@@ -350,6 +350,32 @@ def test_a_click_in_the_graph_selects_and_a_row_brings_its_layer_into_sight(
     assert timed.chosen == COUNT - 1
     timed.views.setCurrentWidget(timed.graph)
     assert view.viewport().rect().contains(place_in(view, COUNT - 1))
+
+
+def tip_at(surface: QWidget, place: QPoint) -> str:
+    """What the mouse brings up when it rests over a place."""
+    event = QHelpEvent(QEvent.Type.ToolTip, place, surface.mapToGlobal(place))
+    QApplication.sendEvent(surface, event)
+    text = QToolTip.text()
+    QToolTip.hideText()
+    return text
+
+
+def test_the_mouse_brings_up_whole_names(timed: LayersPanel, qtbot: QtBot) -> None:
+    timed.views.setCurrentWidget(timed.slowest)
+    qtbot.waitUntil(lambda: bool(timed.slowest.bars()), timeout=WAIT_MS)
+    plot = timed.slowest.plot
+    scene = plot.plotItem.vb.mapViewToScene(QPointF(0.01, -1))
+    tip = tip_at(plot.viewport(), plot.mapFromScene(scene))
+    assert "/model.1/cv3/conv/Conv 13" in tip
+    assert "0.0700 ms" in tip
+    timed.views.setCurrentWidget(timed.graph)
+    view = timed.graph.view
+    assert "/model.0/cv1/conv/Conv 1" in tip_at(view.viewport(), place_in(view, 1))
+    timed.views.setCurrentWidget(timed.summary)
+    bar = timed.summary.by_type
+    part = bar.parts[0]
+    assert tip_at(bar, QPoint(4, 4)).startswith(f"{part.word}: {part.text}")
 
 
 # -- the graph -----------------------------------------------------------------------------

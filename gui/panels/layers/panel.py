@@ -119,6 +119,9 @@ class LayersPanel(RowsPanel):
         self.back.clicked.connect(reading.show_model)
         self._lay_out("search in the layers", (self.measure, self.cancel, self.back), empty, body)
         self.filter.setPlaceholderText("Search (Ctrl+F)")
+        self.filter.setMinimumWidth(
+            self.filter.fontMetrics().horizontalAdvance("Search (Ctrl+F) XX")
+        )
         self.filter.setToolTip("Enter goes from one layer found to the next")
         self.filter.returnPressed.connect(self._to_next)
         self._save.setToolTip("Save the rows that are shown as CSV or JSON, or the graph as PNG")

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QEvent, Qt, QTimer, Signal
 from PySide6.QtGui import QColor, QFontMetrics
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QLabel, QToolTip, QVBoxLayout, QWidget
 
 from core.text import printable
+from gui.item_models.layer_rows import tip_of
 from gui.theme import color_plot
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class SlowestView(QWidget):
         self._bars = pyqtgraph.BarGraphItem(x0=[], x1=[], y=[], height=0.8, pen=None)
         plot.addItem(self._bars)
         plot.scene().sigMouseClicked.connect(self._on_click)
+        plot.viewport().installEventFilter(self)
         self._plot = plot
         plot.setVisible(bool(self._layers))
         self._column.addWidget(plot, 1)
@@ -140,6 +142,19 @@ class SlowestView(QWidget):
 
     def _on_click(self, event: Any) -> None:
         """Select the layer of the row that was clicked, on its name or its bar."""
-        row = round(-self._plot.plotItem.vb.mapSceneToView(event.scenePos()).y())
-        if event.button() == Qt.MouseButton.LeftButton and 0 <= row < len(self._shown):
-            self.layer_chosen.emit(self._shown[row].index)
+        found = self._layer_at(event.scenePos())
+        if event.button() == Qt.MouseButton.LeftButton and found is not None:
+            self.layer_chosen.emit(found.index)
+
+    def _layer_at(self, place: Any) -> Layer | None:
+        """The layer whose row is at a place in the scene."""
+        row = round(-self._plot.plotItem.vb.mapSceneToView(place).y())
+        return self._shown[row] if 0 <= row < len(self._shown) else None
+
+    def eventFilter(self, watched: Any, event: Any) -> bool:
+        """Bring up all that a row has no room for."""
+        if event.type() != QEvent.Type.ToolTip:
+            return bool(super().eventFilter(watched, event))
+        found = self._layer_at(self._plot.mapToScene(event.pos()))
+        QToolTip.showText(event.globalPos(), "" if found is None else tip_of(found), watched)
+        return True

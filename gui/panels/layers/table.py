@@ -47,16 +47,14 @@ class LayersTable(TableView):
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
-        if self._shares_room:
-            self._is_sizing = True
-            self.setColumnWidth(NAME, max(_NAME_LEAST, int(self.width() * _NAME_SHARE)))
-            self._is_sizing = False
+        self._share_room()
 
     def hide_empty(self) -> None:
         """Hide the columns that say nothing of any layer: the times, before there are any."""
         filled = self._model.filled_columns()
         for column in range(NAME + 1, self._model.columnCount()):
             self.setColumnHidden(column, column not in filled)
+        self._share_room()
 
     def choose(self, index: int | None) -> None:
         """Select a layer and bring it into sight, if it is shown; None for none."""
@@ -75,6 +73,16 @@ class LayersTable(TableView):
         else:
             self.selectionModel().setCurrentIndex(place, flag.NoUpdate)
         self.scrollTo(place)
+
+    def _share_room(self) -> None:
+        """Give the names what the others leave, and at least their share."""
+        if not self._shares_room:
+            return
+        others = sum(self.columnWidth(c) for c in range(len(_SAMPLES)) if c != NAME)
+        room = self.viewport().width()
+        self._is_sizing = True
+        self.setColumnWidth(NAME, max(_NAME_LEAST, int(room * _NAME_SHARE), room - others))
+        self._is_sizing = False
 
     def _on_resized(self, column: int, _before: int, _now: int) -> None:
         if column == NAME and not self._is_sizing:
