@@ -332,6 +332,11 @@ def test_a_click_on_a_bar_selects_its_layer(timed: LayersPanel, qtbot: QtBot) ->
         QTest.mouseClick(plot.viewport(), LEFT, pos=plot.mapFromScene(scene))
         assert timed.chosen == index
         assert timed.table.currentIndex().row() == index
+    timed.slowest.setFocus()
+    QTest.keyClick(timed.slowest, Qt.Key.Key_Down)
+    assert timed.chosen == bars[3][0]
+    QTest.keyClick(timed.slowest, Qt.Key.Key_Up)
+    assert timed.chosen == bars[2][0]
 
 
 def test_a_click_in_the_graph_selects_and_a_row_brings_its_layer_into_sight(
@@ -774,3 +779,22 @@ def test_a_run_does_not_wait_for_a_measurement(bench: Bench) -> None:
     request = bench.inference.take()
     bench.document.run_random()
     assert request.stop.is_set()
+
+
+def test_every_part_of_the_tab_is_reached_by_tab_and_has_a_name(timed: LayersPanel) -> None:
+    for view in (timed.table, timed.slowest, timed.summary, timed.graph):
+        timed.views.setCurrentWidget(view)
+        timed.filter.setFocus()
+        reached: list[QWidget] = []
+        while (now := QApplication.focusWidget()) not in reached:
+            assert now is not None
+            reached.append(now)
+            QTest.keyClick(now, Qt.Key.Key_Tab)
+        for part in (timed.filter, timed.views.tabBar(), timed.details.tree, view):
+            assert any(one is part or part.isAncestorOf(one) for one in reached), part
+        unnamed = [
+            one
+            for one in reached
+            if timed.isAncestorOf(one) and not (one.accessibleName() or getattr(one, "text", str)())
+        ]
+        assert unnamed == [], "a screen reader has something to say of each"

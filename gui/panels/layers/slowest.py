@@ -29,6 +29,8 @@ class SlowestView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("the slowest layers")
         self._layers: tuple[Layer, ...] = ()  # with times, the slowest first
         self._shown: tuple[Layer, ...] = ()
         self._colors: Mapping[str, str] = {}
@@ -88,6 +90,15 @@ class SlowestView(QWidget):
             color_plot(self._plot, self.palette())
             self._draw_soon.start()
 
+    def keyPressEvent(self, event: Any) -> None:
+        step = {Qt.Key.Key_Down: 1, Qt.Key.Key_Up: -1}.get(event.key())
+        if step is None or not self._shown:
+            super().keyPressEvent(event)
+            return
+        shown = [layer.index for layer in self._shown]
+        at = shown.index(self._chosen) + step if self._chosen in shown else 0
+        self.layer_chosen.emit(shown[min(max(at, 0), len(shown) - 1)])
+
     def _add_plot(self) -> None:
         """Make the plot; pyqtgraph has been imported by then, but for a very quick user."""
         import pyqtgraph
@@ -106,8 +117,9 @@ class SlowestView(QWidget):
         plot.scene().sigMouseClicked.connect(self._on_click)
         plot.viewport().installEventFilter(self)
         self._plot = plot
-        plot.setVisible(bool(self._layers))
+        plot.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._column.addWidget(plot, 1)
+        plot.setVisible(bool(self._layers))  # once it has its place, or it is a window of its own
         color_plot(plot, self.palette())
 
     def _draw(self) -> None:
