@@ -25,6 +25,8 @@ HOW_TO_GET_DETAILS = (
 )
 
 _PROFILE = re.compile(r" \[profile (\d+)\]$")
+_COMPILED = ("Myelin", "kgen")
+_COMPILED_NAME = re.compile(r"__myl|\{ForeignNode\[")
 _ONNX_LAYER = "[ONNX Layer: "
 # Fields that have a place of their own in Layer.
 _TAKEN = frozenset({"Name", "LayerType", "Inputs", "Outputs", "TacticName", "TacticValue"})
@@ -92,7 +94,7 @@ def read_layer_json(
         notes.append(f"Only the layers' names are known. {HOW_TO_GET_DETAILS}")
     elif any(None in tensor.dims for layer in layers for tensor in layer.outputs):
         notes.append("Free dimensions are unknown: no shapes were set when this was written.")
-    if any(layer.type in ("Myelin", "kgen") or "__myl" in layer.name for layer in layers):
+    if any(layer.type in _COMPILED or _COMPILED_NAME.search(layer.name) for layer in layers):
         notes.append(
             "Layers of TensorRT's graph compiler (kgen, Myelin) hold several operators each; "
             "their origin names them where the engine tells it."

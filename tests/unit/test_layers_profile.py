@@ -52,6 +52,30 @@ def test_sums_match() -> None:
     assert table.layers[1].median_ms == pytest.approx(0.045)
 
 
+def test_a_pair_as_trtexec_8_writes_it_adds_up() -> None:
+    """Names alone, bookkeeping layers without time, no medians; in trtexec's own spacing."""
+    layers = (
+        '{"Layers": ["[trainStation1]"\n,"(Unnamed Layer* 7) [Constant]"\n,"conv1.weight + Conv"'
+    )
+    layers += (
+        '\n,"{ForeignNode[/head/Split.../Concat_1]}"\n],\n"Bindings": ["input"\n,"output"\n]}\n'
+    )
+    times = (
+        '[\n  { "count" : 11 }\n'
+        ', { "name" : "[trainStation1]", "timeMs" : 22, "averageMs" : 2, "percentage" : 20 }\n'
+        ', { "name" : "(Unnamed Layer* 7) [Constant]", "timeMs" : 0, "averageMs" : 0, '
+        '"percentage" : 0 }\n'
+        ', { "name" : "conv1.weight + Conv", "timeMs" : 55, "averageMs" : 5, "percentage" : 50 }\n'
+        ', { "name" : "{ForeignNode[/head/Split.../Concat_1]}", "timeMs" : 33, "averageMs" : 3, '
+        '"percentage" : 30 }\n]\n'
+    )
+    table = with_times(read_layer_json(layers), read_profile_json(times))
+    assert [layer.share for layer in table.layers] == [0.2, 0.0, 0.5, 0.3]
+    assert [layer.median_ms for layer in table.layers] == [None] * 4
+    assert sum(layer.time_ms or 0 for layer in table.layers) == 10
+    assert any("graph compiler" in note for note in table.notes)
+
+
 def test_names_that_trtexec_did_not_escape_are_read_as_they_are() -> None:
     content = (
         '[\n  { "count" : 10 }\n'
