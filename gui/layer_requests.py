@@ -41,39 +41,22 @@ def handle_layers(request: LayerRequest, model: Model, context: JobContext) -> L
     """Do what is asked, on the thread that owns the model.
 
     Raises:
-        EnginebayError: as core.layers.onnx_layers, onnx_times and engine_layers have it.
+        EnginebayError: as core.layers.reading has it.
+        Cancelled: if it is stopped before the first run.
     """
     from core.layers.hints import with_hints
+    from core.layers.reading import layers_of, timed_layers_of
 
     if isinstance(request, LayersWanted):
         context.progress(None, "Reading the layers")
-        table = _read(model)
+        table = layers_of(model)
     else:
         context.progress(None, "Timing the layers")
-        table = _time(request, model, context)
+        stop = request.stop
+        table = timed_layers_of(
+            model,
+            request.choices.options(),
+            stop=lambda: stop.is_set() or context.is_cancelled,
+            progress=context.progress,
+        )
     return LayersOfModel(with_hints(table), request.serial)
-
-
-def _read(model: Model) -> LayerTable:
-    from core.layers.engine_layers import read_engine_layers
-    from core.layers.onnx_layers import read_onnx_layers
-    from core.sessions.tensorrt import TensorRTSession
-
-    if isinstance(model.session, TensorRTSession):
-        return read_engine_layers(model.session)
-    return read_onnx_layers(model.file)
-
-
-def _time(request: TimeLayers, model: Model, context: JobContext) -> LayerTable:
-    from core.layers.engine_layers import time_engine_layers
-    from core.layers.onnx_times import time_onnx_layers
-    from core.sessions.tensorrt import TensorRTSession
-
-    def stop() -> bool:
-        return request.stop.is_set() or context.is_cancelled
-
-    if isinstance(model.session, TensorRTSession):
-        return time_engine_layers(model.session, _read(model), stop=stop)
-    return time_onnx_layers(
-        model.file, request.choices.options(), stop=stop, progress=context.progress
-    )

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
 from core.errors import Cancelled
 from core.jobs import Job, JobContext
 from core.model import Model
+from core.modelfile import ModelFile
 from core.sessions import layer_timing
 from core.sessions.tensorrt import TensorRTSession
 from gui.layer_requests import LayersWanted, TimeLayers, handle_layers
@@ -33,13 +32,14 @@ def context(job: Job) -> JobContext:
 
 
 @pytest.fixture
-def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    """A model as far as it is asked: its session is an engine of five layers."""
+def engine(monkeypatch: pytest.MonkeyPatch) -> Iterator[Model]:
+    """An engine of five layers."""
     gpu = fake_cuda.install(monkeypatch)
     fake_tensorrt.install(monkeypatch, gpu, {"tensorrt": "10.3.0"})
     monkeypatch.setattr(layer_timing, "LEAST_SECONDS", 0.0)
+    file = ModelFile(path=Path("x.engine"), kind="tensorrt-plan", size_bytes=1)
     with TensorRTSession(simple_plan(layers=of_10()), "x.engine") as session:
-        yield SimpleNamespace(session=session)
+        yield Model(file, session)
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def onnx(tmp_path: Path) -> Iterator[Model]:
         yield model
 
 
-def test_an_engines_layers_are_read_then_timed(engine: Any, context: JobContext) -> None:
+def test_an_engines_layers_are_read_then_timed(engine: Model, context: JobContext) -> None:
     read = handle_layers(LayersWanted(7), engine, context)
     assert read.serial == 7
     assert [layer.name for layer in read.table.layers] == list(NAMES)
@@ -72,7 +72,7 @@ def test_an_onnxs_nodes_are_read_then_timed(onnx: Model, context: JobContext) ->
 
 
 def test_a_measurement_that_is_stopped_before_it_begins_gives_nothing(
-    engine: Any, context: JobContext
+    engine: Model, context: JobContext
 ) -> None:
     stop = Event()
     stop.set()
@@ -80,7 +80,7 @@ def test_a_measurement_that_is_stopped_before_it_begins_gives_nothing(
         handle_layers(TimeLayers(1, OpeningChoices(), stop), engine, context)
 
 
-def test_a_measurement_ends_with_its_request(engine: Any, job: Job, context: JobContext) -> None:
+def test_a_measurement_ends_with_its_request(engine: Model, job: Job, context: JobContext) -> None:
     job.cancelled.set()
     with pytest.raises(Cancelled):
         handle_layers(TimeLayers(1, OpeningChoices(), Event()), engine, context)
