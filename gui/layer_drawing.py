@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 210.0, 46.0  # of a layer, in the scene's units
 ACROSS, DOWN = WIDTH + 26, HEIGHT + 34  # from one layer's middle to the next
+_LONGEST = 200  # letters of a name, from its end; no box has room for more
 _SHAPE = 1.6  # of the whole: its width by its height
 _FEW_ROWS = 24  # which are not folded
 
@@ -114,7 +115,8 @@ def drawing_of(
             words.append(f"{layer.time_ms:.3f} ms")
         below = " · ".join(word for word in words if word)
         x, y, _band = places[layer.index]
-        boxes[layer.index] = Box(layer.index, x, y, printable(layer.name) or "(no name)", below)
+        title = printable(layer.name[-_LONGEST:]) or "(no name)"
+        boxes[layer.index] = Box(layer.index, x, y, title, below)
     lines = tuple(
         _line(boxes[source], boxes[target], places[source][2] == places[target][2])
         for source, target in ends

@@ -321,6 +321,28 @@ def test_a_row_brings_up_all_that_is_told_of_the_layer(timed: LayersPanel) -> No
     assert timed.graph.view.look.chosen == 10
 
 
+def test_details_are_a_tree_that_ends_somewhere(app_: App, tmp_path: Path, shown: Shown) -> None:
+    deep: Any = 1
+    for _ in range(30):
+        deep = {"in": deep}
+    value = layer_json(2)
+    many = {f"key {n}": {f"key {k}": [n, k] for k in range(50)} for n in range(50)}
+    value["Layers"][0] |= {"Deep": deep, "Stride": [2, 2], "Groups": {"a": [{"b": 3}]}}
+    value["Layers"][1] |= {"Many": many}
+    drop(app_.window, [write_json(tmp_path / "deep.json", value)])
+    panel = shown(app_.window)
+    panel.choose(0)
+    said = details(panel)
+    assert said["details/Stride"] == "2, 2"
+    assert said["details/Groups/a/0/b"] == "3"
+    assert any(name.startswith("details/Deep/in/in/in") for name in said)
+    panel.choose(1)
+    said = details(panel)
+    assert said["details/Many/key 3/key 7"] == "3, 7"
+    assert len(said) < 700, "not all 2,500"
+    assert any(name.endswith(" more") for name in said)
+
+
 def test_a_click_on_a_bar_selects_its_layer(timed: LayersPanel, qtbot: QtBot) -> None:
     timed.views.setCurrentWidget(timed.slowest)
     qtbot.waitUntil(lambda: bool(timed.slowest.bars()), timeout=WAIT_MS)

@@ -23,7 +23,8 @@ from gui.theme import ElidedLabel
 if TYPE_CHECKING:
     from core.layers.values import Layer, LayerTensor
 
-_MOST = 200  # entries below one; more would keep the window waiting
+_MOST = 500  # entries of the details; more would keep the window waiting
+_LISTED = 50  # numbers and words on one line
 _DEEPEST = 12  # levels
 _LONGEST = 2000  # letters of a value
 
@@ -105,7 +106,7 @@ def _nodes(layer: Layer) -> Iterable[_Node]:
     if layer.origin:
         yield "ONNX origin", str(len(layer.origin)), [(one, "", ()) for one in layer.origin]
     if layer.details:
-        yield "details", "", _below(layer.details, 0)
+        yield "details", "", _below(layer.details, [_MOST])
 
 
 def _weight_words(count: int) -> str:
@@ -119,27 +120,30 @@ def _tensor_node(tensor: LayerTensor) -> _Node:
     return tensor.name or "(no name)", words, [(w, text, ()) for w, text in parts.items() if text]
 
 
-def _below(value: Any, depth: int) -> list[_Node]:
-    """What a mapping or a list holds."""
-    if isinstance(value, Mapping):
-        pairs = [(str(key), one) for key, one in list(value.items())[:_MOST]]
-    else:
-        pairs = [(str(at), one) for at, one in enumerate(value[:_MOST])]
+def _below(value: Any, left: list[int], depth: int = 0) -> list[_Node]:
+    """What a mapping or a list holds; `left` has the number of entries there is still room for."""
+    pairs = value.items() if isinstance(value, Mapping) else enumerate(value)
     nodes: list[_Node] = []
-    for what, one in pairs:
-        if isinstance(one, Mapping | list | tuple) and one and depth < _DEEPEST:
-            if not isinstance(one, Mapping) and not any(
-                isinstance(part, Mapping | list | tuple) for part in one
-            ):
-                nodes.append((what, ", ".join(str(part) for part in one[:_MOST]), ()))
-            else:
-                nodes.append((what, "", _below(one, depth + 1)))
-        else:
-            nodes.append((what, str(one), ()))
-    left = len(value) - len(pairs)
-    if left > 0:
-        nodes.append((f"and {left:,} more", "", ()))
+    for key, one in pairs:
+        if left[0] <= 0:
+            nodes.append((f"and {len(value) - len(nodes):,} more", "", ()))
+            break
+        left[0] -= 1
+        if not _is_nested(one):
+            nodes.append((str(key), str(one), ()))
+        elif depth >= _DEEPEST:
+            nodes.append((str(key), "...", ()))
+        elif isinstance(one, Mapping) or any(_is_nested(part) for part in one):
+            nodes.append((str(key), "", _below(one, left, depth + 1)))
+        else:  # dimensions and the like: on one line
+            words = [str(part) for part in one[:_LISTED]]
+            more = [f"and {len(one) - _LISTED:,} more"] if len(one) > _LISTED else []
+            nodes.append((str(key), ", ".join(words + more), ()))
     return nodes
+
+
+def _is_nested(value: Any) -> bool:
+    return isinstance(value, Mapping | list | tuple) and bool(value)
 
 
 def _item(node: _Node) -> QTreeWidgetItem:
