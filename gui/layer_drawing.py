@@ -121,7 +121,10 @@ def drawing_of(
         _line(boxes[source], boxes[target], places[source][2] == places[target][2])
         for source, target in ends
     )
-    return Drawing(tuple(boxes.values()), lines, tuple(ends))
+    drawing = Drawing(tuple(boxes.values()), lines, tuple(ends))
+    # Made on this thread, once, instead of while the window paints:
+    _ = drawing.bounds, drawing.path, drawing.place_of(-1)
+    return drawing
 
 
 def _folded(

@@ -218,7 +218,8 @@ class LayersPanel(RowsPanel):
         self.summary.show_layers(ready)
         self.graph.choose(chosen)
         self.graph.show_layers(ready)
-        self._on_filter(self.filter.text())
+        if self.filter.text().strip():
+            self._on_filter(self.filter.text())
         if chosen is None:
             self.details.show_layer(None)
             self.table.choose(None)

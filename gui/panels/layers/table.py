@@ -58,10 +58,7 @@ class LayersTable(TableView):
 
     def choose(self, index: int | None) -> None:
         """Select a layer and bring it into sight, if it is shown; None for none."""
-        line = next(
-            (at for at in range(self._model.rowCount()) if self._model.row_at(at).index == index),
-            None,
-        )
+        line = None if index is None else self._line_of(index)
         if line is None:
             self.clearSelection()
             self.setCurrentIndex(self.rootIndex())
@@ -73,6 +70,10 @@ class LayersTable(TableView):
         else:
             self.selectionModel().setCurrentIndex(place, flag.NoUpdate)
         self.scrollTo(place)
+
+    def _line_of(self, index: int) -> int | None:
+        lines = range(self._model.rowCount())
+        return next((at for at in lines if self._model.row_at(at).index == index), None)
 
     def _share_room(self) -> None:
         """Give the names what the others leave, and at least their share."""
