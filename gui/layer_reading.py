@@ -15,6 +15,7 @@ from gui.layer_thread import (
     DrawNear,
     LayersRead,
     PrepareLayers,
+    QueryTimes,
     ReadLayerFiles,
     ReadyLayers,
     SaveGraph,
@@ -53,6 +54,7 @@ class LayerReading(QObject):
     drawn = Signal(object)  # a Drawing of the layers around one
     progress = Signal(object, str)  # fraction or None, text
     files_taken = Signal()  # layer files were opened
+    times_found = Signal(object)  # the Path of a file that has trtexec's --exportTimes instead
     noted = Signal(str)  # something was done, for the status bar
 
     def __init__(self, document: Document, inference: WorkThread, thread: WorkThread) -> None:
@@ -215,6 +217,8 @@ class LayerReading(QObject):
                 if self._awaits_files:
                     both = " + ".join(part for part in (self.name, name) if part)
                     self._prepare(table, name if has_layers else both)
+            case QueryTimes(path):
+                self.times_found.emit(path)
             case ReadyLayers(table=table):
                 if self._pending is not None and self._pending[0] is table:
                     self.ready, self.name, self.trouble = answer, self._pending[1], None

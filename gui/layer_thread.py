@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class ReadLayerFiles(NamedTuple):
-    """Read trtexec's JSON files: layers, their times, or both. Gives LayersRead."""
+    """Read trtexec's JSON files: layers, their times, or both. Gives LayersRead or QueryTimes."""
 
     paths: tuple[Path, ...]
     shown: LayerTable | None  # what times without layers may be about
@@ -67,6 +67,12 @@ class LayersRead(NamedTuple):
     table: LayerTable
     name: str  # of the files, for people
     has_layers: bool  # False: they are those that were shown, with the times of a file
+
+
+class QueryTimes(NamedTuple):
+    """The answer to ReadLayerFiles where the file has no layers, but trtexec's --exportTimes."""
+
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +137,7 @@ def _handle(request: object, context: JobContext) -> object:
 
 def _read(
     paths: Sequence[Path], shown: LayerTable | None, context: JobContext
-) -> LayersRead:  # fmt: skip
+) -> LayersRead | QueryTimes:  # fmt: skip
     from core.errors import EnginebayError
     from core.layers import hints, inspector, json_text, profile
 
@@ -141,6 +147,8 @@ def _read(
         context.progress(None, f"Reading {path.name}")
         text = json_text.read_json_file(path)
         kind = json_text.kind_of_json(json_text.parse_json(text, path.name))
+        if kind == "times" and len(paths) == 1:
+            return QueryTimes(path)
         if kind == "profile":
             times = text
         else:

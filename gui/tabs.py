@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from core.text import printable
 from gui import dialogs
+from gui.problem import Problem
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from PySide6.QtWidgets import QWidget
 
     from gui.dropping import Dropped
@@ -39,7 +43,14 @@ def add_tabs(window: MainWindow, inference: WorkThread) -> None:
         panel.open_wanted.connect(lambda: dialogs.choose_model(window))
         return panel
 
+    def on_times(path: Path) -> None:
+        name = printable(path.name)
+        message = f"{name} has trtexec's times by query (--exportTimes), not layers."
+        hint = "Drop what trtexec wrote with --exportLayerInfo."
+        document.show_problem(Problem("not-layers", message, hint))
+
     center.add_tab("Layers", layers_panel)
+    window.layers.times_found.connect(on_times)
     window.layers.files_taken.connect(lambda: center.bring_up("Layers"))
     window.layers.noted.connect(lambda text: window.statusBar().showMessage(text, 8000))
     document.current_changed.connect(on_current)

@@ -149,6 +149,7 @@ def test_layers_are_opened_from_the_command_line(
         ("{", "cut off"),
         ("", "empty"),
         ('{"task": "detect"}', "some other JSON"),
+        ('[{"startEnqMs": 0.1, "computeMs": 1.2, "latencyMs": 1.5}]', "times by query"),
     ],
 )
 def test_other_files_are_refused_in_the_banner(
