@@ -15,6 +15,7 @@ from PySide6.QtCore import QObject, QTimer, QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from gui.document import Document
+from gui.dropping import LAYER_SUFFIX
 from gui.inference_thread import InferenceThread, WarmUp
 from gui.main_window import MainWindow
 from gui.settings import Settings
@@ -94,6 +95,8 @@ class App(QObject):
             self.document.drop(options.drop)
         if options.file is not None and options.file.is_dir():
             window.shelf.open_folder(options.file)
+        elif options.file is not None and options.file.suffix.lower() == LAYER_SUFFIX:
+            window.layers.open_files([options.file])
         elif options.file is not None:
             self.document.open_path(
                 options.file,
@@ -163,6 +166,7 @@ class App(QObject):
             stopped = helper.stop(500) and stopped
         if self.furnished:
             stopped = self.window.shelf.panel.stop(500) and stopped
+            stopped = self.window.layers.stop(500) and stopped
             stopped = self.window.outputs.detail.stop(500) and stopped
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)

@@ -14,14 +14,17 @@ _RECIPES = "Recipes (*.json);;All files (*)"
 
 
 def choose_model(window: MainWindow) -> None:
-    """Ask for a model file and open it."""
+    """Ask for a model file and open it; or for layers that trtexec exported."""
     from PySide6.QtWidgets import QFileDialog
 
+    from gui.dropping import LAYER_SUFFIX
+
     patterns = " ".join(f"*{suffix}" for suffix in suffixes.MODELS)
-    path, _ = QFileDialog.getOpenFileName(
-        window, "Open a model", "", f"Models ({patterns});;All files (*)"
-    )
-    if path:
+    files = f"Models and trtexec's layers ({patterns} *{LAYER_SUFFIX});;All files (*)"
+    path, _ = QFileDialog.getOpenFileName(window, "Open a model", "", files)
+    if path.lower().endswith(LAYER_SUFFIX):
+        window.layers.open_files([Path(path)])
+    elif path:
         window.document.open_path(Path(path))
 
 

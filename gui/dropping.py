@@ -11,6 +11,8 @@ from core import suffixes
 MOST_ONE_BY_ONE = 16  # more images at once are a set, of which a table is wanted
 ARRAYS = (".npy", ".npz")  # core.input_files.SUFFIXES, without numpy while the window starts
 
+LAYER_SUFFIX = ".json"
+
 
 def is_array_file(paths: Sequence[Path]) -> bool:
     """True for one file of arrays."""
@@ -24,6 +26,7 @@ class Dropped(NamedTuple):
     images: list[Path]  # those directly in the folders too; and what is neither
     videos: list[Path]
     folders: list[Path]
+    layer_files: list[Path]  # JSON, such as trtexec writes
 
     @property
     def are_many(self) -> bool:
@@ -40,7 +43,7 @@ def sort_dropped(paths: Iterable[Path]) -> Dropped:
     Raises:
         OSError: if a folder cannot be listed.
     """
-    dropped = Dropped([], [], [], [])
+    dropped = Dropped([], [], [], [], [])
     for path in paths:
         suffix = path.suffix.lower()
         if path.is_dir():
@@ -50,6 +53,8 @@ def sort_dropped(paths: Iterable[Path]) -> Dropped:
             dropped.images.append(path)
         elif suffix in suffixes.MODELS:
             dropped.models.append(path)
+        elif suffix == LAYER_SUFFIX:  # its reader says if it is some other JSON
+            dropped.layer_files.append(path)
         elif suffix in suffixes.VIDEOS:
             dropped.videos.append(path)
         elif _is_model(path):

@@ -19,6 +19,7 @@ from core.jobs import JobContext
 from gui.frame_run import CloseVideo, FrameRan, RunFrame, VideoDesk
 from gui.image_run import RunMany, run_many
 from gui.input_requests import SetInputs, set_inputs
+from gui.layer_requests import LAYER_REQUESTS, handle_layers
 from gui.overlay_layers import Layers, layers_of
 from gui.recipe_requests import RECIPE_REQUESTS, handle_recipe
 from gui.work_thread import Handler, WorkThread, heavy_imports
@@ -132,7 +133,8 @@ class Tested(NamedTuple):
 class InferenceThread(WorkThread):
     """Serves WarmUp, IdentifyFile, PrepareDemo, LoadModel, FindPlugin; RunImage, RunMany, RunFrame.
 
-    And what is asked about inputs and recipes: gui.input_requests, gui.recipe_requests.
+    And what is asked about inputs, layers and recipes: gui.input_requests, gui.layer_requests,
+    gui.recipe_requests.
 
     The model is a local of the handler; it is closed on this thread when the thread ends.
     """
@@ -191,6 +193,8 @@ class _Desk:
                 return PluginFound(folder, plugin, tuple(found))
         if isinstance(request, RECIPE_REQUESTS):
             return handle_recipe(request, self._model_of(request.serial), context)
+        if isinstance(request, LAYER_REQUESTS):
+            return handle_layers(request, self._model_of(request.serial), context)
         raise AssertionError(f"no such request: {request!r}")
 
     def _identify(self, path: Path) -> Identified:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Qt, QTimer
+from PySide6.QtCore import QByteArray, Qt, QTimer
 
 if TYPE_CHECKING:
     from gui.main_window import MainWindow
@@ -18,6 +18,7 @@ class Layout:
     def __init__(self, window: MainWindow) -> None:
         self._window = window
         self._default_state = window.saveState()
+        self._kept: QByteArray | None = None  # where the docks are while all are hidden
         QTimer.singleShot(0, window, self._share_room)
 
     def _share_room(self) -> None:
@@ -47,11 +48,25 @@ class Layout:
     def save(self) -> None:
         """Remember where the window and the docks are."""
         window = self._window
-        window.settings.set_layout(window.saveGeometry(), window.saveState(_LAYOUT))
+        state = self._kept or window.saveState(_LAYOUT)
+        window.settings.set_layout(window.saveGeometry(), state)
+
+    def show_panels(self, shown: bool) -> None:
+        """Hide all docks, which leaves the window to its middle, or put them back."""
+        window = self._window
+        if not shown and self._kept is None:
+            self._kept = window.saveState(_LAYOUT)
+            for dock in (*window.docks, window.shelf, window.results):
+                dock.hide()
+        elif shown and self._kept is not None:
+            kept, self._kept = self._kept, None
+            window.restoreState(kept, _LAYOUT)
 
     def restore_default(self) -> None:
         """Put the docks back where they are at first."""
         window = self._window
+        self._kept = None
+        window.panels_action.setChecked(True)
         window.restoreState(self._default_state)
         for dock in window.docks:  # the state is from before they were first shown
             dock.show()

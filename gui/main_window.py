@@ -20,8 +20,10 @@ from gui.wiring import connect
 
 if TYPE_CHECKING:
     from PySide6.QtCore import Qt
+    from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QVBoxLayout
 
+    from gui.layer_reading import LayerReading
     from gui.panels.dock import Dock
     from gui.work_thread import WorkThread
 
@@ -33,6 +35,9 @@ class MainWindow(QMainWindow):
     than Qt itself takes; furnish() the rest, whose imports (Qt's own enumerations above all)
     take as long again.
     """
+
+    layers: LayerReading  # of gui.tabs
+    panels_action: QAction  # of gui.menus; checked while the docks are shown
 
     def __init__(self, document: Document, settings: Settings) -> None:
         super().__init__()
@@ -59,6 +64,7 @@ class MainWindow(QMainWindow):
         from gui.menus import build_menus
         from gui.panels.banner import Banner
         from gui.panels.card import CardPanel
+        from gui.panels.center import Center
         from gui.panels.file_facts import FileFactsPanel
         from gui.panels.filmstrip import Filmstrip
         from gui.panels.image_view import ImageView
@@ -75,6 +81,7 @@ class MainWindow(QMainWindow):
         from gui.recipe_editing import RecipeEditing
         from gui.rereading import Rereading
         from gui.saving import Saver
+        from gui.tabs import add_tabs
         from gui.video_player import VideoPlayer
 
         self.turns = Turns(self)
@@ -104,7 +111,8 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.view, 1)
         rows.addWidget(self.player_bar)
         rows.addWidget(self.filmstrip)
-        self.setCentralWidget(middle)
+        self.center = Center(middle)
+        self.setCentralWidget(self.center)
         area = Qt.DockWidgetArea
         self.docks = [
             self._dock("Tensors", self.tensors, area.LeftDockWidgetArea),
@@ -134,6 +142,7 @@ class MainWindow(QMainWindow):
         rows.addWidget(self.card)
         rows.addWidget(self.banner)
         self.setMenuWidget(top)
+        add_tabs(self, inference)
         self.network_action = build_menus(self, menu_bar)
         connect(self)
         self.layout_ = Layout(self)
@@ -297,6 +306,8 @@ class MainWindow(QMainWindow):
         if self.document.is_busy or self.many.is_busy:
             self.document.cancel()
             self.many.cancel()
+        elif self.layers.is_measuring:
+            self.layers.cancel()
         elif self.recipe_editing.is_searching:
             self.recipe_editing.cancel_search()
         elif self.player.is_playing:

@@ -112,6 +112,14 @@ class SortedModel(TitledModel, Generic[R]):
             self._keys.insert(at, key)
             self.endInsertRows()
 
+    def replace(self, entries: Sequence[Entry[R]]) -> None:
+        """Show other rows, all at once; order and filter stay."""
+        self.beginResetModel()
+        self._all = list(entries)
+        self._shown = [entry for entry in self._all if self._matches(entry)]
+        self._arrange()
+        self.endResetModel()
+
     def clear(self) -> None:
         """Remove all rows; order and filter stay."""
         self.beginResetModel()

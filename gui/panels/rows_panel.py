@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -36,13 +36,20 @@ class RowsPanel(QWidget):
     model: SortedModel[Any]
     table: TableView
 
-    def _lay_out(self, name: str, buttons: Sequence[QPushButton], empty: QWidget | None) -> None:
+    def _lay_out(
+        self,
+        name: str,
+        buttons: Sequence[QPushButton],
+        empty: QWidget | None,
+        body: QWidget | None = None,
+    ) -> None:
         """Put everything in its place.
 
         Args:
             name: of the filter, for screen readers.
             buttons: what stands before Export.
             empty: stands where the table will be; None for the message alone.
+            body: has the table in it; None for the table alone.
         """
         self.filter = QLineEdit(placeholderText="Filter (Ctrl+F)", clearButtonEnabled=True)
         self.filter.setAccessibleName(name)
@@ -64,7 +71,7 @@ class RowsPanel(QWidget):
             row.addWidget(button)
         self._pages = QStackedWidget()
         self._pages.addWidget(empty or self._message)
-        self._pages.addWidget(self.table)
+        self._pages.addWidget(body or self.table)
         column = QVBoxLayout(self)
         column.setContentsMargins(6, 6, 6, 6)
         column.addLayout(row)
@@ -86,16 +93,30 @@ class RowsPanel(QWidget):
         """Show how many rows there are, and what is to be said of them."""
         raise NotImplementedError
 
-    def _ask_target(self, title: str, suggested: str) -> Path | None:
-        """The file to export to; its suffix is the chosen format's where none is given."""
-        path, chosen = QFileDialog.getSaveFileName(self, title, suggested, ";;".join(_FORMATS))
+    def _ask_target(
+        self,
+        title: str,
+        suggested: str,
+        more: Mapping[str, str] | None = None,
+        *,
+        first: bool = False,
+    ) -> Path | None:
+        """The file to export to; its suffix is the chosen format's where none is given.
+
+        Args:
+            title: of the dialog.
+            suggested: a name.
+            more: formats besides those of rows, each with its suffix.
+            first: offer them first.
+        """
+        others = dict(more or {})
+        formats = others | _FORMATS if first else _FORMATS | others
+        path, chosen = QFileDialog.getSaveFileName(self, title, suggested, ";;".join(formats))
         if not path:
             return None
         target = Path(path)
         return (
-            target
-            if target.suffix
-            else target.with_name(target.name + _FORMATS.get(chosen, ".csv"))
+            target if target.suffix else target.with_name(target.name + formats.get(chosen, ".csv"))
         )
 
     def _count_rows(self, noun: str) -> None:

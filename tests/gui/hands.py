@@ -127,6 +127,7 @@ def is_settled(app: App) -> bool:
         and not app.window.saver.is_busy
         and not app.window.many.is_busy
         and not app.window.player.is_busy
+        and not app.window.layers.is_busy
     )
 
 
