@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable
+from typing import ClassVar
+from weakref import WeakSet
 
 from PySide6.QtCore import QObject, QTimer
 
@@ -13,8 +15,11 @@ Step = Callable[[], object]
 class Turns(QObject):
     """Steps that wait for their turn; between two of them the window paints and hears the user."""
 
+    alive: ClassVar[WeakSet[Turns]] = WeakSet()  # for tests, which wait for all to be idle
+
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        Turns.alive.add(self)
         self._steps: deque[Step] = deque()
         self._timer = QTimer(self, interval=0)
         self._timer.timeout.connect(self._take_one)

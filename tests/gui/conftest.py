@@ -151,9 +151,12 @@ def app_(make_app: MakeApp) -> App:
 
 @pytest.fixture
 def wait_idle(qtbot: QtBot) -> Callable[[Document], None]:
-    """A function that waits until a document's last request has ended."""
+    """A function that waits until a document's last request has ended and is shown."""
+
+    def is_done(document: Document) -> bool:
+        return not document.is_busy and all(turns.is_idle for turns in Turns.alive)
 
     def wait(document: Document) -> None:
-        qtbot.waitUntil(lambda: not document.is_busy, timeout=WAIT_MS)
+        qtbot.waitUntil(lambda: is_done(document), timeout=WAIT_MS)
 
     return wait
