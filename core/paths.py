@@ -35,3 +35,8 @@ def cache_folder(name: str) -> Path:
 def config_folder() -> Path:
     """The folder for what the user decided; it may not be there yet."""
     return Path(platformdirs.user_config_dir("enginebay", appauthor=False))
+
+
+def data_folder(name: str) -> Path:
+    """A folder for what was measured and cannot be made again alike; it may not be there yet."""
+    return Path(platformdirs.user_data_dir("enginebay", appauthor=False)) / name

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 
-def percentile(values: Sequence[float], percent: float) -> float:
-    """Nearest rank, without interpolation, as trtexec computes it.
+def rank(count: int, percent: float) -> int:
+    """Where the percentile stands among `count` > 0 sorted values, counted from 0.
 
-    Source: samples/common/sampleReporting.cpp, findPercentile: the element
-    max(n - 1 - int((1 - p / 100) * n), 0) of the sorted values.
+    Nearest rank as trtexec has it: max(n - 1 - int((1 - p / 100) * n), 0), by TensorRT's
+    samples/common/sampleReporting.cpp, findPercentile. Computed without its rounding: 10 % of 10
+    values is one value, where a binary 1 - 0.9 gives 0.9999999999999998 of one.
     """
-    ordered = sorted(values)
-    count = len(ordered)
-    return ordered[max(count - 1 - int((1 - percent / 100) * count), 0)]
+    return max(count - 1 - int((100 - percent) * count / 100), 0)
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The value at the nearest rank, without interpolation; see rank()."""
+    return sorted(values)[rank(len(values), percent)]

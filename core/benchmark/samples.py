@@ -31,14 +31,22 @@ class Samples:
             (on the CPU all on the host's clock; without copies their start is their end). `wall`
             is the host's milliseconds from starting the query to having its outputs, NaN where
             that was not measured; `lane` counts from 0.
+        measured: how many queries there were, where of many only every k-th is kept here; None
+            where the rows are all.
     """
 
     rows: np.ndarray
+    measured: int | None = None
 
     @property
     def count(self) -> int:
-        """How many queries."""
+        """How many rows there are."""
         return len(self.rows)
+
+    @property
+    def queries(self) -> int:
+        """How many queries were measured: more than the rows where not all of them are kept."""
+        return len(self.rows) if self.measured is None else self.measured
 
     def column(self, name: str) -> np.ndarray:
         """One column of COLUMNS, (N,)."""
