@@ -33,6 +33,8 @@ _KEPT_LINES = 60
 Say = Callable[[str], None]
 """Tells the parent what is going on; from any thread."""
 
+_STOP = "stop\n"  # on the child's standard input, after its order
+
 
 class ChildDied(Exception):  # noqa: N818 - what it means depends on the work
     """The child ended without an answer.
@@ -69,6 +71,8 @@ def run_child(
     *,
     limit_s: float | None = None,
     environment: Mapping[str, str] | None = None,
+    hear: Callable[[dict[str, Any]], None] = lambda _said: None,
+    stop: Callable[[], bool] = lambda: False,
 ) -> dict[str, Any]:
     """Run a module's work in a child; the calling thread waits. The child never outlives the call.
 
@@ -79,6 +83,9 @@ def run_child(
             raise, which kills the child.
         limit_s: seconds after which the child is killed; None waits for as long as it takes.
         environment: variables to set for the child.
+        hear: given what the child says on its way (Parent.say), on the calling thread.
+        stop: asked with every tick; once it gives True the child is asked to end in an orderly way
+            (Parent.asks_to_stop), and still waited for.
 
     Returns:
         What the child's work gave.
@@ -107,11 +114,18 @@ def run_child(
     lines: queue.SimpleQueue[str | None] = queue.SimpleQueue()
     reader = threading.Thread(target=_read_lines, args=(child.stdout, lines), daemon=True)
     reader.start()
+    is_asked = False
+
+    def look(doing: str, elapsed: float) -> None:
+        nonlocal is_asked
+        tick(doing, elapsed)
+        if not is_asked and stop():
+            is_asked = True
+            _write(child, _STOP)
+
     try:
-        with contextlib.suppress(OSError):  # a child that died says so in its output
-            child.stdin.write(json.dumps({"word": word, "order": order}) + "\n")
-            child.stdin.flush()
-        return _follow(child, lines, word, tick, limit_s)
+        _write(child, json.dumps({"word": word, "order": order}) + "\n")
+        return _follow(child, lines, word, look, limit_s, hear)
     finally:
         _kill(child)
         # What the child started itself may hold the pipe still open; it is not waited for.
@@ -120,6 +134,13 @@ def run_child(
             child.stdin.close()
         if not reader.is_alive():
             child.stdout.close()
+
+
+def _write(child: subprocess.Popen[str], text: str) -> None:
+    assert child.stdin is not None
+    with contextlib.suppress(OSError):  # a child that died says so in its output
+        child.stdin.write(text)
+        child.stdin.flush()
 
 
 def _kill(child: subprocess.Popen[str]) -> None:
@@ -144,6 +165,7 @@ def _follow(
     word: str,
     tick: Callable[[str, float], None],
     limit_s: float | None,
+    hear: Callable[[dict[str, Any]], None],
 ) -> dict[str, Any]:
     """Read the child's messages until it answers."""
     begin = time.monotonic()
@@ -169,6 +191,8 @@ def _follow(
             last.append(line)
         elif "doing" in message:
             doing = message["doing"]
+        elif "said" in message:
+            hear(message["said"])
         elif "error" in message:
             error = message["error"]
             raise ModelError(
@@ -194,6 +218,32 @@ def _message(line: str, word: str) -> dict[str, Any] | None:
     return message if isinstance(message, dict) and message.get("word") == word else None
 
 
+class Parent:
+    """What a child's work can tell its parent, and hear from it; from any thread."""
+
+    def __init__(self, send: Callable[[dict[str, object]], None]) -> None:
+        """Send: writes one message."""
+        self._send = send
+        self._stop = threading.Event()
+
+    def doing(self, text: str) -> None:
+        """Tell what is going on."""
+        self._send({"doing": text})
+
+    def say(self, said: Mapping[str, object]) -> None:
+        """Tell something, JSON-ready, that run_child's `hear` is given."""
+        self._send({"said": dict(said)})
+
+    @property
+    def asks_to_stop(self) -> bool:
+        """Whether the work shall end soon, and answer with what it has."""
+        return self._stop.is_set()
+
+    def stop(self) -> None:
+        """Let asks_to_stop be true from now on."""
+        self._stop.set()
+
+
 def answer(work: Callable[[dict[str, Any], Say], Mapping[str, object]]) -> None:
     """The child's main: take one order from standard input, work, answer on standard output.
 
@@ -201,20 +251,28 @@ def answer(work: Callable[[dict[str, Any], Say], Mapping[str, object]]) -> None:
         work: called with the order and with what tells the parent what is going on; gives the
             answer, JSON-ready.
     """
+    answer_parent(lambda order, parent: work(order, parent.doing))
+
+
+def answer_parent(work: Callable[[dict[str, Any], Parent], Mapping[str, object]]) -> None:
+    """As answer, for work that tells more, or that can be asked to stop."""
     # Native code prints to descriptor 1 as it likes; only our own lines may reach the parent's.
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)
 
     given = json.loads(sys.stdin.readline())
     word = given["word"]
+    lock = threading.Lock()
 
     def send(message: dict[str, object]) -> None:
-        # Native output shares the pipe, and may have left a line unfinished.
-        answers.write("\n" + json.dumps({"word": word, **message}) + "\n")
+        line = json.dumps({"word": word, **message})
+        with lock:  # native output shares the pipe, and may have left a line unfinished
+            answers.write(f"\n{line}\n")
 
-    _die_with_parent()
+    parent = Parent(send)
+    _die_with_parent(parent)
     try:
-        done = work(given["order"], lambda text: send({"doing": text}))
+        done = work(given["order"], parent)
     except EnginebayError as error:
         send({"error": error.as_json()})
     except MemoryError as error:
@@ -223,15 +281,17 @@ def answer(work: Callable[[dict[str, Any], Say], Mapping[str, object]]) -> None:
         send({"done": dict(done)})
 
 
-def _die_with_parent() -> None:
-    """End when the parent does, however it ends.
+def _die_with_parent(parent: Parent) -> None:
+    """End when the parent does, however it ends; until then listen to it.
 
     Our standard input ends with it, on every system; but native code that holds the GIL keeps
     Python from seeing that, so Linux is asked to see to it, too.
     """
 
     def watch() -> None:
-        sys.stdin.read()
+        for line in sys.stdin:
+            if line == _STOP:
+                parent.stop()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()

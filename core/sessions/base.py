@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
-from core.errors import InputError
+from core.errors import InputError, ModelError
+from core.sessions.lanes import Lane, LaneOptions
 from core.tensors import Shape, TensorSpec, numpy_dtype, shape_text
 
 Arrays = dict[str, np.ndarray]
@@ -109,6 +110,33 @@ class Session(ABC):
             KeyError: if there is no input of that name.
         """
         return np.empty(shape, numpy_dtype(self._input_spec(name).dtype))
+
+    def lanes(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        options: LaneOptions,
+        values: Mapping[str, np.ndarray] = MappingProxyType({}),
+    ) -> Sequence[Lane]:
+        """Lanes for queries of these shapes; nobody calls run() before they are closed.
+
+        Args:
+            shapes: one for every input.
+            options: how many, and how they run.
+            values: those of the shape tensors (inputs with location "host").
+
+        Raises:
+            InputError, ModelError: as run(); kind "contexts" if there is no room for so many.
+        """
+        _check_names(self.inputs, shapes)
+        profile = self._profile_for(shapes)
+        for spec in self.inputs:
+            check_shape(spec, shapes[spec.name], profile)
+        self.profile = profile
+        return self._make_lanes(shapes, options, values)
+
+    def _make_lanes(self, *_: Any, **__: Any) -> Sequence[Lane]:
+        """Lanes for checked shapes; the arguments of lanes."""
+        raise ModelError("no-lanes", f"{self.runtime} has no lanes.", "Run the model instead.")
 
     @property
     def profile_count(self) -> int:

@@ -32,6 +32,7 @@ class LaneOptions:
     transfers: bool = True
     wait: Literal["spin", "blocking"] = "spin"
     timed: bool = True  # False: times() cannot be asked, and nothing is spent on it
+    feeds: bool = True  # False: the inputs' device memory is filled by someone else on the stream
 
 
 class Lane(ABC):
@@ -40,10 +41,12 @@ class Lane(ABC):
     Attributes:
         graph: whether a CUDA graph is really used.
         why_no_graph: why not, where one was asked for.
+        device_bytes: of the device memory that it allocated, without the runtime's own.
     """
 
     graph: bool = False
     why_no_graph: str = ""
+    device_bytes: int = 0
 
     @abstractmethod
     def input(self, name: str) -> np.ndarray:
@@ -68,6 +71,12 @@ class Lane(ABC):
     @abstractmethod
     def outputs(self) -> Mapping[str, np.ndarray]:
         """Of the last finished query; views that the next start() overwrites."""
+
+    def interrupt(self) -> None:  # noqa: B027 - not every runtime can
+        """Ask a query to end early, from any thread; wait() then raises Cancelled.
+
+        A runtime that cannot be interrupted finishes it; that is what this one does.
+        """
 
     @abstractmethod
     def close(self) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import numpy as np
 from core.errors import MachineError, ModelError
 from core.modelfile import check_external_data, require_unchanged
 from core.sessions.base import Arrays, Session, Timing
+from core.sessions.lanes import Lane, LaneOptions
 from core.tensors import Shape, TensorSpec
 from core.text import printable
 
@@ -112,24 +113,41 @@ class OnnxSession(Session):
         try:
             values = self._session.run(names, inputs)
         except Exception as error:  # noqa: BLE001 - as above
-            if re.search(r"Failed to allocate memory|bad_alloc|BFCArena", str(error)):
-                raise MemoryError(str(error)) from None
-            raise ModelError(
-                "onnxruntime",
-                f"ONNX Runtime failed to run the model: {_first_line(str(error))}",
-                "Check that the input's shape is one the model can take.",
-                details=str(error),
-            ) from None
+            raise run_error(error) from None
         elapsed = (time.perf_counter() - begin) * 1000
-        outputs = {name: _as_array(value) for name, value in zip(names, values, strict=True)}
+        outputs = {name: as_array(value) for name, value in zip(names, values, strict=True)}
         return outputs, Timing(clock="wall-clock", compute_ms=elapsed)
+
+    def _make_lanes(
+        self,
+        shapes: Mapping[str, tuple[int, ...]],
+        options: LaneOptions,
+        _values: Mapping[str, np.ndarray],
+    ) -> Sequence[Lane]:
+        from core.sessions.onnx_lanes import make_lanes
+
+        if self._session is None:
+            raise ModelError("closed", "The model is closed.", "Open it again.")
+        return make_lanes(self._session, self.inputs, self.outputs, shapes, options.count)
 
     def close(self) -> None:
         """Drop the model."""
         self._session = None
 
 
-def _as_array(value: Any) -> np.ndarray:
+def run_error(error: Exception) -> ModelError | MemoryError:
+    """What an exception of InferenceSession.run means."""
+    if re.search(r"Failed to allocate memory|bad_alloc|BFCArena", str(error)):
+        return MemoryError(str(error))
+    return ModelError(
+        "onnxruntime",
+        f"ONNX Runtime failed to run the model: {_first_line(str(error))}",
+        "Check that the input's shape is one the model can take.",
+        details=str(error),
+    )
+
+
+def as_array(value: Any) -> np.ndarray:
     """Sequences and maps (classifiers of scikit-learn) are no tensors: given as objects."""
     if not isinstance(value, list):
         return np.asarray(value)

@@ -25,11 +25,11 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Write:
         lines = "\n".join(f"    {line}" for line in body.strip().splitlines())
         code = f"""
 import os, sys, time
-from core.child_process import answer
+from core.child_process import answer, answer_parent
 from core.errors import ModelError
-def work(order, doing):
+def work(order, {"parent" if "parent." in body else "doing"}):
 {lines}
-answer(work)
+{"answer_parent" if "parent." in body else "answer"}(work)
 """
         (tmp_path / "childs_play.py").write_text(code, encoding="utf-8")
         return "childs_play"
@@ -157,3 +157,26 @@ def _is_alive(pid: int) -> bool:
     except OSError:
         return False
     return state != "Z"
+
+
+def test_what_the_child_says_on_its_way_arrives_in_its_order(write: Write) -> None:
+    heard: list[dict[str, object]] = []
+    module = write("for number in range(3): parent.say({'n': number})\nreturn {'n': 3}")
+    answer = run_child(module, {}, nothing, hear=heard.append)
+    assert heard == [{"n": 0}, {"n": 1}, {"n": 2}]
+    assert answer == {"n": 3}
+
+
+def test_a_child_that_is_asked_to_stop_answers_with_what_it_has(write: Write) -> None:
+    module = write(
+        "count = 0\nparent.say({'begun': 1})\nwhile not parent.asks_to_stop:\n"
+        "    count += 1\n    time.sleep(0.01)\nreturn {'count': count}"
+    )
+    heard: list[dict[str, object]] = []
+    answer = run_child(module, {}, nothing, hear=heard.append, stop=lambda: bool(heard), limit_s=60)
+    assert answer["count"] >= 0
+
+
+def test_a_child_whose_order_is_long_done_is_asked_only_once(write: Write) -> None:
+    module = write("while not parent.asks_to_stop: time.sleep(0.01)\ntime.sleep(0.3)\nreturn {}")
+    assert run_child(module, {}, nothing, stop=lambda: True, limit_s=60) == {}

@@ -1,0 +1,77 @@
+"""Whether what is asked of a benchmark can be measured; seen to before anything is."""
+
+from __future__ import annotations
+
+import math
+
+from core.benchmark.inputs import plan_benchmark
+from core.benchmark.values import MEASUREMENTS, BenchmarkOptions
+from core.errors import InputError
+from core.model import Model
+
+MOST_CONTEXTS = 16
+LONGEST_S = 24 * 3600.0
+MOST_ITERATIONS = 100_000_000
+"""Each is 80 bytes of samples."""
+
+
+def check_options(options: BenchmarkOptions) -> None:
+    """Check what can be checked without a model.
+
+    Raises:
+        InputError: kind "benchmark-options", with the number and what it may be.
+    """
+    unknown = [name for name in options.measurements if name not in MEASUREMENTS]
+    if unknown:
+        raise _bad(f"There is no measurement {unknown[0]!r}.", f"Give {', '.join(MEASUREMENTS)}.")
+    if not (options.measurements or options.sweep):
+        raise _bad("Nothing is to be measured.", f"Give any of {', '.join(MEASUREMENTS)}.")
+    if not (math.isfinite(options.duration_s) and 0 < options.duration_s <= LONGEST_S):
+        raise _bad(
+            f"A duration of {options.duration_s:g} s is none to measure for.",
+            "Give more than 0 seconds, and at most a day (86,400).",
+        )
+    if not 1 <= options.iterations <= MOST_ITERATIONS:
+        raise _bad(
+            f"{options.iterations:,} iterations are none to measure.",
+            f"Give 1 to {MOST_ITERATIONS:,}.",
+        )
+    if not (math.isfinite(options.warm_up_ms) and 0 <= options.warm_up_ms <= LONGEST_S * 1000):
+        raise _bad(
+            f"A warm-up of {options.warm_up_ms:g} ms is none.",
+            "Give 0 milliseconds or more, and at most a day.",
+        )
+    if not 0 <= options.warm_up_runs <= MOST_ITERATIONS:
+        raise _bad(
+            f"{options.warm_up_runs:,} runs are no warm-up.", f"Give 0 to {MOST_ITERATIONS:,}."
+        )
+    if options.contexts is not None and not 1 <= options.contexts <= MOST_CONTEXTS:
+        raise _bad(
+            f"{options.contexts} contexts (threads on the CPU) cannot be measured.",
+            f"Give 1 to {MOST_CONTEXTS}; a GPU is busy with 3.",
+        )
+    if options.wait not in ("spin", "blocking"):
+        raise _bad(f"There is no way to wait called {options.wait!r}.", "Give spin or blocking.")
+    for batch in (options.batch, *options.sweep):
+        if batch is not None and batch < 1:
+            raise _bad(f"A batch of {batch} is none.", "Give 1 or more.")
+    if "end-to-end" in options.measurements and not options.images:
+        raise _bad("End to end needs pictures, and none is given.", "Give one image file or more.")
+
+
+def check_for_model(model: Model, options: BenchmarkOptions) -> None:
+    """Check whether every measurement fits the model, whose choices are made.
+
+    Raises:
+        InputError: for a batch or a shape that does not fit, naming the limits.
+        EnginebayError: why the model takes no picture, for end to end.
+    """
+    for batch in (options.batch, *options.sweep):
+        plan_benchmark(model, batch)
+    if "end-to-end" in options.measurements and model.recipe is None:
+        assert model.recipe_problem is not None
+        raise model.recipe_problem
+
+
+def _bad(message: str, hint: str) -> InputError:
+    return InputError("benchmark-options", message, hint)

@@ -1,0 +1,147 @@
+"""One measurement of a model on lanes: one at a time, or pipelined."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.benchmark.convention import convention
+from core.benchmark.inputs import make_arrays, plan_benchmark
+from core.benchmark.listener import Listener
+from core.benchmark.loop import measure
+from core.benchmark.values import BenchmarkOptions, Measurement, MeasurementName
+from core.model import Model
+from core.sessions.lanes import Lane, LaneOptions
+
+GPU_CONTEXTS = 3
+"""Copy in, compute and copy out of three queries overlap; more bring nothing more (measured)."""
+
+CPU_THREADS = 2
+"""A second run fills what the first leaves idle between operators, see core.sessions.onnx_lanes."""
+
+_LOOK_S = 0.1  # how often a query is asked whether it shall be interrupted
+_GRACE_S = 0.2  # in which the loop would stop by itself, with nothing lost
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """How a measurement runs: what find_best and a sweep vary."""
+
+    name: MeasurementName
+    contexts: int
+    graph: bool
+    batch: int | None  # as BenchmarkOptions.batch
+
+
+def default_contexts(model: Model) -> int:
+    """How many queries are in flight where nobody says."""
+    return GPU_CONTEXTS if is_on_gpu(model) else CPU_THREADS
+
+
+def is_on_gpu(model: Model) -> bool:
+    """Whether the model runs on a GPU; an ONNX does not."""
+    return model.file.kind != "onnx"
+
+
+def measure_way(
+    model: Model,
+    options: BenchmarkOptions,
+    way: Way,
+    listener: Listener,
+    stop: Callable[[], bool],
+) -> Measurement:
+    """Measure a model in one way; without marks.
+
+    Args:
+        model: with its choices made; nobody runs it meanwhile.
+        options: checked; what `way` has is not heeded.
+        way: how.
+        listener: told of samples and of how far it is.
+        stop: asked some 20 times a second whether to end early; also on another thread.
+
+    Raises:
+        EnginebayError, MemoryError: if it cannot run so.
+    """
+    text = f"Measuring {_words(way, is_on_gpu(model))}"
+    listener.phase(f"{text}: setting up", None)
+    inputs = plan_benchmark(model, way.batch)
+    arrays = make_arrays(model, inputs, options.seed)
+    wanted = LaneOptions(
+        count=way.contexts, graph=way.graph, transfers=options.transfers, wait=options.wait
+    )
+    on_host = {spec.name for spec in model.inputs if spec.location == "host"}
+    values = {name: arrays[name] for name in on_host}
+    lanes = model.session.lanes(inputs.plan.shapes, wanted, values)
+    try:
+        for lane in lanes:
+            for name in arrays.keys() - on_host:
+                lane.input(name)[...] = arrays[name]
+
+        def tell(rows: np.ndarray, fraction: float | None) -> bool:
+            if len(rows):
+                listener.samples(way.name, rows)
+            listener.phase(f"{text}: warming up" if fraction is None else text, fraction)
+            return stop()
+
+        listener.phase(f"{text}: warming up", None)
+        with _interrupting(lanes, stop):
+            measured = measure(lanes, options, tell)
+        has_graph = any(lane.graph for lane in lanes)
+        return Measurement(
+            name=way.name,
+            convention=convention(
+                way.name,
+                transfers=options.transfers,
+                contexts=way.contexts,
+                graph=has_graph,
+                wait=options.wait,
+                on_gpu=is_on_gpu(model),
+            ),
+            samples=measured.samples,
+            batch=inputs.batch,
+            contexts=way.contexts,
+            graph=has_graph,
+            transfers=options.transfers,
+            first_run_ms=measured.first_run_ms,
+            device_memory_bytes=sum(lane.device_bytes for lane in lanes) or None,
+            why_no_graph=next((lane.why_no_graph for lane in lanes if lane.why_no_graph), ""),
+            is_complete=measured.is_complete,
+        )
+    finally:
+        for lane in lanes:
+            lane.close()
+
+
+@contextmanager
+def _interrupting(lanes: Sequence[Lane], stop: Callable[[], bool]) -> Iterator[None]:
+    """Interrupt the queries in flight where the loop does not come to stop by itself."""
+    is_over = threading.Event()
+
+    def watch() -> None:
+        while not is_over.wait(_LOOK_S):
+            if stop() and not is_over.wait(_GRACE_S):
+                for lane in lanes:
+                    lane.interrupt()
+                return
+
+    thread = threading.Thread(target=watch, name="benchmark-stop", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        thread.join()
+
+
+def _words(way: Way, on_gpu: bool) -> str:
+    if way.name == "one-at-a-time":
+        return "one at a time"
+    what = "context" if on_gpu else "thread"
+    text = f"{way.name}, {way.contexts} {what}{'s' * (way.contexts > 1)}"
+    if on_gpu and way.graph:
+        text += " with graph"
+    return text if way.batch is None else f"{text}, batch {way.batch}"
