@@ -159,14 +159,10 @@ def samples_csv(measurement: Measurement) -> str:
 
 def result_text(result: BenchmarkResult) -> str:
     """What `enginebay bench` prints for people."""
-    model, machine = result.model, result.machine
-    # On the CPU the GPU that may be there has nothing to do with it.
-    on_gpu = "TensorRT" in str(model.get("runtime", "TensorRT"))
-    place = machine.get("gpu") if on_gpu else machine.get("cpu")
-    words = [str(model.get("name") or model.get("path") or "a model")]
-    words += [f"on {model['runtime']}"] if model.get("runtime") else []
-    words += [f"({place})"] if place else []
-    lines = [printable(" ".join(words))]
+    model = result.model
+    words = str(model.get("name") or model.get("path") or "a model")
+    words += f" on {model['runtime']}" if model.get("runtime") else ""
+    lines = [printable(", ".join((words, *_place_words(result))))]
     if not result.is_complete:
         lines.append("It was ended early: what follows is what was measured until then.")
     for one in result.measurements:
@@ -175,6 +171,20 @@ def result_text(result: BenchmarkResult) -> str:
         lines += ["", "tried", *_tried_lines(result.tried)]
     lines += _telemetry_lines(result.telemetry)
     return "\n".join(lines)
+
+
+def _place_words(result: BenchmarkResult) -> list[str]:
+    """What the runtime's own words do not say of the machine; they end with the GPU's name."""
+    machine = result.machine
+    if is_on_cpu(result):
+        cores = machine.get("cores")
+        return [str(machine["cpu"])] * bool(machine.get("cpu")) + [f"{cores} cores"] * bool(cores)
+    return [f"driver {machine['driver']}"] * bool(machine.get("driver"))
+
+
+def is_on_cpu(result: BenchmarkResult) -> bool:
+    """Whether the model ran on the CPU, as the session's own words for its runtime say."""
+    return str(result.model.get("runtime", "")).endswith("(CPU)")
 
 
 def _measurement_lines(m: Measurement) -> list[str]:

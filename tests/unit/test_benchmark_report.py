@@ -121,7 +121,7 @@ def test_the_text_names_the_conventions_the_numbers_and_the_advice() -> None:
     ]
     text = result_text(a_result(alone, flight, tried=(flight,), telemetry=tuple(telemetry)))
     lines = text.splitlines()
-    assert lines[0] == "a.engine on TensorRT 10.3.0 (NVIDIA H200)"
+    assert lines[0] == "a.engine on tensorrt 10.3.0 (NVIDIA H200), driver 570.86"
     assert "one at a time: wall time" in lines
     assert "pipelined: in flight" in lines
     assert "first run 4.50 ms, not counted" in text
@@ -140,7 +140,7 @@ def test_the_text_names_the_conventions_the_numbers_and_the_advice() -> None:
 def test_a_cancelled_benchmark_says_so_and_the_cpus_names_the_cpu() -> None:
     model = {"name": "a.onnx", "runtime": "ONNX Runtime 1.20.0 (CPU)"}
     text = result_text(a_result(is_complete=False, model=model, telemetry=()))
-    assert text.splitlines()[0] == "a.onnx on ONNX Runtime 1.20.0 (CPU) (A CPU)"
+    assert text.splitlines()[0] == "a.onnx on ONNX Runtime 1.20.0 (CPU), A CPU, 8 cores"
     assert "ended early" in text
     assert "meanwhile" not in text
 
