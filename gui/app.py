@@ -72,6 +72,8 @@ class App(QObject):
     def _after_first_paint(self) -> None:
         from PySide6.QtCore import Qt
 
+        from gui.benchmark_files import BenchmarkFilesThread
+        from gui.benchmark_thread import BenchmarkThread
         from gui.panels.file_facts import FingerprintThread
         from gui.panels.filmstrip import ThumbnailThread
         from gui.panels.log import LogHandler
@@ -79,7 +81,14 @@ class App(QObject):
         from gui.saving import SavingThread
 
         options, window = self._options, self.window
-        self.helpers = [ThumbnailThread(), FingerprintThread(), ReadingThread(), SavingThread()]
+        self.helpers = [
+            ThumbnailThread(),
+            FingerprintThread(),
+            ReadingThread(),
+            SavingThread(),
+            BenchmarkThread(),
+            BenchmarkFilesThread(),
+        ]
         window.furnish(self.thread_, *self.helpers)
         if options.screenshot is None:
             # Sizes are scaled to what the window has, so its layout must be done by then.

@@ -48,10 +48,13 @@ class MainWindow(QMainWindow):
         fingerprints: WorkThread,
         reader: WorkThread,
         writer: WorkThread,
+        measurer: WorkThread,
+        archivist: WorkThread,
     ) -> None:
         """Add the card, the panels, the menus, and the banner and filmstrip, hidden at first."""
         from PySide6.QtCore import Qt
 
+        from gui.benchmarking import Benchmarking
         from gui.input_editing import InputEditing
         from gui.many_images import ManyImages
         from gui.menus import build_menus
@@ -95,6 +98,9 @@ class MainWindow(QMainWindow):
         self.saver = Saver(self.document, writer)
         self.many = ManyImages(self.document, inference)
         self.player = VideoPlayer(self.document, inference)
+        self.benchmarking = Benchmarking(
+            self.document, self.input_editing, self.many, measurer, archivist
+        )
         self.player_bar = PlayerBar(self.player, self)
         self._build_status()
         middle = QWidget()
@@ -294,6 +300,8 @@ class MainWindow(QMainWindow):
             self.player.pause()
         elif self.shelf.panel.is_scanning:
             self.shelf.panel.cancel()
+        elif self.benchmarking.is_running:
+            self.benchmarking.stop()
         else:
             self.document.dismiss_problem()
 

@@ -43,6 +43,7 @@ class Screenshot(QObject):
             and not app.window.rereading.is_busy
             and not app.window.recipe_editing.is_busy
             and not app.window.input_editing.is_busy
+            and not app.window.benchmarking.is_busy
             and app.window.timings.has_plot
         )
         self._calm = self._calm + 1 if ready else 0

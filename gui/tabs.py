@@ -5,8 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from PySide6.QtWidgets import QWidget
+
     from gui.dropping import Dropped
     from gui.main_window import MainWindow
+
+BENCHMARK = "Benchmark"
+
+
+def start_benchmark(window: MainWindow) -> None:
+    """Bring up the Benchmark tab and measure what its options say."""
+    from gui.panels.benchmark.panel import BenchmarkPanel
+
+    panel = window.center.bring_up(BENCHMARK)
+    assert isinstance(panel, BenchmarkPanel)
+    panel.start()
 
 
 def add_tabs(window: MainWindow) -> None:
@@ -21,5 +34,11 @@ def add_tabs(window: MainWindow) -> None:
         if dropped.videos:
             center.show_image()
 
+    def make_benchmark() -> QWidget:
+        from gui.panels.benchmark.panel import BenchmarkPanel
+
+        return BenchmarkPanel(window.benchmarking)
+
+    center.add_tab(BENCHMARK, make_benchmark)
     document.current_changed.connect(on_current)
     document.dropped.connect(on_dropped)

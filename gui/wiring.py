@@ -34,7 +34,8 @@ def connect(window: MainWindow) -> None:
     _connect_recipe(window)
     _connect_inputs(window)
     _connect_many(window)
-    window.saver.saved.connect(lambda text: window.statusBar().showMessage(text, 8000))
+    for one in (window.saver, window.benchmarking):
+        one.saved.connect(lambda text: window.statusBar().showMessage(text, 8000))
 
 
 def _connect_many(window: MainWindow) -> None:

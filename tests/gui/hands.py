@@ -125,6 +125,7 @@ def is_settled(app: App) -> bool:
         and not app.window.recipe_editing.is_busy
         and not app.window.input_editing.is_busy
         and not app.window.saver.is_busy
+        and not app.window.benchmarking.is_busy
         and not app.window.many.is_busy
         and not app.window.player.is_busy
     )
