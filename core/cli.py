@@ -1,7 +1,8 @@
-"""The commands: info, run, doctor. No Qt here.
+"""The commands: info, run, bench, doctor. No Qt here.
 
 Standard output carries the answer (with --json exactly one object), standard error the log.
-Exit status: 0 done; 1 the file, the model or the machine is at fault; 2 wrong usage.
+Exit status: 0 done; 1 the file, the model or the machine is at fault; 2 wrong usage; 130 ended by
+Ctrl-C.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.cli_bench import add_bench_arguments, bench
 from core.cli_run import add_run_arguments, run
 from core.errors import EnginebayError, out_of_memory
 from core.machine import describe
@@ -30,7 +32,7 @@ from core.text import printable
 from core.trust import consent
 from core.verdict import Verdict, judge
 
-COMMANDS = ("info", "run", "doctor")
+COMMANDS = ("info", "run", "bench", "doctor")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -75,7 +77,7 @@ def main(arguments: Sequence[str]) -> int:
         print(text)
     if failure and not options.json:
         print(f"enginebay: {failure['message']}\n{failure['hint']}", file=sys.stderr)
-    return 1 if failure else 0
+    return 1 if failure else getattr(options, "status", 0)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -97,6 +99,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_run_arguments(run_parser)
     run_parser.set_defaults(command=_run, parser=run_parser)
+    bench_parser = commands.add_parser(
+        "bench",
+        parents=[common, opening],
+        help="measure how fast a model runs",
+    )
+    add_bench_arguments(bench_parser)
+    bench_parser.set_defaults(command=_bench, parser=bench_parser)
     doctor = commands.add_parser(
         "doctor", parents=[common], help="what this machine has for running models"
     )
@@ -119,6 +128,10 @@ def _opening(options: argparse.Namespace) -> OpenOptions:
 
 def _run(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     return run(options, _opening(options))
+
+
+def _bench(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
+    return bench(options, _opening(options))
 
 
 def _doctor(options: argparse.Namespace) -> tuple[dict[str, Any], str]:

@@ -78,7 +78,7 @@ def rows_answer(model: Model, options: argparse.Namespace) -> tuple[dict[str, An
         EnginebayError: if the model takes no picture, the GPU is lost, or a folder cannot be
             listed.
     """
-    paths = _expanded(options.images)
+    paths = expanded(options.images)
     line = ProgressLine()
     begin = time.perf_counter()
     try:
@@ -146,8 +146,12 @@ def duration_text(seconds: float) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02} min"
 
 
-def _expanded(given: Sequence[str]) -> list[str]:
-    """The files, and for each folder its images."""
+def expanded(given: Sequence[str]) -> list[str]:
+    """The files, and for each folder its images.
+
+    Raises:
+        ImageError: for a folder that cannot be listed, or holds none.
+    """
     paths: list[str] = []
     for one in given:
         if not Path(one).is_dir():

@@ -41,6 +41,7 @@ class OpenOptions:
     allow_native_code: bool = False  # a yes to whatever is asked for; remembered by fingerprint
     plugins: tuple[Path, ...] = ()  # TensorRT plugin libraries, or ONNX Runtime's of operators
     tensorrt_module: str | None = None  # one of core.machine.TENSORRT_MODULES; default the best
+    spin: bool = False  # ONNX Runtime's threads spin on between runs: faster, but keeps cores busy
     trial: bool = True  # an engine that has not yet passed here is tried in a child process
 
 
@@ -68,7 +69,9 @@ def open_session(
         from core.sessions.onnx import OnnxSession
 
         libraries = _approved_libraries(options, "custom-operators", progress)
-        return OnnxSession(file.path, operator_libraries=libraries, progress=progress)
+        return OnnxSession(
+            file.path, operator_libraries=libraries, spin=options.spin, progress=progress
+        )
     return _open_engine(file, options, progress)
 
 

@@ -13,20 +13,20 @@ from core import __version__
 from core.opening_arguments import add_opening_arguments
 from gui.window_options import WindowOptions
 
-COMMANDS = ("info", "run", "doctor")  # core.cli.COMMANDS, known here without importing it
+COMMANDS = ("info", "run", "bench", "doctor")  # core.cli.COMMANDS, known here without importing it
 _DEMO_SHOT = Path("enginebay-demo.png")
 
 _NO_DISPLAY = """\
 enginebay: there is no display to open a window on.
 Set DISPLAY or WAYLAND_DISPLAY, or add --screenshot PNG to get a picture of the window instead.
-The commands `enginebay info`, `run` and `doctor` need no display."""
+The commands `enginebay info`, `run`, `bench` and `doctor` need no display."""
 
 _NO_QT = """\
 enginebay: Qt cannot be loaded: {error}
 On Debian and Ubuntu install its system libraries:
   apt-get install -y libegl1 libgl1 libdbus-1-3 libfontconfig1 libxkbcommon-x11-0 \\
     libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-render-util0
-The commands `enginebay info`, `run` and `doctor` need no Qt."""
+The commands `enginebay info`, `run`, `bench` and `doctor` need no Qt."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

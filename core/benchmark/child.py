@@ -10,12 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from core.benchmark.checks import check_options
 from core.benchmark.listener import Listener
 from core.benchmark.order import (
     BenchmarkOrder,
     reading_from_json,
-    result_from_json,
     text_rows,
+    unpack_pieces,
 )
 from core.benchmark.values import BenchmarkResult
 from core.child_process import ChildDied, run_child
@@ -30,6 +31,8 @@ def benchmark_in_child(
 ) -> BenchmarkResult:
     """As core.benchmark.run.run_benchmark in a child process; the calling thread waits.
 
+    The result holds as many rows of each measurement as a kept one (core.benchmark.result_file).
+
     Args:
         order: what to measure.
         listener: told how it goes, on the calling thread.
@@ -42,6 +45,7 @@ def benchmark_in_child(
         Cancelled: if it was to stop and there is no result: it was still opening the model, or
             hung.
     """
+    check_options(order.options)
     name = Path(order.path).name
     rows: defaultdict[int, list[np.ndarray]] = defaultdict(list)
     asked_at: float | None = None
@@ -87,4 +91,4 @@ def benchmark_in_child(
             "fewer contexts or a smaller batch.",
             details=death.output,
         ) from None
-    return result_from_json(done, rows)
+    return unpack_pieces(done, rows)

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from core.benchmark.order import BenchmarkOrder, pieces, result_to_json, rows_text
+from core.benchmark.order import BenchmarkOrder, pieces, rows_text
+from core.benchmark.result_file import pack
 from core.benchmark.run import run_benchmark
 from core.benchmark.values import Reading
 from core.child_process import Parent, answer_parent
@@ -54,6 +55,7 @@ def _benchmark(found: dict[str, Any], parent: Parent) -> Mapping[str, object]:
         allow_native_code=order.allow_native_code,
         plugins=tuple(map(Path, order.plugins)),
         tensorrt_module=order.module,
+        spin=order.options.wait == "spin",
         trial=False,  # it runs where it was opened before, and this is a process of its own
     )
     with Model.of(file, opening, lambda _fraction, text: parent.doing(text)) as model:
@@ -69,9 +71,10 @@ def _benchmark(found: dict[str, Any], parent: Parent) -> Mapping[str, object]:
             lambda: parent.asks_to_stop,
             sha256=order.sha256,
         )
-    for index, text in pieces(result):
+    info, rows = pack(result)
+    for index, text in pieces(rows):
         parent.say({"index": index, "kept": text})
-    return result_to_json(result)
+    return info
 
 
 if __name__ == "__main__":

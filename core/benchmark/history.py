@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import logging
-import os
 import re
 import time
 import zipfile
@@ -14,6 +13,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any, BinaryIO, cast
+from uuid import uuid4
 
 import numpy as np
 
@@ -89,7 +89,7 @@ class History:
         """
         folder = self._of(str(result.model.get("sha256") or ""))
         taken_at = result.taken_at or datetime.now(timezone.utc).isoformat(timespec="seconds")
-        path = folder / f"{time.time_ns():020d}-{os.getpid()}{_SUFFIX}"
+        path = folder / f"{time.time_ns():020d}-{uuid4().hex[:8]}{_SUFFIX}"
         entry = _entry_of(replace(result, taken_at=taken_at), path)
         info, rows = pack(replace(result, taken_at=taken_at))
         try:

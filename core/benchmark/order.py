@@ -6,7 +6,7 @@ Rows of samples travel as base64 of little-endian float64: exact, and half the s
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,14 +14,9 @@ from typing import Any
 import numpy as np
 
 from core.benchmark.inputs import chosen_fills
-from core.benchmark.samples import COLUMNS, Samples
-from core.benchmark.values import (
-    BenchmarkOptions,
-    BenchmarkResult,
-    Mark,
-    Measurement,
-    Reading,
-)
+from core.benchmark.result_file import read_options, telling, unpack
+from core.benchmark.samples import COLUMNS
+from core.benchmark.values import BenchmarkOptions, BenchmarkResult, Reading
 from core.input_choices import Fill
 from core.model import Model
 from core.recipe_file import RecipeFile, to_text
@@ -128,17 +123,10 @@ class BenchmarkOrder:
             "plugins": tuple(found["plugins"]),
             "fills": fills,
             "shapes": {name: tuple(shape) for name, shape in found["shapes"].items()},
-            "options": options_from_json(found["options"]),
         }
-        return cls(**{**found, **more})
-
-
-def options_from_json(found: Mapping[str, Any]) -> BenchmarkOptions:
-    """What dataclasses.asdict gave of options, also after JSON made lists of tuples."""
-    listed = ("measurements", "images", "sweep")
-    shapes = {name: tuple(shape) for name, shape in found["shapes"].items()}
-    tuples = {name: tuple(found[name]) for name in listed}
-    return BenchmarkOptions(**{**found, **tuples, "shapes": shapes})
+        with telling("The order"):
+            options = read_options(found["options"])
+        return cls(**{**found, **more, "options": options})
 
 
 def rows_text(rows: np.ndarray) -> str:
@@ -152,75 +140,24 @@ def text_rows(text: str) -> np.ndarray:
     return flat.reshape(-1, len(COLUMNS))
 
 
-def pieces(result: BenchmarkResult) -> Iterator[tuple[int, str]]:
-    """All rows of a result, in order: the index of their measurement, and rows as text.
-
-    The indices of `tried` follow those of `measurements`.
-    """
-    for index, one in enumerate((*result.measurements, *result.tried)):
-        for begin in range(0, len(one.samples.rows), ROWS_AT_ONCE):
-            yield index, rows_text(one.samples.rows[begin : begin + ROWS_AT_ONCE])
+def pieces(rows: Sequence[np.ndarray]) -> Iterator[tuple[int, str]]:
+    """The rows of all measurements in order: the measurement's index, and some rows as text."""
+    for index, own in enumerate(rows):
+        for begin in range(0, len(own), ROWS_AT_ONCE):
+            yield index, rows_text(own[begin : begin + ROWS_AT_ONCE])
 
 
-def result_to_json(result: BenchmarkResult) -> dict[str, Any]:
-    """A result without its samples' rows, JSON-ready."""
-    return {
-        "model": dict(result.model),
-        "machine": dict(result.machine),
-        "options": asdict(result.options),
-        "measurements": [_measurement(one) for one in result.measurements],
-        "tried": [_measurement(one) for one in result.tried],
-        "telemetry": [asdict(one) for one in result.telemetry],
-        "taken_at": result.taken_at,
-        "is_complete": result.is_complete,
-    }
-
-
-def result_from_json(
-    found: Mapping[str, Any], rows: Mapping[int, list[np.ndarray]]
+def unpack_pieces(
+    info: Mapping[str, Any], found: Mapping[int, list[np.ndarray]]
 ) -> BenchmarkResult:
-    """What result_to_json gave, with the rows of `pieces` by their index."""
-    count = len(found["measurements"])
-    every = [
-        _from_json(one, rows.get(index, []))
-        for index, one in enumerate((*found["measurements"], *found["tried"]))
-    ]
-    return BenchmarkResult(
-        model=found["model"],
-        machine=found["machine"],
-        options=options_from_json(found["options"]),
-        measurements=tuple(every[:count]),
-        tried=tuple(every[count:]),
-        telemetry=tuple(reading_from_json(one) for one in found["telemetry"]),
-        taken_at=found["taken_at"],
-        is_complete=found["is_complete"],
-    )
+    """What core.benchmark.result_file.pack gave, with the rows of `pieces` by their index."""
+    count = len(info["measurements"]) + len(info["tried"])
+    none = np.empty((0, len(COLUMNS)))
+    rows = [np.concatenate(found[index]) if index in found else none for index in range(count)]
+    with telling("The child's answer"):
+        return unpack(info, rows)
 
 
 def reading_from_json(found: Mapping[str, Any]) -> Reading:
     """What dataclasses.asdict gave of a reading."""
     return Reading(**{**found, "throttle_reasons": tuple(found["throttle_reasons"])})
-
-
-def _measurement(one: Measurement) -> dict[str, Any]:
-    names = (
-        "name",
-        "convention",
-        "batch",
-        "contexts",
-        "graph",
-        "transfers",
-        "first_run_ms",
-        "device_memory_bytes",
-        "why_no_graph",
-        "is_complete",
-    )
-    return {name: getattr(one, name) for name in names} | {
-        "marks": [asdict(mark) for mark in one.marks]
-    }
-
-
-def _from_json(found: Mapping[str, Any], rows: list[np.ndarray]) -> Measurement:
-    table = np.concatenate(rows) if rows else np.empty((0, len(COLUMNS)))
-    marks = tuple(Mark(**mark) for mark in found["marks"])
-    return Measurement(**{**found, "marks": marks, "samples": Samples(table)})

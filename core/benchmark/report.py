@@ -169,7 +169,8 @@ def result_text(result: BenchmarkResult) -> str:
         lines += ["", *_measurement_lines(one)]
     if result.tried:
         lines += ["", "tried", *_tried_lines(result.tried)]
-    lines += _telemetry_lines(result.telemetry)
+    if not is_on_cpu(result):
+        lines += _telemetry_lines(result.telemetry)
     return "\n".join(lines)
 
 

@@ -82,6 +82,15 @@ class Telemetry:
         readings = self.readings
         return readings[-1] if readings else None
 
+    @property
+    def now_ms(self) -> float:
+        """Milliseconds since the block was entered, as Reading.at_ms counts them."""
+        return (time.perf_counter() - self._begin) * 1000
+
+    def since(self, at_ms: float) -> tuple[Reading, ...]:
+        """The readings from a moment on: those taken during one measurement."""
+        return tuple(one for one in self.readings if one.at_ms >= at_ms)
+
     def __enter__(self) -> Telemetry:
         """Start reading; `at_ms` counts from here. Once only."""
         self._begin = time.perf_counter()
@@ -124,10 +133,9 @@ class Telemetry:
         Raises:
             NVMLError: if the GPU is lost.
         """
-        wanted = 0.0
+        wanted_ms = 0.0
         while True:
-            at = time.perf_counter() - self._begin
-            reading = _read(nvml, handle, at * 1000, self._own_pids)
+            reading = _read(nvml, handle, self.now_ms, self._own_pids)
             if self._ended.is_set():  # the block is over: nobody expects a call any more
                 return
             if len(self.readings) >= READINGS_KEPT:  # a day's run: half as many, half as often
@@ -137,8 +145,8 @@ class Telemetry:
             if self._on_reading is not None:
                 self._on_reading(reading)
             # Kept to the clock, and not read twice at once after a slow reading.
-            wanted = max(wanted + self._interval_s, time.perf_counter() - self._begin)
-            if self._ended.wait(max(wanted - (time.perf_counter() - self._begin), 0.001)):
+            wanted_ms = max(wanted_ms + self._interval_s * 1000, self.now_ms)
+            if self._ended.wait(max(wanted_ms - self.now_ms, 1.0) / 1000):
                 return
 
     def _handle(self, nvml: Any) -> Any:

@@ -55,7 +55,9 @@ _EXPORT = "Write the file with trtexec --exportTimes=FILE."
 
 
 def export_times(samples: Samples) -> str:
-    """The samples as trtexec writes them, one line a query; wall times and lanes are not in it.
+    """The samples as trtexec writes them, one line a query, to the nanosecond.
+
+    Wall times and lanes are not in it.
 
     Raises:
         EnginebayError: kind "no-times" where a stage was not measured or only some of the
@@ -79,11 +81,8 @@ def export_times(samples: Samples) -> str:
         samples.device_to_host,
         samples.latency,
     )
-    keys = (*TIME_KEYS, *DURATION_KEYS)
-    lines = []
-    for row in np.column_stack([times, *spans]).tolist():
-        pairs = (f'"{key}" : {value!r}' for key, value in zip(keys, row, strict=True))
-        lines.append(f"{{ {', '.join(pairs)} }}")
+    line = "{ " + ", ".join(f'"{key}" : %.6f' for key in (*TIME_KEYS, *DURATION_KEYS)) + " }"
+    lines = [line % tuple(row) for row in np.column_stack([times, *spans]).tolist()]
     return "[\n  " + "\n, ".join(lines) + "\n]\n" if lines else "[\n]\n"
 
 

@@ -39,6 +39,7 @@ class OnnxSession(Session):
         path: Path,
         *,
         operator_libraries: Sequence[tuple[Path, str]] = (),
+        spin: bool = False,
         progress: Callable[[float | None, str], None] = lambda _fraction, _text: None,
     ) -> None:
         """Load the model.
@@ -47,6 +48,8 @@ class OnnxSession(Session):
             path: the ONNX.
             operator_libraries: libraries of custom operators to load before, native code, with
                 the SHA-256 that each must have.
+            spin: whether its threads go on spinning after a run, as ONNX Runtime's do by default:
+                a run right after it starts sooner, and meanwhile they take the cores.
             progress: told how far it is; may raise to stop.
 
         Raises:
@@ -66,8 +69,8 @@ class OnnxSession(Session):
             ) from None
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3  # errors come as exceptions; warnings would fill stderr
-        # Threads that go on spinning after a run would take the cores from the window.
-        options.add_session_config_entry("session.force_spinning_stop", "1")
+        if not spin:  # the window needs the cores
+            options.add_session_config_entry("session.force_spinning_stop", "1")
         for library, sha256 in operator_libraries:
             require_unchanged(library, sha256)
             try:

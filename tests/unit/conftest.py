@@ -11,9 +11,9 @@ import core.paths
 
 @pytest.fixture(autouse=True)
 def own_folders(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Caches and decisions of this test alone, also in its child processes on Linux."""
+    """What is kept is kept for this test alone, also in its child processes on Linux."""
     folder = tmp_path_factory.mktemp("home")
-    for kind in ("cache", "config"):
+    for kind in ("cache", "config", "data"):
         place = folder / kind
         monkeypatch.setenv(f"XDG_{kind.upper()}_HOME", str(place))
         monkeypatch.setattr(

@@ -93,6 +93,12 @@ def test_what_is_saved_is_loaded_again(history: History) -> None:
     assert_same(history.load(entry), a_full_result())
 
 
+def test_without_a_folder_it_is_in_the_users_own(own_folders: Path) -> None:
+    entry = History().save(a_result())
+    assert entry.path.parent == own_folders / "data" / "benchmarks" / SHA
+    assert History().entries(SHA) == (entry,)
+
+
 def test_an_entry_says_in_one_line_what_came_of_it(history: History) -> None:
     flight = a_measurement(samples_of([1.0, 2.0, 3.0, 4.0]), convention="in flight", batch=8)
     entry = history.save(a_result(a_measurement(name="one-at-a-time"), flight))

@@ -139,7 +139,7 @@ def test_the_text_names_the_conventions_the_numbers_and_the_advice() -> None:
 
 def test_a_cancelled_benchmark_says_so_and_the_cpus_names_the_cpu() -> None:
     model = {"name": "a.onnx", "runtime": "ONNX Runtime 1.20.0 (CPU)"}
-    text = result_text(a_result(is_complete=False, model=model, telemetry=()))
+    text = result_text(a_result(is_complete=False, model=model))
     assert text.splitlines()[0] == "a.onnx on ONNX Runtime 1.20.0 (CPU), A CPU, 8 cores"
     assert "ended early" in text
     assert "meanwhile" not in text

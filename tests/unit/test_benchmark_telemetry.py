@@ -118,6 +118,8 @@ def test_everything_that_nvml_tells_is_read(nvml: FakeNvml) -> None:
     assert len(times) >= 3
     assert 0 <= times[0] < times[1] < times[2]
     assert telemetry.latest == telemetry.readings[-1]
+    assert telemetry.since(times[1]) == telemetry.readings[1:]
+    assert telemetry.now_ms > times[-1]
     assert telemetry.why_none == ""
     assert nvml.open == 0
 

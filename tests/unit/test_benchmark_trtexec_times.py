@@ -83,10 +83,13 @@ def test_what_is_written_has_the_twelve_keys_of_trtexec() -> None:
         max_size=20,
     )
 )
-def test_written_and_read_again_they_are_the_same(rows: list[list[float]]) -> None:
+def test_written_and_read_again_they_are_the_same_to_a_nanosecond(
+    rows: list[list[float]],
+) -> None:
     whole = np.column_stack([np.array(rows), np.full(len(rows), 5.0), np.zeros(len(rows))])
     again = import_times(export_times(Samples(whole)), PATH)
-    assert np.array_equal(again.rows[:, :8], whole[:, :8])
+    assert np.abs(again.rows[:, :8] - whole[:, :8]).max() <= 0.6e-6  # half of one, and rounding
+    assert np.abs(again.latency - Samples(whole).latency).max() <= 6 * 0.6e-6
 
 
 def test_the_keys_of_tensorrt_7_are_known() -> None:

@@ -171,6 +171,22 @@ def test_a_p50_that_moves_between_the_tenths_drifts(last: float, words: str) -> 
         assert "first tenth 1.375 ms" in found["drift"].message
 
 
+def test_pictures_that_differ_are_no_drift() -> None:
+    samples = samples_of(np.array([1.0] * 180 + [2.0] * 20))
+    assert "drift" in marks(samples, name="one-at-a-time")
+    assert "drift" not in marks(samples, name="end-to-end")
+
+
+def test_what_a_gpu_does_is_no_matter_of_the_cpu() -> None:
+    busy = [
+        Reading(at_ms=i, sm_clock_mhz=2000 - 500 * i, throttle_reasons=("power",),
+                other_processes=1)
+        for i in range(3)
+    ]  # fmt: skip
+    assert len(marks(samples_of(STEADY), *busy)) == 3
+    assert marks(samples_of(STEADY), *busy, on_gpu=False) == {}
+
+
 def test_nothing_measured_at_all_breaks_nothing() -> None:
     assert "too-few-samples" in marks(Samples(np.empty((0, 10))))
     rows = np.full((200, 10), np.nan)

@@ -1,0 +1,271 @@
+"""The command `bench`: measure a model, say what the numbers mean, keep them."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.benchmark.history import History
+from core.benchmark.report import main_measurement, result_json, result_text, samples_csv
+from core.benchmark.run import run_benchmark
+from core.benchmark.trtexec_times import export_times, read_times, result_of
+from core.benchmark.values import (
+    MEASUREMENTS,
+    BenchmarkOptions,
+    BenchmarkResult,
+    MeasurementName,
+    Reading,
+)
+from core.errors import EnginebayError
+from core.input_arguments import add_input_arguments, apply_input_arguments
+from core.many_images import expanded
+from core.model import Model
+from core.modelfile import read_model_file
+from core.opening import OpenOptions
+from core.progress_line import ProgressLine
+from core.recipe_arguments import add_recipe_arguments, apply_options
+from core.suffixes import IMAGES, MODELS, VIDEOS
+from core.tensors import Shape
+from core.whole_file import save_text
+
+_DEFAULT = BenchmarkOptions()
+
+
+def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what `bench` takes: a file, how to measure it, and where the numbers go."""
+    parser.add_argument(
+        "file", metavar="FILE", help="a model, or the JSON of trtexec --exportTimes"
+    )
+    parser.add_argument(
+        "images",
+        metavar="IMAGE",
+        nargs="*",
+        help="images, and folders of them, for end to end",
+    )
+    how = parser.add_argument_group("how it is measured")
+    how.add_argument(
+        "--measure",
+        action="append",
+        choices=MEASUREMENTS,
+        help="only this; may be repeated (default: one at a time, pipelined, and end to end "
+        "where there are images)",
+    )
+    how.add_argument(
+        "--duration",
+        metavar="S",
+        type=float,
+        default=_DEFAULT.duration_s,
+        help="seconds after the warm-up, for each measurement (default: %(default)g)",
+    )
+    how.add_argument(
+        "--iterations",
+        metavar="N",
+        type=int,
+        default=_DEFAULT.iterations,
+        help="queries at least (default: %(default)s)",
+    )
+    how.add_argument(
+        "--warm-up",
+        metavar="MS",
+        type=float,
+        default=_DEFAULT.warm_up_ms,
+        help="milliseconds that do not count (default: %(default)g)",
+    )
+    how.add_argument(
+        "--contexts", metavar="N", type=int, help="queries in flight when pipelined; CPU: threads"
+    )
+    how.add_argument(
+        "--find-best", action="store_true", help="try 1 to 4 contexts, with and without CUDA graph"
+    )
+    how.add_argument("--no-graph", action="store_true", help="no CUDA graph")
+    how.add_argument(
+        "--no-transfers", action="store_true", help="leave inputs and outputs on the device"
+    )
+    how.add_argument(
+        "--wait",
+        choices=("spin", "blocking"),
+        default=_DEFAULT.wait,
+        help="how the host waits for the GPU, and ONNX Runtime's threads for work "
+        "(default: %(default)s)",
+    )
+    how.add_argument("--batch", metavar="N", type=int, help="pictures in a query")
+    how.add_argument(
+        "--sweep",
+        metavar="1,2,4",
+        type=_batches,
+        default=(),
+        help="batches to measure one after another, pipelined",
+    )
+    where = parser.add_argument_group("where the numbers go")
+    where.add_argument(
+        "--export-times",
+        metavar="FILE",
+        type=Path,
+        help="write the samples as trtexec's JSON: pipelined, or else the first",
+    )
+    where.add_argument(
+        "--csv", metavar="FILE", type=Path, help="write the samples as CSV, of the same measurement"
+    )
+    where.add_argument("--no-save", action="store_true", help="keep nothing in the history")
+    add_recipe_arguments(parser)
+    add_input_arguments(parser)
+
+
+def _batches(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(one) for one in text.split(","))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no list of batches, as 1,2,4") from None
+
+
+def bench(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, Any], str]:
+    """The answer of `enginebay bench`, as JSON and as text.
+
+    Sets `options.status` to 130 where Ctrl-C ended it early: the answer has what there is.
+
+    Args:
+        options: as add_bench_arguments parses them.
+        opening: how the model is opened.
+    """
+    if options.find_recipe or options.save_recipe is not None:
+        options.parser.error("--find-recipe and --save-recipe are for run")
+    _refuse_to_overwrite(options)
+    is_times = _is_json(Path(options.file))
+    result = _imported(options) if is_times else _measured(options, opening)
+    answer = result_json(result)
+    problems: list[EnginebayError] = []
+    if not is_times and not options.no_save:
+        try:
+            History().save(result)
+        except EnginebayError as error:  # the numbers are printed all the same
+            problems.append(error)
+    problems += _export(options, result)
+    if problems:
+        answer["error"] = problems[0].as_json()
+    return answer, result_text(result)
+
+
+def _is_json(path: Path) -> bool:
+    """Whether a file begins as JSON does, and as no model."""
+    try:
+        with path.open("rb") as file:
+            return file.read(64).removeprefix(b"\xef\xbb\xbf").lstrip()[:1] in (b"[", b"{")
+    except (OSError, ValueError):  # who reads it as a model says it better
+        return False
+
+
+def _imported(options: argparse.Namespace) -> BenchmarkResult:
+    """What trtexec measured, in the same form."""
+    if options.images:
+        options.parser.error("the times that trtexec measured take no images")
+    path = Path(options.file)
+    return result_of(read_times(path), path, batch=options.batch or 1)
+
+
+def _measured(options: argparse.Namespace, opening: OpenOptions) -> BenchmarkResult:
+    line = ProgressLine()
+    try:
+        opening = replace(opening, spin=options.wait == "spin")
+        model = Model.of(read_model_file(options.file), opening, line.show)
+    finally:
+        line.clear()
+    with model:
+        apply_options(options, model)
+        apply_input_arguments(model, options)
+        asked = BenchmarkOptions(
+            measurements=tuple(dict.fromkeys(options.measure or _by_default(options))),
+            duration_s=options.duration,
+            iterations=options.iterations,
+            warm_up_ms=options.warm_up,
+            contexts=options.contexts,
+            find_best=options.find_best,
+            graph=not options.no_graph,
+            transfers=not options.no_transfers,
+            wait=options.wait,
+            batch=options.batch,
+            shapes={name: _whole(shape) for name, shape in model.shapes.items()},
+            profile=options.profile,
+            images=tuple(expanded(options.images)),
+            sweep=options.sweep,
+        )
+        with _interruptible() as interrupted:
+            try:
+                result = run_benchmark(model, asked, _Shown(line), lambda: bool(interrupted))
+            finally:
+                line.clear()
+    if interrupted:
+        options.status = 130  # as a shell reports Ctrl-C
+    return result
+
+
+def _whole(shape: Shape) -> tuple[int, ...]:
+    return tuple(dim for dim in shape if dim is not None)  # --shape leaves none free
+
+
+def _by_default(options: argparse.Namespace) -> tuple[MeasurementName, ...]:
+    return MEASUREMENTS if options.images else _DEFAULT.measurements
+
+
+class _Shown:
+    """Shows on the progress line what a benchmark's listener is told."""
+
+    def __init__(self, line: ProgressLine) -> None:
+        self._line = line
+
+    def phase(self, text: str, fraction: float | None) -> None:
+        self._line.show(fraction, text if fraction is None else f"{text}: {fraction:.0%}")
+
+    def samples(self, name: str, rows: np.ndarray) -> None:
+        pass
+
+    def reading(self, reading: Reading) -> None:
+        pass
+
+
+@contextmanager
+def _interruptible() -> Iterator[list[int]]:
+    """Ctrl-C fills the list instead of raising; a second one raises."""
+    interrupted: list[int] = []
+
+    def note(number: int, _frame: object) -> None:
+        if interrupted:
+            raise KeyboardInterrupt
+        interrupted.append(number)
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield interrupted
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _export(options: argparse.Namespace, result: BenchmarkResult) -> list[EnginebayError]:
+    """Write what is asked for; what cannot be written does not keep the rest from it."""
+    main = main_measurement(result)
+    problems: list[EnginebayError] = []
+    for target in (options.export_times, options.csv):
+        if target is None or main is None:
+            continue
+        try:
+            is_csv = target is options.csv
+            save_text(target, samples_csv(main) if is_csv else export_times(main.samples))
+        except EnginebayError as error:
+            problems.append(error)
+    return problems
+
+
+def _refuse_to_overwrite(options: argparse.Namespace) -> None:
+    """End the program, as wrong usage does, where what it writes would replace what it reads."""
+    read = {Path(one).resolve() for one in (options.file, *options.images)}
+    for option, target in (("--csv", options.csv), ("--export-times", options.export_times)):
+        if target is None:
+            continue
+        if target.suffix.lower() in (*MODELS, *IMAGES, *VIDEOS) or target.resolve() in read:
+            options.parser.error(f"{option} would write over a model or a picture: {target}")
