@@ -147,9 +147,10 @@ class App(QObject):
         A full collection waits until nothing goes on: what a model's opening has imported is
         then frozen, and going through all of it would hold the window up for 50 ms.
         """
+        busy = self.document.is_busy or (self.furnished and self.window.benchmarking.is_running)
         due = zip(gc.get_count(), gc.get_threshold(), strict=True)
         for generation, (count, threshold) in enumerate(due):
-            if count <= threshold or (generation == 2 and self.document.is_busy):
+            if count <= threshold or (generation == 2 and busy):
                 break
             gc.collect(generation)
 

@@ -181,8 +181,11 @@ def _write(request: ExportBenchmark, part: Path) -> None:
     from core.benchmark.trtexec_times import export_times
 
     if request.kind == "png":
-        if request.image is None or not request.image.save(str(part), b"PNG"):
-            raise OSError("the picture could not be written")
+        from PySide6.QtGui import QImageWriter
+
+        writer = QImageWriter(str(part), b"png")
+        if request.image is None or not writer.write(request.image):
+            raise OSError(writer.errorString())
         return
     if request.kind == "json":
         part.write_text(to_json(request.result), encoding="utf-8")

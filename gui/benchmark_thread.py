@@ -37,6 +37,10 @@ class RunBenchmark(NamedTuple):
     stop: threading.Event  # set: end early, keep the samples
 
 
+class WarmUp:
+    """Import what a benchmark needs, before anyone waits for it."""
+
+
 class BenchmarkRan(NamedTuple):
     """The answer to RunBenchmark."""
 
@@ -44,7 +48,7 @@ class BenchmarkRan(NamedTuple):
 
 
 class BenchmarkThread(WorkThread):
-    """Serves RunBenchmark.
+    """Serves RunBenchmark and WarmUp.
 
     The measuring is done by a child process, so that it and the window never wait for one
     another's GIL; the thread reads what it tells. A cancelled request, and stop(), end the child.
@@ -57,11 +61,24 @@ class BenchmarkThread(WorkThread):
 @contextmanager
 def _benchmark_handler() -> Iterator[Handler]:
     """Runs on the benchmark's thread, as does everything below."""
-    yield _run
+    yield _handle
 
 
-def _run(request: object, context: JobContext) -> object:
-    assert isinstance(request, RunBenchmark)
+def _handle(request: object, context: JobContext) -> object:
+    match request:
+        case WarmUp():
+            with heavy_imports:
+                import core.benchmark.child
+                import core.modelfile
+                import core.recipe_file
+                import core.tasks  # noqa: F401
+            return None
+        case RunBenchmark():
+            return _run(request, context)
+    raise AssertionError(f"no such request: {request!r}")
+
+
+def _run(request: RunBenchmark, context: JobContext) -> BenchmarkRan:
     with heavy_imports:
         from core.benchmark.child import benchmark_in_child
         from core.benchmark.order import BenchmarkOrder

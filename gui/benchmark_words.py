@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from core.text import printable
+from core.text import one_line, printable
 
 if TYPE_CHECKING:
     from core.benchmark.values import BenchmarkOptions, BenchmarkResult
 
+_NAME = 30  # letters: the window's title has them all
 _RUNTIMES = ("tensorrt", "onnxruntime")  # of a machine's versions: those that run models
 
 
@@ -25,7 +26,7 @@ def local_time(taken_at: str) -> str:
 def facts_line(result: BenchmarkResult) -> str:
     """What is shown: the model, the machine with its versions, the options, the time."""
     model, machine = result.model, result.machine
-    parts = [str(model.get("name") or "a model")]
+    parts = [one_line(str(model.get("name") or "a model"), _NAME)]
     runtime = str(model.get("runtime") or "")
     place = machine.get("cpu") if "CPU" in runtime else machine.get("gpu") or machine.get("cpu")
     parts += [str(one) for one in (place, runtime) if one]

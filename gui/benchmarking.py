@@ -20,7 +20,7 @@ from gui.benchmark_files import (
     ListBenchmarks,
     ReadEntry,
 )
-from gui.benchmark_thread import BenchmarkRan, RunBenchmark
+from gui.benchmark_thread import BenchmarkRan, RunBenchmark, WarmUp
 from gui.problem import Problem
 from gui.requests import Requests
 from gui.work_thread import WorkThread
@@ -82,6 +82,7 @@ class Benchmarking(QObject):
         self.chosen = 0
         self.is_new = False
         self.entries: tuple[Entry, ...] = ()
+        self._thread = thread
         self._requests = Requests(thread, self)
         self._requests.finished.connect(self._on_ran)
         self._requests.failed.connect(document.fail)
@@ -124,8 +125,9 @@ class Benchmarking(QObject):
             return f"{name} is being opened.", ""
         if document.loaded is None:
             refusal = document.refusal
-            why = ("", "") if refusal is None else (refusal.message, refusal.hint)
-            return f"{name} cannot be measured here. {why[0]}".strip(), why[1]
+            if refusal is None:
+                return f"{name} cannot be measured here.", ""
+            return refusal.message, refusal.hint
         return None
 
     @property
@@ -188,6 +190,10 @@ class Benchmarking(QObject):
         return self._live
 
     # -- what the user wants -------------------------------------------------------------
+
+    def warm_up(self) -> None:
+        """Have the thread import what it will need; asked for when the tab is first shown."""
+        self._thread.submit("warm-up", WarmUp())  # nobody waits for it
 
     def start(self, options: BenchmarkOptions) -> None:
         """Begin to measure the opened model as it is now: its recipe, inputs and images."""

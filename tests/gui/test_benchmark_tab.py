@@ -33,7 +33,7 @@ _LEFT = Qt.MouseButton.LeftButton
 
 @pytest.fixture(autouse=True)
 def own_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    monkeypatch.setattr("core.benchmark.history.data_folder", lambda name: tmp_path / name)
 
 
 @pytest.fixture
@@ -101,7 +101,7 @@ def test_without_a_model_the_tab_says_so_and_nothing_can_start(app_: App) -> Non
     assert not panel.start_button.isEnabled()
     assert not panel.stop_button.isEnabled()
     assert "No model is open." in texts(panel)
-    click_page(panel, "&Results")
+    click_page(panel, "Results")
     assert "Drop one, or press Ctrl+O." in texts(panel)
 
 
@@ -118,7 +118,7 @@ def test_a_model_that_cannot_run_here_says_why(make_app: MakeApp, tmp_path: Path
 
 def test_nothing_measured_yet_says_what_start_does(make_app: MakeApp) -> None:
     panel = tab_of(make_app(file=DEMO_MODEL))
-    click_page(panel, "&Results")
+    click_page(panel, "Results")
     assert "Nothing is measured yet." in texts(panel)
     assert panel.start_button.isEnabled()
 
@@ -307,7 +307,7 @@ def test_a_failure_is_in_the_banner_and_the_tab_goes_on(
     assert app.document.problem is not None
     assert app.document.problem.message == "The benchmark died."
     assert panel.start_button.isEnabled()
-    click_page(panel, "&Results")
+    click_page(panel, "Results")
     assert "Nothing is measured yet." in texts(panel)
     assert app.document.loaded is not None
 
@@ -434,3 +434,41 @@ def test_a_long_run_is_drawn_in_few_points_and_keeps_its_extremes() -> None:
     peak = time_s[int(np.argmax(latency_ms))]
     assert peak == pytest.approx(123_456 * 0.006, abs=live.envelope.width_s)
     assert Chunk("pipelined", rows).rows is rows
+
+
+def test_the_demo_model_is_really_measured_in_a_child_process(
+    qtbot: QtBot, make_app: MakeApp
+) -> None:
+    app = make_app(file=DEMO_MODEL, drop=list(PICTURES[:2]))
+    panel = tab_of(app)
+    panel.form.duration.setValue(0.2)
+    panel.form.warm_up.setValue(0)
+    QTest.mouseClick(panel.form.measure["end-to-end"], _LEFT, pos=QPoint(8, 8))
+    QTest.mouseClick(panel.start_button, _LEFT)
+    qtbot.waitUntil(lambda: app.window.benchmarking.shown is not None, timeout=60_000)
+    wait_done(qtbot, app)
+    assert app.document.problem is None
+    shown = app.window.benchmarking.shown
+    assert shown is not None
+    assert [one.label for one in shown.items] == ["one-at-a-time", "pipelined", "end-to-end"]
+    assert all(one.measurement.samples.count >= 10 for one in shown.items)
+    assert shown.result.model["sha256"] == fingerprint(DEMO_MODEL)
+    assert len(cells(panel)) == 3
+    click_page(panel, "History")
+    assert panel.history.rows_model.rowCount() == 1
+
+
+def test_stopping_a_real_benchmark_keeps_its_samples(qtbot: QtBot, make_app: MakeApp) -> None:
+    app = make_app(file=DEMO_MODEL)
+    panel = tab_of(app)
+    panel.form.duration.setValue(3600)
+    QTest.mouseClick(panel.start_button, _LEFT)
+    qtbot.waitUntil(lambda: panel.pictures.latency.is_drawn, timeout=60_000)
+    QTest.mouseClick(panel.stop_button, _LEFT)
+    wait_done(qtbot, app)
+    shown = app.window.benchmarking.shown
+    assert shown is not None
+    assert not shown.result.is_complete
+    assert shown.items[0].measurement.samples.count > 0
+    assert cells(panel)[0][0] == "one-at-a-time (stopped)"
+    assert "incomplete" in panel.marks.text()

@@ -140,16 +140,20 @@ class Sweep(Picture):
         self._set_legend(*entries)
 
 
+def _p50(one: Shown) -> float | None:
+    return None if one.latency is None else one.latency.p50
+
+
+def _images(one: Shown) -> float | None:
+    return one.images_per_s
+
+
 def _memory(one: Shown) -> float | None:
     size = one.measurement.device_memory_bytes
     return None if size is None else size / 1e6
 
 
-_VALUES = (
-    lambda one: None if one.latency is None else one.latency.p50,
-    lambda one: one.images_per_s,
-    _memory,
-)
+_VALUES = (_p50, _images, _memory)  # as Sweep.labels
 
 
 def by_contexts(shown: ShownResult) -> list[Shown]:

@@ -22,7 +22,7 @@ class ExportButton(QToolButton):
     ) -> None:
         super().__init__(parent)
         self._benchmarking, self._pictures = benchmarking, pictures
-        self.setText("&File")
+        self.setText("File")
         self.setToolTip("Export the shown result, or import one")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)

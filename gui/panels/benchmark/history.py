@@ -33,16 +33,16 @@ class HistoryPage(QWidget):
         self.table.horizontalHeader().setSectionResizeMode(
             self.table.horizontalHeader().ResizeMode.ResizeToContents
         )
-        self.show_button = QPushButton("Sho&w")
+        self.show_button = QPushButton("Show")
         self.show_button.setToolTip("Show the selected result (Enter)")
         self.show_button.clicked.connect(self.show_selected)
-        self.over_button = QPushButton("&Lay over")
+        self.over_button = QPushButton("Lay over")
         self.over_button.setToolTip("Lay the selected result over the shown one, dashed (Space)")
         self.over_button.clicked.connect(self.lay_over_selected)
-        self.alone_button = QPushButton("Show alo&ne")
+        self.alone_button = QPushButton("Show alone")
         self.alone_button.setToolTip("Take away what is laid over")
         self.alone_button.clicked.connect(lambda: benchmarking.lay_over(None))
-        self.delete_button = QPushButton("De&lete")
+        self.delete_button = QPushButton("Delete")
         self.delete_button.setToolTip("Delete the selected result from the history (Del)")
         self.delete_button.clicked.connect(self.delete_selected)
         row = QHBoxLayout()
@@ -96,8 +96,8 @@ class HistoryPage(QWidget):
         entries = self._benchmarking.entries
         line = self.table.currentIndex().row()
         self.rows_model.show_rows([_row(entry) for entry in entries])
-        if line >= 0 and entries:
-            self.table.selectRow(min(line, len(entries) - 1))
+        if entries:
+            self.table.selectRow(min(max(line, 0), len(entries) - 1))
         self._message.setText(
             "There are no earlier results of this model. Each benchmark is kept here."
         )

@@ -15,7 +15,7 @@ from gui.theme import UNSURE
 if TYPE_CHECKING:
     from core.benchmark.values import Mark
 
-_LINES = 7  # of text seen at once; the others are scrolled to
+_LINES = 5  # of text seen at once; the others are scrolled to
 
 
 class TrustMarks(QScrollArea):

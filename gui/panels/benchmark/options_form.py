@@ -66,7 +66,7 @@ class OptionsForm(QScrollArea):
         self.warm_up.setSuffix(" ms")
         self._add("&Warm-up", self.warm_up, "Queries run this long before anything is measured.")
         self.warm_up_runs = self._count(0, 1_000_000, default.warm_up_runs)
-        self._add("Warm-up &runs", self.warm_up_runs, "And at least so many.")
+        self._add("Warm-up runs", self.warm_up_runs, "And at least so many.")
         self.contexts = self._count(0, 16, 0)
         self.contexts.setSpecialValueText("default")
         self._add("&Contexts", self.contexts, "")
@@ -76,7 +76,7 @@ class OptionsForm(QScrollArea):
         self.graph = QCheckBox("CUDA &graph")
         tip = "Capture a query as a CUDA graph where the engine can be: it is launched in one call."
         self._add("", self.graph, tip)
-        self.transfers = QCheckBox("copy inputs and &outputs")
+        self.transfers = QCheckBox("copy inputs and outputs")
         tip = "Copies between host and device are part of every query. Off, they stay on the GPU."
         self._add("", self.transfers, tip)
         self.wait = QComboBox()
@@ -86,7 +86,7 @@ class OptionsForm(QScrollArea):
         self._add("W&ait", self.wait, tip)
         self.profile = QComboBox()
         self._add(
-            "&Profile",
+            "Profile",
             self.profile,
             "The optimization profile to use. Default: as in the Inputs panel.",
         )
@@ -98,7 +98,7 @@ class OptionsForm(QScrollArea):
         tip = "Batches to measure pipelined, one after another, besides the measurements above."
         self._add("Sw&eep", self.sweep, tip)
         self.note = QLabel(wordWrap=True)
-        self.restore_button = QPushButton("Restore the de&faults")
+        self.restore_button = QPushButton("Restore the defaults")
         self.restore_button.clicked.connect(self.restore)
         for box in (self.graph, self.transfers):
             box.toggled.connect(self._on_changed)
@@ -168,7 +168,7 @@ class OptionsForm(QScrollArea):
         self._inputs, self._batch_input, self._on_gpu = inputs, batch_input, on_gpu
         for field in (self.graph, self.transfers, self.wait):
             self._form.setRowVisible(field, on_gpu)
-        word = "&Contexts" if on_gpu else "Threads (&c)"
+        word = "&Contexts" if on_gpu else "Threads"
         tip = (
             "Queries in flight, each with its own stream and buffers. Pipelined only."
             if on_gpu

@@ -65,6 +65,8 @@ class BenchmarkPanel(QWidget):
         benchmarking.images_changed.connect(self._show_images)
         self._show_model()
         self._show_result()
+        benchmarking.warm_up()
+        self.pictures.latency.prepare()
         if benchmarking.is_running:
             self._on_began()
         elif benchmarking.shown is None:
@@ -86,7 +88,7 @@ class BenchmarkPanel(QWidget):
         top.addStretch(1)
         self._pages = QStackedWidget()
         self._page_buttons = QButtonGroup(self)
-        for index, name in enumerate(("&Results", "&Options", "&History")):
+        for index, name in enumerate(("Results", "Options", "History")):
             button = QToolButton()
             button.setText(name)
             button.setCheckable(True)
@@ -114,6 +116,8 @@ class BenchmarkPanel(QWidget):
         self._splitter.addWidget(self.pictures)
         self._splitter.setStretchFactor(0, 2)
         self._splitter.setStretchFactor(1, 3)
+        self._splitter.setSizes([200, 300])  # in this proportion
+        self.table.setMinimumHeight(4 * self.table.verticalHeader().defaultSectionSize())
         self._splitter.setChildrenCollapsible(False)
         self._numbers = numbers
         self._results = QStackedWidget()
@@ -144,6 +148,7 @@ class BenchmarkPanel(QWidget):
         self._pages.setCurrentIndex(page)
         button = self._page_buttons.button(page)
         button.setChecked(True)
+        self._show_words_line()
         if page == HISTORY:
             self._benchmarking.look_up_history()
 
@@ -176,12 +181,18 @@ class BenchmarkPanel(QWidget):
         self._progress.setVisible(running)
         if not running:
             self._timer.stop()
-            title, hint = why_not or ("Ready to measure.", self.form.trouble)
-            self._words.set_text(f"{title} {hint}".strip())
+            self._words.set_text(" ".join(why_not or (self.form.trouble,)).strip())
+        self._show_words_line()
         note = benchmarking.disturbance
         self._note.setText(note)
         self._note.setVisible(bool(note))
         self._empty.setText(self._empty_text(why_not))
+
+    def _show_words_line(self) -> None:
+        """What goes on, or why nothing can; where there is no result its page says it itself."""
+        is_said = self._pages.currentIndex() == RESULTS and self._benchmarking.shown is None
+        running = self._benchmarking.is_running
+        self._words.setVisible(running or (bool(self._words.text()) and not is_said))
 
     def _empty_text(self, why_not: tuple[str, str] | None) -> str:
         if self._benchmarking.is_running:

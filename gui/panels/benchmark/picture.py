@@ -84,6 +84,13 @@ class Picture(QWidget):
         """The text that stands there instead of a plot; "" where one is seen."""
         return "" if self.is_drawn else self._text.text()
 
+    def prepare(self) -> None:
+        """Make and paint the plots now: the first time takes longest."""
+        if not self.plots:
+            self._make()
+            for plot in self.plots:
+                plot.grab()
+
     def say(self, text: str) -> None:
         """Show a text instead of a plot."""
         self._text.setText(text)

@@ -20,7 +20,7 @@ _STAGES = (  # the colours of the timings panel
     ("copy out", "#59a14f"),
     ("rest of the wall time", "#9a9a9a"),
 )
-_MOST = 10  # bars: more have no room for their names
+_ROOM = 28  # pixels of height that a bar and its name need
 
 
 class StageBreakdown(Picture):
@@ -52,11 +52,11 @@ class StageBreakdown(Picture):
                 self._bars.append(bars)
 
     def draw(self, first: ShownResult, second: ShownResult | None, chosen: int) -> None:
-        mine = [one for one in first.items if len(one.time_s)]
-        if len(mine) > _MOST:  # the named ones, and what is looked at
+        mine = [one for one in first.items if any(one.stages[:3])]
+        if len(mine) * _ROOM > self.height():  # the named ones, and what is looked at
             mine = [one for one in mine if not one.is_tried or one is first.items[chosen]]
         if not mine:
-            self.say("There are no samples.")
+            self.say("No stage was measured: end to end the stages of pictures overlap.")
             return
         self._show_plots()
         others = [None if second is None else second.like(one) for one in mine]
