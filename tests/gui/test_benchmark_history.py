@@ -16,10 +16,10 @@ from core.benchmark.history import History, from_json, to_json
 from core.benchmark.values import BenchmarkOptions
 from core.modelfile import fingerprint
 from core.paths import DEMO_MODEL
+from tests.gui.benchmark_hands import cells, click_page, keep_history_in, tab_of, wait_done
 from tests.gui.fake_benchmarks import measurement, result
 from tests.gui.hands import PICTURES, drop, texts
 from tests.gui.limits import WAIT_MS
-from tests.gui.test_benchmark_tab import cells, click_page, tab_of, wait_done
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -35,7 +35,7 @@ _LEFT = Qt.MouseButton.LeftButton
 @pytest.fixture(autouse=True)
 def own_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A history with two results of the demo model: 3 ms of yesterday, 2 ms of today."""
-    monkeypatch.setattr("core.benchmark.history.data_folder", lambda name: tmp_path / name)
+    keep_history_in(tmp_path, monkeypatch)
     sha256 = fingerprint(DEMO_MODEL)
     for day, ms in ((23, 3.0), (24, 2.0)):
         taken_at = f"2026-11-{day}T10:00:00+00:00"
