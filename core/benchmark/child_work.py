@@ -18,7 +18,6 @@ from core.errors import ModelError
 from core.model import Model
 from core.modelfile import fingerprint, read_model_file
 from core.opening import OpenOptions
-from core.recipe_file import from_text
 
 
 class _Telling:
@@ -59,10 +58,7 @@ def _benchmark(found: dict[str, Any], parent: Parent) -> Mapping[str, object]:
         trial=False,  # it runs where it was opened before, and this is a process of its own
     )
     with Model.of(file, opening, lambda _fraction, text: parent.doing(text)) as model:
-        if order.recipe is not None:
-            content = from_text(order.recipe, "the benchmark's")
-            model.use(content.recipe, content.choices)
-        model.choose_inputs(order.fills, order.shapes, order.profile)
+        order.set_up(model)
         parent.say({"is_open": True})
         result = run_benchmark(
             model,

@@ -42,7 +42,6 @@ def plan_benchmark(model: Model, batch: int | None) -> BenchmarkInputs:
         InputError: kind "no-batch" if nothing in the model says where the batch is; as
             core.input_plan.plan_inputs, naming the limits, for what does not fit.
     """
-    fills = {name: fill for name, fill in model.fills.items() if fill.kind != "image" or fill.path}
     wanted: dict[str, Shape] = dict(model.shapes)
     carriers = _batched(model)
     if batch is not None and not carriers:
@@ -51,23 +50,21 @@ def plan_benchmark(model: Model, batch: int | None) -> BenchmarkInputs:
             "No input has a batch dimension: no first dimension is free, and none is a picture's.",
             "Leave the batch out.",
         )
-    recipe = model.recipe
-    for spec in carriers:
+    for spec in carriers if batch is not None else ():
         given = wanted.get(spec.name, (None,) * len(spec.shape))
-        if batch is not None and given[:1] not in ((None,), (batch,)):
+        if given[0] not in (None, batch):
             raise InputError(
                 "batch",
                 f"A batch of {batch} does not go with {shape_text(given)} for input {spec.name!r}.",
                 "Give the batch or the shape.",
             )
-        if batch is None and recipe is not None and recipe.input == spec.name and not given[0]:
-            given = (recipe.batch, *given[1:])
-        elif batch is not None:
-            given = (batch, *given[1:])
-        wanted[spec.name] = given
-    plan = plan_inputs(model.session, recipe, fills, wanted, model.session.pinned_profile, 0)
+        wanted[spec.name] = (batch, *given[1:])
+    # As with a picture, whose size then holds: another profile's would be another benchmark.
+    pictures = int(model.awaits_picture)
+    pinned = model.session.pinned_profile
+    plan = plan_inputs(model.session, model.recipe, model.fills, wanted, pinned, pictures)
     first = plan.shapes[carriers[0].name][0] if carriers else 1
-    return BenchmarkInputs(plan, fills, first)
+    return BenchmarkInputs(plan, chosen_fills(model), first)
 
 
 def chosen_fills(model: Model) -> dict[str, Fill]:

@@ -137,12 +137,12 @@ class _Course:
         self._late = 0
         self._told = 0
         self._next_tell = 0.0
-        self._from = self._until = 0.0
+        self._begin = self._from = self._until = 0.0
 
     def begin(self, now: float) -> None:
         """The warm-up begins, or the measurement where there is none."""
         self._next_tell = now + TELL_S
-        self._from = now
+        self._begin = self._from = now
         self._until = now + self._options.warm_up_ms / 1000
         if not self._options.warm_up_ms and not self._options.warm_up_runs:
             self._is_warm, self._until = True, now + self._options.duration_s
@@ -188,17 +188,17 @@ class _Course:
     def rows(self, begin: int) -> np.ndarray:
         """The kept queries from this one on, as Samples.rows; none while it warms up.
 
-        Both clocks count from the first kept query: the host's from when it was started, the
-        device's from when its copy in began.
+        Times count from when the warm-up began, as trtexec's do. The device's clock is laid on the
+        host's where the first kept query was started.
         """
         first = self._late * _RAW
         if not self._is_warm or len(self.raw) <= first:
             return np.empty((0, len(COLUMNS)))
-        start, origin = self.raw[first], self.raw[first + 4]
+        origin = self.raw[first + 4] - (self.raw[first] - self._begin) * 1000
         # A slice is a copy: a view would keep the array from growing.
         raw = np.frombuffer(self.raw[first + begin * _RAW :]).reshape(-1, _RAW)
         rows = np.empty((len(raw), len(COLUMNS)))
-        rows[:, 0:2] = (raw[:, 0:2] - start) * 1000
+        rows[:, 0:2] = (raw[:, 0:2] - self._begin) * 1000
         rows[:, 2] = raw[:, 4] - origin
         rows[:, 3] = rows[:, 4] = rows[:, 2] + raw[:, 5]
         rows[:, 5] = rows[:, 6] = rows[:, 4] + raw[:, 6]

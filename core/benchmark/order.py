@@ -19,7 +19,7 @@ from core.benchmark.samples import COLUMNS
 from core.benchmark.values import BenchmarkOptions, BenchmarkResult, Reading
 from core.input_choices import Fill
 from core.model import Model
-from core.recipe_file import RecipeFile, to_text
+from core.recipe_file import RecipeFile, from_text, to_text
 from core.tensors import Shape
 
 ROWS_AT_ONCE = 20_000
@@ -31,7 +31,7 @@ class BenchmarkOrder:
     """What a child measures: a model file, opened and set up as it is here.
 
     Attributes:
-        path: absolute, as those of the plugins.
+        path: of the file; relative ones are those of the working folder, here and below.
         sha256: of the whole file: other bytes are not measured.
         allow_native_code: whether it may run native code; see core.opening.OpenOptions.
         plugins: libraries to load before.
@@ -70,13 +70,11 @@ class BenchmarkOrder:
         if model.recipe is not None:
             recipe = to_text(RecipeFile(recipe=model.recipe, choices=model.choices))
         return cls(
-            path=str(model.file.path.absolute()),
+            path=str(model.file.path),
             sha256=sha256,
-            options=replace(
-                options, images=tuple(str(Path(one).absolute()) for one in options.images)
-            ),
+            options=options,
             allow_native_code=allow_native_code,
-            plugins=tuple(str(one.absolute()) for one in plugins),
+            plugins=tuple(map(str, plugins)),
             module=module,
             recipe=recipe,
             fills=chosen_fills(model),
@@ -84,27 +82,42 @@ class BenchmarkOrder:
             profile=model.session.pinned_profile,
         )
 
+    def set_up(self, model: Model) -> None:
+        """Choose for an opened model what was chosen where the order was made.
+
+        Raises:
+            InputError: for what does not fit.
+        """
+        # First: a profile that is new to choose_inputs would change the recipe's size.
+        model.session.pin_profile(self.profile)
+        if self.recipe is not None:
+            content = from_text(self.recipe, "the benchmark's")
+            model.use(content.recipe, content.choices)
+        model.choose_inputs(self.fills, self.shapes, self.profile)
+
     def as_json(self) -> dict[str, Any]:
-        """JSON-ready; see from_json."""
+        """JSON-ready, with absolute paths: a child works in another folder; see from_json."""
         fills = {
             name: {
                 "kind": fill.kind,
                 "values": list(fill.values),
                 "seed": fill.seed,
-                "path": None if fill.path is None else str(fill.path.absolute()),
+                "path": None if fill.path is None else _absolute(str(fill.path)),
             }
             for name, fill in self.fills.items()
         }
         shapes = {name: list(shape) for name, shape in self.shapes.items()}
         plain = {
             name: getattr(self, name)
-            for name in ("path", "sha256", "allow_native_code", "module", "recipe", "profile")
+            for name in ("sha256", "allow_native_code", "module", "recipe", "profile")
         }
+        options = replace(self.options, images=tuple(map(_absolute, self.options.images)))
         return plain | {
-            "plugins": list(self.plugins),
+            "path": _absolute(self.path),
+            "plugins": list(map(_absolute, self.plugins)),
             "fills": fills,
             "shapes": shapes,
-            "options": asdict(self.options),
+            "options": asdict(options),
         }
 
     @classmethod
@@ -127,6 +140,10 @@ class BenchmarkOrder:
         with telling("The order"):
             options = read_options(found["options"])
         return cls(**{**found, **more, "options": options})
+
+
+def _absolute(path: str) -> str:
+    return str(Path(path).absolute())
 
 
 def rows_text(rows: np.ndarray) -> str:

@@ -169,6 +169,8 @@ def result_text(result: BenchmarkResult) -> str:
         lines += ["", *_measurement_lines(one)]
     if result.tried:
         lines += ["", "tried", *_tried_lines(result.tried)]
+        failures = (mark for one in result.tried for mark in one.marks if mark.kind == "failed")
+        lines += [f"  ! {printable(mark.message)}" for mark in failures]
     if not is_on_cpu(result):
         lines += _telemetry_lines(result.telemetry)
     return "\n".join(lines)
@@ -180,7 +182,7 @@ def _place_words(result: BenchmarkResult) -> list[str]:
     if is_on_cpu(result):
         cores = machine.get("cores")
         return [str(machine["cpu"])] * bool(machine.get("cpu")) + [f"{cores} cores"] * bool(cores)
-    return [f"driver {machine['driver']}"] * bool(machine.get("driver"))
+    return [f"driver {machine.get('driver')}"] * bool(machine.get("driver"))
 
 
 def is_on_cpu(result: BenchmarkResult) -> bool:

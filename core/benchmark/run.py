@@ -21,6 +21,7 @@ from core.benchmark.values import (
     MEASUREMENTS,
     BenchmarkOptions,
     BenchmarkResult,
+    Mark,
     Measurement,
     MeasurementName,
 )
@@ -132,11 +133,17 @@ class _Benchmark:
                 best, tried = find_best(self._model, options, self._listener, self._stop)
                 self._tried += tried
             if name in options.measurements and not self._stop():
-                self._measure(name, best)
+                used = self._measure(name, best)
+                best = used if name == "pipelined" else best
         if options.sweep and not self._stop():
             self._tried += sweep_batches(self._model, options, best, self._listener, self._stop)
 
-    def _measure(self, name: MeasurementName, best: Way | None) -> None:
+    def _measure(self, name: MeasurementName, best: Way | None) -> Way:
+        """Make one measurement; gives how it was made.
+
+        Raises:
+            EnginebayError: with `fatal` set, once the GPU is lost.
+        """
         model, options = self._model, self._options
         way = best or pipelined_way(model, options)
         if name != "pipelined":
@@ -145,6 +152,8 @@ class _Benchmark:
         try:
             if name == "end-to-end":
                 one = measure_end_to_end(model, options, self._listener, self._stop)
+            elif name == "pipelined" and options.contexts is None:
+                one, way = self._with_fewer(way)
             else:
                 one = measure_way(model, options, way, self._listener, self._stop)
         except (EnginebayError, MemoryError) as error:
@@ -153,10 +162,30 @@ class _Benchmark:
             self._measurements.append(failed(model, options, way, known))
             if known.fatal:
                 raise known from None
-            return
+            return way
         readings = self._telemetry.readings[before:]
         marks = trust_marks(one, readings, on_gpu=is_on_gpu(model))
         self._measurements.append(replace(one, marks=(*one.marks, *marks)))
+        return way
+
+    def _with_fewer(self, way: Way) -> tuple[Measurement, Way]:
+        """Measure with the contexts that nobody asked for, or as many as there is room for.
+
+        A mark says so: engines from before TensorRT 10 mostly have room for one.
+        """
+        refusal: EnginebayError | None = None
+        while True:
+            try:
+                one = measure_way(self._model, self._options, way, self._listener, self._stop)
+            except EnginebayError as error:
+                if error.kind != "contexts" or way.contexts == 1:
+                    raise
+                refusal = refusal or error
+                way = replace(way, contexts=way.contexts - 1)
+                continue
+            if refusal is not None:
+                one = replace(one, marks=(Mark("contexts", refusal.message, refusal.hint),))
+            return one, way
 
     def _model_facts(self, sha256: str | None) -> dict[str, Any]:
         file = self._model.file

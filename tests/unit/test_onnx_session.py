@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from onnx import helper
 
 from core.errors import InputError, ModelError, ModelFileError
 from core.modelfile import read_model_file
-from core.opening import open_session
+from core.opening import OpenOptions, open_session
 from core.sessions.onnx import OnnxSession
 from tests.unit import onnx_models
 from tests.unit.onnx_models import Dims
@@ -273,3 +274,17 @@ def test_an_onnx_file_is_opened_by_content_whatever_its_name(tmp_path: Path) -> 
     path = onnx_models.identity(tmp_path).rename(tmp_path / "model.engine")
     with open_session(read_model_file(path)) as session:
         assert isinstance(session, OnnxSession)
+
+
+@pytest.mark.parametrize(("spin", "entry"), [(False, "1"), (True, None)])
+def test_threads_stop_spinning_after_a_run_unless_they_are_to_go_on(
+    tmp_path: Path, spin: bool, entry: str | None
+) -> None:
+    file = read_model_file(onnx_models.identity(tmp_path))
+    with open_session(file, OpenOptions(spin=spin)) as session:
+        assert isinstance(session, OnnxSession)
+        options = session._session.get_session_options()
+        found = None
+        with contextlib.suppress(RuntimeError):  # ONNX Runtime's word on what nobody set
+            found = options.get_session_config_entry("session.force_spinning_stop")
+        assert found == entry

@@ -1,0 +1,217 @@
+"""The command bench: its JSON as people script it, its files, its history, and Ctrl-C."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from core import cli_bench
+from core.benchmark.history import History
+from core.cli import main
+from core.modelfile import fingerprint
+from tests.unit import onnx_models
+
+SHORT = ("--duration", "0.05", "--warm-up", "5", "--iterations", "5")
+PERCENTILES = {"min", "mean", "p50", "p90", "p95", "p99", "max"}
+Ask = Callable[..., tuple[int, dict[str, Any]]]
+
+
+@pytest.fixture
+def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
+    """Run bench with --json: its exit status, and the one object it printed."""
+
+    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
+        capfd.readouterr()
+        status = main(["bench", *map(str, arguments), "--json"])
+        output, errors = capfd.readouterr()
+        assert errors == ""
+        answer = json.loads(output, parse_constant=_not_json)
+        assert isinstance(answer, dict)
+        return status, answer
+
+    return run
+
+
+def _not_json(text: str) -> None:
+    raise AssertionError(f"{text} is not JSON")
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> Path:
+    return onnx_models.identity(tmp_path, shape=("n", 3, 8, 8))
+
+
+def picture(path: Path) -> Path:
+    assert cv2.imwrite(str(path), np.full((12, 16, 3), 90, np.uint8))
+    return path
+
+
+def test_the_json_has_the_issues_form(ask: Ask, model: Path) -> None:
+    status, answer = ask(model, *SHORT)
+    assert status == 0
+    assert {"model", "machine", "convention", "measurements"} <= answer.keys()
+    assert answer["convention"]
+    assert answer["model"]["path"] == str(model)
+    assert [one["name"] for one in answer["measurements"]] == ["one-at-a-time", "pipelined"]
+    for one in answer["measurements"]:
+        assert one["samples"] >= 5
+        assert one["latency_ms"].keys() == PERCENTILES
+        assert one["compute_ms"].keys() == PERCENTILES
+        assert one["host_to_device_ms"] is None, "nothing is copied on the CPU"
+        assert one["device_to_host_ms"] is None
+        assert one["throughput_per_s"] > 0
+        assert one["images_per_s"] == pytest.approx(one["throughput_per_s"])
+        assert isinstance(one["warnings"], list)
+        assert one["complete"] is True
+    assert answer["complete"] is True
+
+
+def test_images_are_measured_end_to_end(ask: Ask, model: Path, tmp_path: Path) -> None:
+    status, answer = ask(model, picture(tmp_path / "a.png"), *SHORT)
+    assert status == 0
+    names = [one["name"] for one in answer["measurements"]]
+    assert names == ["one-at-a-time", "pipelined", "end-to-end"]
+    assert answer["measurements"][2]["latency_ms"].keys() == PERCENTILES
+    assert answer["measurements"][2]["compute_ms"] is None
+
+
+def test_only_what_is_asked_for_is_measured(ask: Ask, model: Path) -> None:
+    _, answer = ask(
+        model, *SHORT, "--measure", "pipelined", "--contexts", "3", "--batch", "2", "--sweep", "1,2"
+    )
+    [one] = answer["measurements"]
+    assert (one["name"], one["contexts"], one["batch"]) == ("pipelined", 3, 2)
+    assert one["images_per_s"] == pytest.approx(2 * one["throughput_per_s"])
+    assert [one["batch"] for one in answer["tried"]] == [1, 2]
+    assert answer["options"]["sweep"] == [1, 2]
+
+
+def test_a_shape_and_an_input_are_chosen_as_for_run(ask: Ask, model: Path) -> None:
+    _, answer = ask(model, *SHORT, "--shape", "images=4x3x8x8", "--input", "images=zeros")
+    assert answer["model"]["inputs"][0]["shape"] == [4, 3, 8, 8]
+    assert answer["model"]["inputs"][0]["fill"] == "zeros"
+    assert answer["measurements"][0]["batch"] == 4
+    assert answer["options"]["shapes"] == {"images": [4, 3, 8, 8]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "kind"),
+    [
+        (("--iterations", "0"), "benchmark-options"),
+        (("--duration", "nan"), "benchmark-options"),
+        (("--duration", "90000"), "benchmark-options"),
+        (("--contexts", "17"), "benchmark-options"),
+        (("--measure", "end-to-end"), "benchmark-options"),
+        (("--profile", "2"), "no-profile"),
+        (("--shape", "images=1x4x8x8"), "input-shape"),
+    ],
+)
+def test_what_cannot_be_measured_is_an_error(
+    ask: Ask, model: Path, arguments: tuple[str, ...], kind: str
+) -> None:
+    status, answer = ask(model, *arguments)
+    assert status == 1
+    assert answer["error"]["kind"] == kind
+    assert answer["error"]["hint"]
+
+
+def test_a_result_is_kept_in_the_history_unless_asked_not_to(ask: Ask, model: Path) -> None:
+    sha256 = fingerprint(model)
+    ask(model, *SHORT, "--no-save")
+    assert History().entries(sha256) == ()
+    _, answer = ask(model, *SHORT)
+    [entry] = History().entries(sha256)
+    kept = History().load(entry)
+    assert [one.samples.queries for one in kept.measurements] == [
+        one["samples"] for one in answer["measurements"]
+    ]
+
+
+def test_what_is_exported_is_imported_again_in_the_same_form(
+    ask: Ask, model: Path, tmp_path: Path
+) -> None:
+    times, table = tmp_path / "times.json", tmp_path / "samples.csv"
+    _, answer = ask(model, *SHORT, "--export-times", times, "--csv", table)
+    pipelined = answer["measurements"][1]
+    assert len(table.read_text().splitlines()) == 1 + pipelined["samples"]
+    status, imported = ask(times)
+    assert status == 0
+    [one] = imported["measurements"]
+    assert one["name"] == "pipelined"
+    assert one["samples"] == pipelined["samples"]
+    for name in ("latency_ms", "compute_ms"):
+        for key, value in pipelined[name].items():
+            assert one[name][key] == pytest.approx(value, abs=1e-5)
+    assert one["throughput_per_s"] == pytest.approx(pipelined["throughput_per_s"], rel=1e-5)
+
+
+def test_foreign_json_is_an_error_that_says_so(ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "other.json"
+    for text in ('{"a": 1}', "[1, 2]", "[", '[{"startEnqMs": 1}]'):
+        path.write_text(text)
+        status, answer = ask(path)
+        assert status == 1
+        assert answer["error"]["kind"] == "not-times"
+
+
+def test_a_file_that_is_missing_or_no_model_is_an_error(ask: Ask, tmp_path: Path) -> None:
+    path = tmp_path / "words.onnx"
+    path.write_text("some words\n")
+    for one in (path, tmp_path / "missing.onnx"):
+        status, answer = ask(one)
+        assert status == 1
+        assert answer["error"]["kind"] in ("unknown", "not-found")
+
+
+def test_nothing_is_written_over_a_model_or_what_is_read(model: Path, tmp_path: Path) -> None:
+    for option in ("--csv", "--export-times"):
+        with pytest.raises(SystemExit) as ended:
+            main(["bench", str(model), option, str(tmp_path / "other.onnx")])
+        assert ended.value.code == 2
+
+
+def test_people_get_text(capfd: pytest.CaptureFixture[str], model: Path) -> None:
+    assert main(["bench", str(model), *SHORT, "--find-best"]) == 0
+    output, errors = capfd.readouterr()
+    assert errors == ""
+    for words in ("one at a time", "pipelined", "images/s", "tried", "p99"):
+        assert words in output
+
+
+def test_ctrl_c_prints_what_there_is_and_ends_with_130(
+    ask: Ask, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pressed: list[str] = []
+
+    def press(_shown: object, name: str, _rows: np.ndarray) -> None:
+        if not pressed:
+            signal.raise_signal(signal.SIGINT)
+        pressed.append(name)
+
+    monkeypatch.setattr(cli_bench._Shown, "samples", press)
+    before = signal.getsignal(signal.SIGINT)
+    status, answer = ask(model, "--duration", "3600")
+    assert status == 130
+    assert answer["complete"] is False
+    [one] = answer["measurements"]
+    assert one["complete"] is False
+    assert one["samples"] > 0
+    assert "incomplete" in [mark["kind"] for mark in one["warnings"]]
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_ends_it_at_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def press_twice(_shown: object, _name: str, _rows: np.ndarray) -> None:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(cli_bench._Shown, "samples", press_twice)
+    with pytest.raises(KeyboardInterrupt):
+        main(["bench", str(model), "--duration", "3600"])
