@@ -158,7 +158,7 @@ class Live:
             self.version += 1
         self.readings += readings
         if len(self.readings) > READINGS:
-            self.readings = self.readings[-READINGS::2]
+            self.readings = self.readings[::2]
         for chunk in chunks:
             self._add(chunk)
 

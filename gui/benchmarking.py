@@ -77,7 +77,7 @@ class Benchmarking(QObject):
         self._live: Live | None = None
         self._stop = threading.Event()
         self._listed_for: object = None
-        self.shown: ShownResult | None = None
+        self.shown: ShownResult | None = None  # has at least one measurement
         self.second: ShownResult | None = None
         self.chosen = 0
         self.is_new = False
@@ -252,7 +252,7 @@ class Benchmarking(QObject):
     def export(self, kind: str, path: Path, image: QImage | None = None) -> None:
         """Write the shown result to a file; see gui.benchmark_files.KINDS."""
         if self.shown is not None:
-            chosen = self.shown.items[self.chosen].measurement if self.shown.items else None
+            chosen = self.shown.items[self.chosen].measurement
             request = ExportBenchmark(kind, self.shown.result, chosen, image, path)
             self._files.submit(f"export {path}", request)
 
@@ -267,6 +267,8 @@ class Benchmarking(QObject):
     # -- what comes back -----------------------------------------------------------------
 
     def _on_ran(self, _slot: str, ran: BenchmarkRan) -> None:
+        if not any(len(one.time_s) for one in ran.shown.items):
+            return  # stopped before the first sample: what was shown stays
         self.is_new = True
         self.shown, self.second = ran.shown, None
         self.chosen = _main(ran.shown)
@@ -290,6 +292,10 @@ class Benchmarking(QObject):
                 self.saved.emit(text)
 
     def _show_read(self, shown: ShownResult, *, is_second: bool) -> None:
+        if not shown.items:
+            problem = Problem("no-samples", "This result has no measurements.", "Choose another.")
+            self._document.show_problem(problem)
+            return
         if is_second and self.shown is not None:
             self.second = shown
         else:

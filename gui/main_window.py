@@ -238,7 +238,10 @@ class MainWindow(QMainWindow):
         self._progress.setRange(0, 0)
         self._progress.setVisible(busy)
         self._cancel.setVisible(busy)
-        self._status.setText("Working" if busy else idle_text(self.document, self.many))
+        idle = idle_text(self.document, self.many)
+        if self.benchmarking.is_running:
+            idle = "A benchmark is running"
+        self._status.setText("Working" if busy else idle)
         self.show_state()
 
     @Slot(object, str)

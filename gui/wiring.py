@@ -34,6 +34,7 @@ def connect(window: MainWindow) -> None:
     _connect_recipe(window)
     _connect_inputs(window)
     _connect_many(window)
+    window.benchmarking.state_changed.connect(lambda: window.on_busy(window.document.is_busy))
     for one in (window.saver, window.benchmarking):
         one.saved.connect(lambda text: window.statusBar().showMessage(text, 8000))
 

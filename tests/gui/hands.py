@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QMouseEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QMenuBar, QPushButton, QWidget
@@ -76,6 +77,20 @@ def turn_wheel(widget: QWidget, place: QPoint, steps: int) -> None:
         False,
     )
     QApplication.sendEvent(widget, event)
+
+
+def double_click(widget: QWidget, place: QPoint) -> None:
+    """Click twice, quickly: what Qt sends for it, which QTest.mouseDClick differs from."""
+    kinds = QEvent.Type
+    for kind in (
+        kinds.MouseButtonPress,
+        kinds.MouseButtonRelease,
+        kinds.MouseButtonDblClick,
+        kinds.MouseButtonRelease,
+    ):
+        held = Qt.MouseButton.NoButton if kind == kinds.MouseButtonRelease else _LEFT
+        at, on_screen = QPointF(place), QPointF(widget.mapToGlobal(place))
+        QApplication.sendEvent(widget, QMouseEvent(kind, at, on_screen, _LEFT, held, _NO_KEYS))
 
 
 def button(parent: QWidget, text: str) -> QPushButton:

@@ -6,13 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QApplication
 
-from core.benchmark.values import BenchmarkOptions, BenchmarkResult, Mark
 from core.errors import ModelError
 from core.modelfile import fingerprint
 from core.paths import DEMO_MODEL
@@ -26,7 +23,7 @@ from tests.gui.benchmark_hands import (
     use_fake_child,
     wait_done,
 )
-from tests.gui.fake_benchmarks import NOISY, FakeChild, measurement, readings, result, rows_of
+from tests.gui.fake_benchmarks import FakeChild, measurement, result
 from tests.gui.hands import PICTURES, texts
 from tests.gui.limits import WAIT_MS
 
@@ -48,9 +45,6 @@ def own_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def child(monkeypatch: pytest.MonkeyPatch) -> FakeChild:
     return use_fake_child(monkeypatch)
-
-
-# -- while it runs -------------------------------------------------------------------------
 
 
 def test_the_latency_is_drawn_while_it_runs(
@@ -181,110 +175,6 @@ def test_running_the_model_meanwhile_is_said_and_marked(
     assert "disturbed" in panel.marks.text()
 
 
-# -- what came of it -----------------------------------------------------------------------
-
-
-def test_the_table_has_the_numbers(qtbot: QtBot, make_app: MakeApp, child: FakeChild) -> None:
-    panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
-    one, pipelined = cells(panel)
-    # 1,000 queries of 2 ms, ten of them of 3.25 ms; one starts every 6 ms: rows_of().
-    assert pipelined[:2] == ["pipelined", "1,000"]
-    assert pipelined[2:6] == ["2.000", "2.000", "2.000", "2.000"]
-    assert one[2] == "2.250"  # on the host's clock 0.25 ms more
-    assert panel.table.currentIndex().row() == 1
-
-
-def test_marks_are_shown_with_their_advice(
-    qtbot: QtBot, make_app: MakeApp, child: FakeChild
-) -> None:
-    odd = Mark("odd", "It has <b>tags</b>.", "Beware.")
-    child.answer = result(measurement(marks=(NOISY, odd)), measurement("one-at-a-time"))
-    panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
-    assert panel.marks.isVisible()
-    assert NOISY.advice in panel.marks.text()
-    assert "&lt;b&gt;tags" in panel.marks.text()
-    panel.table.setFocus()
-    QTest.keyClick(panel.table, Qt.Key.Key_Down)
-    assert not panel.marks.isVisible()
-
-
-def test_every_picture_is_drawn_when_it_is_looked_at(
-    qtbot: QtBot, make_app: MakeApp, child: FakeChild
-) -> None:
-    child.answer = swept()
-    panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
-    bar = panel.pictures.tabBar()
-    for at, picture in enumerate(panel.pictures.all):
-        QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(at).center())
-        assert picture.is_drawn, picture.title
-    bars = panel.pictures.histogram._bars.opts["height"]
-    assert bars.sum() == 1000
-    assert [mark.value() for mark in panel.pictures.histogram._marks] == [2.0] * 4
-
-
-def swept() -> BenchmarkResult:
-    """A result with contexts, a sweep and telemetry."""
-    tried = [
-        measurement(ms=2.0 + n / 4, contexts=n, graph=g) for n in (1, 2) for g in (True, False)
-    ]
-    tried += [
-        measurement(ms=1.0 + batch, batch=batch, device_memory_bytes=batch * 10**6)
-        for batch in (1, 2, 4)
-    ]
-    return result(
-        measurement("one-at-a-time"),
-        measurement(),
-        options=BenchmarkOptions(sweep=(1, 2, 4), find_best=True),
-        tried=tuple(tried),
-        telemetry=readings(),
-    )
-
-
-def test_a_click_on_a_point_of_the_sweep_shows_its_samples(
-    qtbot: QtBot, make_app: MakeApp, child: FakeChild
-) -> None:
-    child.answer = swept()
-    app = make_app(file=DEMO_MODEL)
-    panel = measure(qtbot, app, child)
-    bar = panel.pictures.tabBar()
-    QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(4).center())
-    plot = panel.pictures.sweep.plots[0]
-    QApplication.processEvents()
-    at = plot.getViewBox().mapViewToScene(_point(2, 5.0))  # batch 4: 1 + 4 ms
-    QTest.mouseClick(plot.viewport(), _LEFT, pos=plot.mapFromScene(at))
-    shown = app.window.benchmarking.shown
-    assert shown is not None
-    assert shown.items[app.window.benchmarking.chosen].measurement.batch == 4
-    QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(0).center())
-    _x, drawn = panel.pictures.latency._line.getData()
-    assert drawn.min() == pytest.approx(5.0)
-
-
-def _point(x: float, y: float):  # type: ignore[no-untyped-def]
-    from PySide6.QtCore import QPointF
-
-    return QPointF(x, y)
-
-
-def test_a_long_run_is_drawn_in_few_points_and_keeps_its_extremes() -> None:
-    from gui.benchmark_live import COLUMNS, Chunk, Feed, Live
-
-    feed, live = Feed(), Live()
-    rows = rows_of(500_000, 2.0)
-    rows[123_456, 5:8] += 7.0
-    for begin_ in range(0, len(rows), 10_000):
-        feed.samples("pipelined", rows[begin_ : begin_ + 10_000])
-        live.take(feed)
-    time_s, latency_ms = live.envelope.line()
-    assert len(time_s) <= 2 * COLUMNS
-    assert latency_ms.max() == pytest.approx(9.0)
-    assert latency_ms.min() == pytest.approx(2.0)
-    assert live.count == 500_000
-    peak = time_s[int(np.argmax(latency_ms))]
-    assert peak == pytest.approx(123_456 * 0.006, abs=live.envelope.width_s)
-    assert Chunk("pipelined", rows).rows is rows
-
-
 def test_the_demo_model_is_really_measured_in_a_child_process(
     qtbot: QtBot, make_app: MakeApp
 ) -> None:
@@ -321,3 +211,32 @@ def test_stopping_a_real_benchmark_keeps_its_samples(qtbot: QtBot, make_app: Mak
     assert shown.items[0].measurement.samples.count > 0
     assert cells(panel)[0][0] == "one-at-a-time (stopped)"
     assert "incomplete" in panel.marks.text()
+
+
+def test_stopped_before_the_first_sample_what_was_shown_stays(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    app = make_app(file=DEMO_MODEL)
+    panel = measure(qtbot, app, child)
+    before = cells(panel)
+    child.go.clear()
+    child.running.clear()
+    child.chunks = 0
+    child.answer = result(measurement(count=0, is_complete=False), is_complete=False)
+    begin(qtbot, app, child)
+    QTest.mouseClick(panel.stop_button, _LEFT)
+    wait_done(qtbot, app)
+    assert cells(panel) == before
+    assert panel.pictures.latency.is_drawn
+
+
+def test_the_status_bar_tells_of_it_behind_other_tabs(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    app = make_app(file=DEMO_MODEL)
+    begin(qtbot, app, child)
+    app.window.center.show_image()
+    assert "A benchmark is running" in texts(app.window.statusBar())
+    child.go.set()
+    wait_done(qtbot, app)
+    assert "A benchmark is running" not in texts(app.window.statusBar())

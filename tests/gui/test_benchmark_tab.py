@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
+from PySide6.QtWidgets import QApplication
 
 from core.benchmark.values import BenchmarkOptions
 from core.modelfile import fingerprint
 from core.paths import DEMO_MODEL
+from core.tensors import Profile, TensorSpec
 from tests.gui.benchmark_hands import (
     begin,
     click_page,
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from gui.app import App
+    from gui.panels.benchmark.options_form import OptionsForm
 
     MakeApp = Callable[..., App]
 
@@ -147,3 +150,83 @@ def test_without_a_measurement_nothing_can_start(make_app: MakeApp) -> None:
     assert not panel.start_button.isEnabled()
     QTest.mouseClick(panel.form.restore_button, _LEFT)
     assert panel.start_button.isEnabled()
+
+
+def engine_input(*profiles: tuple[int, int]) -> TensorSpec:
+    """An input whose batch is free within each profile."""
+    size = (3, 8, 8)
+    return TensorSpec(
+        name="images",
+        mode="input",
+        dtype="float32",
+        shape=(None, *size),
+        profiles=tuple(
+            Profile((least, *size), (least, *size), (most, *size)) for least, most in profiles
+        ),
+    )
+
+
+@pytest.fixture
+def form(qtbot: QtBot) -> OptionsForm:
+    from gui.panels.benchmark.options_form import OptionsForm
+
+    form = OptionsForm()
+    qtbot.addWidget(form)
+    form.show()
+    return form
+
+
+def test_the_batch_stays_within_the_profile(form: OptionsForm) -> None:
+    form.show_model((engine_input((1, 4), (8, 16)),), "images", on_gpu=True)
+    assert form.profile.isVisible()
+    form.batch.setValue(9)
+    assert form.options().batch == 4
+    form.sweep.setText("2, 8")
+    assert "1 to 4" in form.trouble
+    form.profile.setFocus()
+    QTest.keyClick(form.profile, Qt.Key.Key_End)
+    assert form.profile.currentData() == 1
+    assert "8 to 16" in form.trouble
+    form.sweep.setText("8, 16")
+    form.batch.setValue(0)
+    assert form.options().sweep == (8, 16)
+    assert form.options().profile == 1
+    assert form.options().batch is None
+
+
+def test_a_fixed_batch_cannot_be_chosen(form: OptionsForm) -> None:
+    fixed = TensorSpec(name="x", mode="input", dtype="float32", shape=(2, 3))
+    form.show_model((fixed,), "x", on_gpu=True)
+    assert not form.batch.isEnabled()
+    assert form.batch.text() == "2, fixed"
+    assert not form.sweep.isEnabled()
+    assert form.graph.isVisible()
+    assert not form.profile.isVisible()
+
+
+def test_find_the_best_decides_the_contexts(form: OptionsForm) -> None:
+    form.contexts.setValue(3)
+    assert form.options().contexts == 3
+    QTest.mouseClick(form.find_best, _LEFT, pos=QPoint(8, 8))
+    assert not form.contexts.isEnabled()
+    assert form.options().contexts is None
+    assert form.options().find_best
+
+
+def test_all_of_the_tab_is_reached_by_keys(make_app: MakeApp) -> None:
+    panel = tab_of(make_app(file=DEMO_MODEL))
+    panel.start_button.setFocus()
+    reached = set()
+    for _ in range(40):
+        widget = QApplication.focusWidget()
+        reached.add(widget)
+        QTest.keyClick(widget, Qt.Key.Key_Tab)
+    results, options, history = panel._page_buttons.buttons()
+    wanted = {panel.start_button, results, options, history, panel.export_button}
+    wanted |= {panel.form.duration, panel.form.sweep, panel.form.restore_button}
+    assert wanted <= reached
+    QTest.keyClick(history, Qt.Key.Key_Space)
+    assert panel.history.isVisible()
+    assert [one.isChecked() for one in (results, options, history)] == [False, False, True]
+    QTest.keyClick(results, Qt.Key.Key_Space)
+    assert "Nothing is measured yet." in texts(panel)

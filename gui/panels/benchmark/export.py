@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import QFileDialog, QMenu, QToolButton, QWidget
 
 from gui.benchmark_files import KINDS
@@ -23,6 +24,7 @@ class ExportButton(QToolButton):
         super().__init__(parent)
         self._benchmarking, self._pictures = benchmarking, pictures
         self.setText("File")
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setToolTip("Export the shown result, or import one")
         self.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         menu = QMenu(self)
@@ -35,13 +37,15 @@ class ExportButton(QToolButton):
         self.import_action = menu.addAction("&Import a result...")
         self.import_action.triggered.connect(lambda _checked=False: self.import_result())
         self.setMenu(menu)
+        benchmarking.state_changed.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         """Enable what there is something for."""
         shown = self._benchmarking.shown
+        is_free = shown is not None and not self._benchmarking.is_running
         for action in self.export_actions.values():
-            action.setEnabled(shown is not None and bool(shown.items))
+            action.setEnabled(is_free)
 
     def export(self, kind: str) -> None:
         """Ask for a file, and write the result to it."""

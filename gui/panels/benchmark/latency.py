@@ -24,7 +24,10 @@ class LatencyOverTime(Picture):
     """Every query's latency; drawn as the extremes of each column of pixels."""
 
     title = "Latency"
-    definition = "Latency of each query by the time it was started. The wheel looks closer."
+    definition = (
+        "Latency of each query by the time it was started. The wheel looks closer, a double click "
+        "shows all."
+    )
     labels = (("ms", "seconds since the start"),)
 
     def _furnish(self) -> None:
@@ -36,6 +39,8 @@ class LatencyOverTime(Picture):
         self._dashed = plot.plot(pen=dashed)
         self._drawn: tuple[Shown, Shown | None] | None = None
         plot.getViewBox().sigXRangeChanged.connect(self._refine)
+        plot.scene().sigMouseClicked.connect(self._on_clicked)
+        self._whole = (0.0, 1.0), (0.0, 1.0)
 
     def draw(self, first: ShownResult, second: ShownResult | None, chosen: int) -> None:
         one = first.items[chosen]
@@ -51,13 +56,18 @@ class LatencyOverTime(Picture):
         plot = self.plots[0]
         plot.setMouseEnabled(x=True, y=False)
         plot.setLimits(xMin=0, xMax=max(end, 1e-3) * 1.02)
-        set_range(plot, (0.0, max(end, 1e-3) * 1.02), (0.0, top * 1.05))
+        self._whole = (0.0, max(end, 1e-3) * 1.02), (0.0, top * 1.05)
+        set_range(plot, *self._whole)
         entries = [(FIRST, f"{one.label}: {len(one.time_s):,} samples")]
         if other is not None:
             entries.append((SECOND, f"laid over, dashed: {len(other.time_s):,}"))
         self._set_legend(*entries)
         self._drawn = (one, other)
         self._refine()
+
+    def _on_clicked(self, event: Any) -> None:
+        if event.double() and self._drawn is not None:
+            set_range(self.plots[0], *self._whole)
 
     def _refine(self, *_: Any) -> None:
         """Draw the part that is looked at, in as many points as it has pixels."""

@@ -88,6 +88,7 @@ class BenchmarkPanel(QWidget):
         top.addStretch(1)
         self._pages = QStackedWidget()
         self._page_buttons = QButtonGroup(self)
+        self._page_buttons.setExclusive(False)  # else Tab reaches only one of them
         for index, name in enumerate(("Results", "Options", "History")):
             button = QToolButton()
             button.setText(name)
@@ -132,6 +133,9 @@ class BenchmarkPanel(QWidget):
         column.addWidget(self._words)
         column.addWidget(self._note)
         column.addWidget(self._pages, 1)
+        order = (self.start_button, self.stop_button, *self._page_buttons.buttons())
+        for one, following in zip(order, (*order[1:], self.export_button), strict=True):
+            self.setTabOrder(one, following)
         self.setFocusProxy(self.start_button)
 
     # -- what the user does --------------------------------------------------------------
@@ -146,8 +150,8 @@ class BenchmarkPanel(QWidget):
     def show_page(self, page: int) -> None:
         """Show RESULTS, OPTIONS or HISTORY."""
         self._pages.setCurrentIndex(page)
-        button = self._page_buttons.button(page)
-        button.setChecked(True)
+        for button in self._page_buttons.buttons():
+            button.setChecked(self._page_buttons.id(button) == page)
         self._show_words_line()
         if page == HISTORY:
             self._benchmarking.look_up_history()
@@ -254,10 +258,8 @@ class BenchmarkPanel(QWidget):
             self.second_facts.set_text(f"laid over: {facts_line(second.result)}")
         self.table.show_result(shown, second)
         self.table.choose(chosen)
-        marks = shown.items[chosen].measurement.marks if shown.items else ()
-        self.marks.show_marks(marks)
-        if shown.items:
-            self.pictures.show_result(shown, second, chosen)
+        self.marks.show_marks(shown.items[chosen].measurement.marks)
+        self.pictures.show_result(shown, second, chosen)
         if benchmarking.is_new:
             self.show_page(RESULTS)
 

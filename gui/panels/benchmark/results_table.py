@@ -70,7 +70,12 @@ class ResultsTable(TableView):
         """Select a measurement's line, without telling of it."""
         if index in self._items:
             self._is_showing = True
-            self.selectRow(self._items.index(index))
+            line = self._items.index(index)
+            self.selectRow(line)
+            # With what is laid over it and their ratio.
+            last = line + self._items.count(index) - 1
+            self.scrollTo(self.rows_model.index(last, 0))
+            self.scrollTo(self.rows_model.index(line, 0))
             self._is_showing = False
 
     def _on_current(self) -> None:
