@@ -80,5 +80,5 @@ def cells(panel: BenchmarkPanel) -> list[list[str]]:
 
 
 def click_page(panel: BenchmarkPanel, name: str) -> None:
-    (found,) = [one for one in panel._page_buttons.buttons() if one.text() == name]
+    (found,) = [one for one in panel.page_buttons if one.text() == name]
     QTest.mouseClick(found, _LEFT)

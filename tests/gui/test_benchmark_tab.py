@@ -221,7 +221,7 @@ def test_all_of_the_tab_is_reached_by_keys(make_app: MakeApp) -> None:
         widget = QApplication.focusWidget()
         reached.add(widget)
         QTest.keyClick(widget, Qt.Key.Key_Tab)
-    results, options, history = panel._page_buttons.buttons()
+    results, options, history = panel.page_buttons
     wanted = {panel.start_button, results, options, history, panel.export_button}
     wanted |= {panel.form.duration, panel.form.sweep, panel.form.restore_button}
     assert wanted <= reached

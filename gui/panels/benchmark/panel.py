@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QMimeData, Qt, QTimer
 from PySide6.QtWidgets import (
-    QButtonGroup,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -87,16 +86,15 @@ class BenchmarkPanel(QWidget):
         top.addWidget(self.stop_button)
         top.addStretch(1)
         self._pages = QStackedWidget()
-        self._page_buttons = QButtonGroup(self)
-        self._page_buttons.setExclusive(False)  # else Tab reaches only one of them
+        self.page_buttons: list[QToolButton] = []  # a QButtonGroup would hide them from Tab
         for index, name in enumerate(("Results", "Options", "History")):
             button = QToolButton()
             button.setText(name)
             button.setCheckable(True)
             button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            self._page_buttons.addButton(button, index)
+            button.clicked.connect(lambda _checked=False, page=index: self.show_page(page))
+            self.page_buttons.append(button)
             top.addWidget(button)
-        self._page_buttons.idClicked.connect(self.show_page)
         top.addWidget(self.export_button)
         self._note = QLabel(wordWrap=True)
         self._note.setContentsMargins(4, 0, 4, 0)
@@ -133,7 +131,7 @@ class BenchmarkPanel(QWidget):
         column.addWidget(self._words)
         column.addWidget(self._note)
         column.addWidget(self._pages, 1)
-        order = (self.start_button, self.stop_button, *self._page_buttons.buttons())
+        order = (self.start_button, self.stop_button, *self.page_buttons)
         for one, following in zip(order, (*order[1:], self.export_button), strict=True):
             self.setTabOrder(one, following)
         self.setFocusProxy(self.start_button)
@@ -150,8 +148,8 @@ class BenchmarkPanel(QWidget):
     def show_page(self, page: int) -> None:
         """Show RESULTS, OPTIONS or HISTORY."""
         self._pages.setCurrentIndex(page)
-        for button in self._page_buttons.buttons():
-            button.setChecked(self._page_buttons.id(button) == page)
+        for index, button in enumerate(self.page_buttons):
+            button.setChecked(index == page)
         self._show_words_line()
         if page == HISTORY:
             self._benchmarking.look_up_history()
