@@ -73,6 +73,8 @@ class App(QObject):
     def _after_first_paint(self) -> None:
         from PySide6.QtCore import Qt
 
+        from gui.benchmark_files import BenchmarkFilesThread
+        from gui.benchmark_thread import BenchmarkThread
         from gui.panels.file_facts import FingerprintThread
         from gui.panels.filmstrip import ThumbnailThread
         from gui.panels.log import LogHandler
@@ -80,7 +82,14 @@ class App(QObject):
         from gui.saving import SavingThread
 
         options, window = self._options, self.window
-        self.helpers = [ThumbnailThread(), FingerprintThread(), ReadingThread(), SavingThread()]
+        self.helpers = [
+            ThumbnailThread(),
+            FingerprintThread(),
+            ReadingThread(),
+            SavingThread(),
+            BenchmarkThread(),
+            BenchmarkFilesThread(),
+        ]
         window.furnish(self.thread_, *self.helpers)
         if options.screenshot is None:
             # Sizes are scaled to what the window has, so its layout must be done by then.
@@ -142,9 +151,10 @@ class App(QObject):
         A full collection waits until nothing goes on: what a model's opening has imported is
         then frozen, and going through all of it would hold the window up for 50 ms.
         """
+        busy = self.document.is_busy or (self.furnished and self.window.benchmarking.is_running)
         due = zip(gc.get_count(), gc.get_threshold(), strict=True)
         for generation, (count, threshold) in enumerate(due):
-            if count <= threshold or (generation == 2 and self.document.is_busy):
+            if count <= threshold or (generation == 2 and busy):
                 break
             gc.collect(generation)
 

@@ -54,10 +54,13 @@ class MainWindow(QMainWindow):
         fingerprints: WorkThread,
         reader: WorkThread,
         writer: WorkThread,
+        measurer: WorkThread,
+        archivist: WorkThread,
     ) -> None:
         """Add the card, the panels, the menus, and the banner and filmstrip, hidden at first."""
         from PySide6.QtCore import Qt
 
+        from gui.benchmarking import Benchmarking
         from gui.embeddings import Embeddings
         from gui.input_editing import InputEditing
         from gui.many_images import ManyImages
@@ -104,6 +107,9 @@ class MainWindow(QMainWindow):
         self.saver = Saver(self.document, writer)
         self.many = ManyImages(self.document, inference)
         self.player = VideoPlayer(self.document, inference)
+        self.benchmarking = Benchmarking(
+            self.document, self.input_editing, self.many, measurer, archivist
+        )
         self.player_bar = PlayerBar(self.player, self)
         self._build_status()
         middle = QWidget()
@@ -250,7 +256,10 @@ class MainWindow(QMainWindow):
         self._progress.setRange(0, 0)
         self._progress.setVisible(busy)
         self._cancel.setVisible(busy)
-        self._status.setText("Working" if busy else idle_text(self.document, self.many))
+        idle = idle_text(self.document, self.many)
+        if self.benchmarking.is_running:
+            idle = "A benchmark is running"
+        self._status.setText("Working" if busy else idle)
         self.show_state()
 
     @Slot(object, str)
@@ -300,22 +309,6 @@ class MainWindow(QMainWindow):
 
         if start_again(self.document):
             self.close()
-
-    def on_escape(self) -> None:
-        """Cancel what runs, else close the banner."""
-        if self.document.is_busy or self.many.is_busy:
-            self.document.cancel()
-            self.many.cancel()
-        elif self.layers.is_measuring:
-            self.layers.cancel()
-        elif self.recipe_editing.is_searching:
-            self.recipe_editing.cancel_search()
-        elif self.player.is_playing:
-            self.player.pause()
-        elif self.shelf.panel.is_scanning:
-            self.shelf.panel.cancel()
-        else:
-            self.document.dismiss_problem()
 
     def restore_geometry(self) -> None:
         """Put the window where it was; before it is shown."""

@@ -10,7 +10,9 @@ from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
 from gui import dialogs
+from gui.escape import on_escape
 from gui.result_actions import add_result_actions
+from gui.tabs import start_benchmark
 from gui.theme import THEMES
 
 if TYPE_CHECKING:
@@ -44,9 +46,10 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     _add(run, "Run a&gain", "F5", window.run_again)
     _add(run, "Run &all images", "F6", window.many.run_all)
     _add(run, "Run on &random input", "Ctrl+R", document.run_random)
+    _add(run, "Start the &benchmark", "Ctrl+B", lambda: start_benchmark(window))
     _add(run, "&Next image", "Alt+Right", lambda: document.select(document.current + 1))
     _add(run, "&Previous image", "Alt+Left", lambda: document.select(document.current - 1))
-    _add(run, "&Cancel", "Esc", window.on_escape)
+    _add(run, "&Cancel", "Esc", lambda: on_escape(window))
     run.addSeparator()
     trial = run.addAction("&Try unfamiliar engines in a process of their own")
     trial.setCheckable(True)

@@ -45,6 +45,7 @@ class Screenshot(QObject):
             and not app.window.input_editing.is_busy
             and app.window.turns.is_idle
             and not app.window.layers.is_busy
+            and not app.window.benchmarking.is_busy
             and app.window.timings.has_plot
         )
         self._calm = self._calm + 1 if ready else 0

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from core.text import printable
 from gui import dialogs
-from gui.problem import Problem
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -16,6 +14,17 @@ if TYPE_CHECKING:
     from gui.dropping import Dropped
     from gui.main_window import MainWindow
     from gui.work_thread import WorkThread
+
+BENCHMARK = "Benchmark"
+
+
+def start_benchmark(window: MainWindow) -> None:
+    """Bring up the Benchmark tab and measure what its options say."""
+    from gui.panels.benchmark.panel import BenchmarkPanel
+
+    panel = window.center.bring_up(BENCHMARK)
+    assert isinstance(panel, BenchmarkPanel)
+    panel.start()
 
 
 def add_tabs(window: MainWindow, inference: WorkThread) -> None:
@@ -43,12 +52,16 @@ def add_tabs(window: MainWindow, inference: WorkThread) -> None:
         panel.open_wanted.connect(lambda: dialogs.choose_model(window))
         return panel
 
-    def on_times(path: Path) -> None:
-        name = printable(path.name)
-        message = f"{name} has trtexec's times by query (--exportTimes), not layers."
-        hint = "Drop what trtexec wrote with --exportLayerInfo."
-        document.show_problem(Problem("not-layers", message, hint))
+    def make_benchmark() -> QWidget:
+        from gui.panels.benchmark.panel import BenchmarkPanel
 
+        return BenchmarkPanel(window.benchmarking)
+
+    def on_times(path: Path) -> None:
+        center.bring_up(BENCHMARK)
+        window.benchmarking.import_from(path)
+
+    center.add_tab(BENCHMARK, make_benchmark)
     center.add_tab("Layers", layers_panel)
     window.layers.times_found.connect(on_times)
     window.layers.files_taken.connect(lambda: center.bring_up("Layers"))

@@ -35,7 +35,9 @@ def connect(window: MainWindow) -> None:
     _connect_recipe(window)
     _connect_inputs(window)
     _connect_many(window)
-    window.saver.saved.connect(lambda text: window.statusBar().showMessage(text, 8000))
+    window.benchmarking.state_changed.connect(lambda: window.on_busy(window.document.is_busy))
+    for one in (window.saver, window.benchmarking):
+        one.saved.connect(lambda text: window.statusBar().showMessage(text, 8000))
 
 
 def _connect_many(window: MainWindow) -> None:

@@ -152,6 +152,7 @@ def app_(make_app: MakeApp) -> App:
 @pytest.fixture
 def wait_idle(qtbot: QtBot) -> Callable[[Document], None]:
     """A function that waits until a document's last request has ended and is shown."""
+    from gui.turns import Turns
 
     def is_done(document: Document) -> bool:
         return not document.is_busy and all(turns.is_idle for turns in Turns.alive)

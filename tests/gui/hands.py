@@ -14,6 +14,7 @@ from PySide6.QtGui import (
     QDragLeaveEvent,
     QDragMoveEvent,
     QDropEvent,
+    QMouseEvent,
     QWheelEvent,
 )
 from PySide6.QtWidgets import QApplication, QLabel, QMenu, QMenuBar, QPushButton, QWidget
@@ -78,6 +79,20 @@ def turn_wheel(widget: QWidget, place: QPoint, steps: int) -> None:
     QApplication.sendEvent(widget, event)
 
 
+def double_click(widget: QWidget, place: QPoint) -> None:
+    """Click twice, quickly: what Qt sends for it, which QTest.mouseDClick differs from."""
+    kinds = QEvent.Type
+    for kind in (
+        kinds.MouseButtonPress,
+        kinds.MouseButtonRelease,
+        kinds.MouseButtonDblClick,
+        kinds.MouseButtonRelease,
+    ):
+        held = Qt.MouseButton.NoButton if kind == kinds.MouseButtonRelease else _LEFT
+        at, on_screen = QPointF(place), QPointF(widget.mapToGlobal(place))
+        QApplication.sendEvent(widget, QMouseEvent(kind, at, on_screen, _LEFT, held, _NO_KEYS))
+
+
 def button(parent: QWidget, text: str) -> QPushButton:
     """The button with this text."""
     (found,) = [one for one in parent.findChildren(QPushButton) if one.text() == text]
@@ -125,6 +140,7 @@ def is_settled(app: App) -> bool:
         and not app.window.recipe_editing.is_busy
         and not app.window.input_editing.is_busy
         and not app.window.saver.is_busy
+        and not app.window.benchmarking.is_busy
         and not app.window.many.is_busy
         and not app.window.player.is_busy
         and not app.window.layers.is_busy

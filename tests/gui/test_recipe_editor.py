@@ -24,6 +24,7 @@ from core.recipe_file import RecipeFile, read_recipe_file, write_recipe_file
 from core.recipes import Recipe
 from core.tasks import Choices
 from gui.document import Document
+from gui.escape import on_escape
 from gui.inference_thread import LoadModel, RunImage
 from gui.panels.recipe_fields import number_of, number_text, numbers_of
 from gui.recipe_editing import RecipeEditing
@@ -495,7 +496,7 @@ def test_a_search_is_cancelled_by_its_button_and_by_a_new_run(
     for stop in (
         lambda: QTest.mouseClick(button(window.finder, "Cancel"), Qt.MouseButton.LeftButton),
         window.finder.reject,
-        window.on_escape,
+        lambda: on_escape(window),
         window.document.run_again,
     ):
         ends = window.recipe_editing._requests.endings

@@ -1,0 +1,180 @@
+"""Throughput by contexts, and the sweep over batches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt, Signal
+
+from gui.panels.benchmark.picture import FIRST, SECOND, Picture, log_ticks, round_up, set_range
+
+if TYPE_CHECKING:
+    from gui.benchmark_shown import Shown, ShownResult
+
+_GRAPH, _PLAIN = "#4e79a7", "#b07aa1"
+
+
+class ThroughputByContexts(Picture):
+    """Queries a second with 1, 2, ... contexts, with and without a graph."""
+
+    title = "Contexts"
+    definition = "Queries a second by execution contexts; threads on the CPU. Pipelined."
+    labels = (("queries/s", "contexts (threads on the CPU)"),)
+
+    def _furnish(self) -> None:
+        import pyqtgraph
+
+        plot = self.plots[0]
+        self._lines = {}
+        for is_second in (False, True):
+            for graph, color in ((True, _GRAPH), (False, _PLAIN)):
+                style = Qt.PenStyle.DashLine if is_second else Qt.PenStyle.SolidLine
+                pen = pyqtgraph.mkPen(color, style=style)
+                self._lines[is_second, graph] = plot.plot(
+                    pen=pen, symbol="o", symbolSize=7, symbolBrush=color, symbolPen=None
+                )
+
+    def draw(self, first: ShownResult, second: ShownResult | None, chosen: int) -> None:
+        mine, others = by_contexts(first), [] if second is None else by_contexts(second)
+        if len({one.measurement.contexts for one in mine}) < 2:
+            self.say(
+                'Only one number of contexts was measured. Choose "Find the best" in the options '
+                "to try several."
+            )
+            return
+        self._show_plots()
+        entries = []
+        for is_second, items in ((False, mine), (True, others)):
+            for graph, color in ((True, _GRAPH), (False, _PLAIN)):
+                part = [one for one in items if one.measurement.graph is graph]
+                self._lines[is_second, graph].setData(
+                    [one.measurement.contexts for one in part],
+                    [one.queries_per_s for one in part],
+                )
+                if part and not is_second:
+                    entries.append((color, "CUDA graph" if graph else "no graph"))
+        best = max(mine, key=lambda one: one.queries_per_s)
+        entries.append(
+            ("", f"best: {best.measurement.contexts}, {best.queries_per_s:,.5g} a second")
+        )
+        if others:
+            entries.append(("", "laid over: dashed"))
+        self._set_legend(*entries)
+        most = max(one.measurement.contexts for one in (*mine, *others))
+        least = min(one.measurement.contexts for one in (*mine, *others))
+        top = max(one.queries_per_s for one in (*mine, *others))
+        plot = self.plots[0]
+        plot.getAxis("bottom").setTicks([[(at, str(at)) for at in range(least, most + 1)]])
+        set_range(plot, (least - 0.3, most + 0.3), (0.0, round_up(top)))
+
+
+class Sweep(Picture):
+    """Latency, images a second and memory by batch; a point can be chosen."""
+
+    title = "Sweep"
+    definition = "One pipelined measurement a batch. A click on a point shows its samples."
+    labels = (("p50, ms", "batch"), ("images/s", "batch"), ("device MB", "batch"))
+
+    chosen = Signal(int)  # the index of the point's measurement
+
+    def _furnish(self) -> None:
+        import pyqtgraph
+
+        self._lines = []
+        for plot in self.plots:
+            dashed = pyqtgraph.mkPen(SECOND, style=Qt.PenStyle.DashLine)
+            over = plot.plot(
+                pen=dashed, symbol="o", symbolSize=6, symbolBrush=SECOND, symbolPen=None
+            )
+            line = plot.plot(
+                pen=pyqtgraph.mkPen(FIRST),
+                symbol="o",
+                symbolSize=9,
+                symbolBrush=FIRST,
+                symbolPen=None,
+            )
+            line.sigPointsClicked.connect(self._on_clicked)
+            ring = plot.plot(
+                pen=None,
+                symbol="o",
+                symbolSize=15,
+                symbolBrush=None,
+                symbolPen=pyqtgraph.mkPen(FIRST),
+            )
+            self._lines.append((line, over, ring))
+
+    def _on_clicked(self, _line: Any, points: Any, *_: Any) -> None:
+        if len(points):
+            self.chosen.emit(int(points[0].data()))
+
+    def draw(self, first: ShownResult, second: ShownResult | None, chosen: int) -> None:
+        mine = by_batch(first)
+        others = [] if second is None else by_batch(second)
+        if len(mine) < 2:
+            self.say("No sweep was measured. Name some batches in the options, such as 1, 2, 4, 8.")
+            return
+        self._show_plots()
+        batches = sorted({one.measurement.batch for _, one in (*mine, *others)})
+        place = {batch: at for at, batch in enumerate(batches)}
+        for (line, over, ring), plot, value in zip(self._lines, self.plots, _VALUES, strict=True):
+            tops = [0.0]
+            for curve, items in ((line, mine), (over, others)):
+                part = [
+                    (place[one.measurement.batch], value(one), index)
+                    for index, one in items
+                    if value(one) is not None
+                ]
+                curve.setData(
+                    [x for x, _, _ in part], [y for _, y, _ in part], data=[at for *_, at in part]
+                )
+                tops += [float(y) for _, y, _ in part if y is not None]
+                if curve is line:
+                    here = [(x, y) for x, y, at in part if at == chosen]
+                    ring.setData([x for x, _ in here], [y for _, y in here])
+            plot.getAxis("bottom").setTicks([log_ticks(batches)])
+            set_range(plot, (-0.4, len(batches) - 0.6), (0.0, round_up(max(tops)) * 1.05))
+            plot.setVisible(max(tops) > 0)  # memory is not known everywhere
+        entries = [(FIRST, "a click on a point shows its samples")]
+        if others:
+            entries.append((SECOND, "laid over, dashed"))
+        self._set_legend(*entries)
+
+
+def _p50(one: Shown) -> float | None:
+    return None if one.latency is None else one.latency.p50
+
+
+def _images(one: Shown) -> float | None:
+    return one.images_per_s
+
+
+def _memory(one: Shown) -> float | None:
+    size = one.measurement.device_memory_bytes
+    return None if size is None else size / 1e6
+
+
+_VALUES = (_p50, _images, _memory)  # as Sweep.labels
+
+
+def by_contexts(shown: ShownResult) -> list[Shown]:
+    """Pipelined measurements of the result's own batch, by contexts, each setting's last."""
+    pipelined = [one for one in shown.items if one.measurement.name == "pipelined"]
+    named = [one for one in pipelined if not one.is_tried]
+    batch = (named or pipelined)[0].measurement.batch if pipelined else 0
+    last = {
+        (one.measurement.contexts, one.measurement.graph): one
+        for one in (*pipelined[len(named) :], *named)
+        if one.measurement.batch == batch and one.latency is not None
+    }
+    return [last[key] for key in sorted(last)]
+
+
+def by_batch(shown: ShownResult) -> list[tuple[int, Shown]]:
+    """The sweep's measurements with their index in the result, by batch."""
+    wanted = set(shown.result.options.sweep)
+    last = {
+        one.measurement.batch: (index, one)
+        for index, one in enumerate(shown.items)
+        if one.is_tried and one.measurement.batch in wanted and one.latency is not None
+    }
+    return [last[batch] for batch in sorted(last)]

@@ -1,0 +1,65 @@
+"""Why a number may not be trusted, and what to do about it."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QFrame, QLabel, QScrollArea, QSizePolicy, QWidget
+
+from core.text import printable
+from gui.theme import UNSURE
+
+if TYPE_CHECKING:
+    from core.benchmark.values import Mark
+
+_LINES = 5  # of text seen at once; the others are scrolled to
+
+
+class TrustMarks(QScrollArea):
+    """A coloured word for each mark, what it means, and the advice."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QFrame.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("trust marks")
+        self._label = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
+        self._label.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._label.setContentsMargins(4, 2, 4, 2)
+        self._label.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self.setWidget(self._label)
+        self.show_marks(())
+
+    def show_marks(self, marks: Sequence[Mark]) -> None:
+        """Show marks; without any the area takes no room."""
+        self._label.setText("".join(map(_paragraph, marks)))
+        self.setVisible(bool(marks))
+        self._fit()
+
+    def text(self) -> str:
+        """What it says, as rich text."""
+        return self._label.text()
+
+    def _fit(self) -> None:
+        wanted = self._label.heightForWidth(self.viewport().width())
+        self.setFixedHeight(max(0, min(wanted, _LINES * self.fontMetrics().lineSpacing())))
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self._fit()
+
+
+def _paragraph(mark: Mark) -> str:
+    kind, message, advice = (
+        html.escape(printable(text)) for text in (mark.kind, mark.message, mark.advice)
+    )
+    return (
+        f'<p style="margin-top: 3px; margin-bottom: 3px">'
+        f'<span style="background: {UNSURE}; color: white; font-weight: bold">'
+        f"&nbsp;{kind}&nbsp;</span>&nbsp; {message} <b>{advice}</b></p>"
+    )
