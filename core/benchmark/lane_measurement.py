@@ -106,7 +106,7 @@ def measure_way(
             contexts=way.contexts,
             graph=has_graph,
             transfers=options.transfers,
-            first_run_ms=measured.first_run_ms,
+            first_run_ms=lanes[0].first_run_ms or measured.first_run_ms,
             device_memory_bytes=sum(lane.device_bytes for lane in lanes) or None,
             why_no_graph=next((lane.why_no_graph for lane in lanes if lane.why_no_graph), ""),
             is_complete=measured.is_complete,

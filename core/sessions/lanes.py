@@ -31,7 +31,7 @@ class LaneOptions:
     count: int = 1  # execution contexts
     depth: int = 1  # queries queued on each context, each with its own page-locked arrays
     graph: bool = True  # a CUDA graph where the engine can be captured
-    transfers: bool = True
+    transfers: bool = True  # False: inputs are copied in once, before the first query
     wait: Literal["spin", "blocking"] = "spin"
     timed: bool = True  # False: times() cannot be asked, and nothing is spent on it
     feeds: bool = True  # False: the inputs' device memory is filled by someone else on the stream
@@ -44,11 +44,13 @@ class Lane(ABC):
         graph: whether a CUDA graph is really used.
         why_no_graph: why not, where one was asked for.
         device_bytes: of the device memory that it allocated, without the runtime's own.
+        first_run_ms: wall time of the run that the lane was set up by; None where it needed none.
     """
 
     graph: bool = False
     why_no_graph: str = ""
     device_bytes: int = 0
+    first_run_ms: float | None = None
 
     @abstractmethod
     def input(self, name: str) -> np.ndarray:

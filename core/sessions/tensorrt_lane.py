@@ -6,6 +6,7 @@ Everything here runs on the thread that made the session.
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -84,9 +85,11 @@ class TensorRTLane(Lane):
         self._waits_for_stream = options.depth == 1 and options.wait == "spin"
         try:
             self._pin()
+            begin = time.perf_counter()
             self._start_plainly()
             self._finished.record(self._stream)
             self.wait()
+            self.first_run_ms = (time.perf_counter() - begin) * 1000
             if options.graph:
                 self._capture()
         except BaseException:
@@ -107,6 +110,8 @@ class TensorRTLane(Lane):
 
     def start(self) -> None:
         """Launch the graph, or queue the copies and the engine."""
+        if self._once:
+            self._copy_in_once()
         if self._graph is None:
             self._start_plainly()
         else:
@@ -155,6 +160,7 @@ class TensorRTLane(Lane):
             for spec in self._engine.inputs
             if options.transfers and options.feeds and spec.name in bound.device
         ]
+        self._once = options.feeds and not options.transfers
         self._downloads = [
             (as_bytes(self._arrays[spec.name]), bound.device[spec.name])
             for spec in self._engine.outputs
@@ -189,6 +195,17 @@ class TensorRTLane(Lane):
         self._upload(copies)
         events.record(COPIED_IN, copies)
         events.hold(self._stream, COPIED_IN)
+
+    def _copy_in_once(self) -> None:
+        """What inputs hold as the first query starts is what all queries get."""
+        self._once = False
+        for spec in self._engine.inputs:
+            if spec.name in self.bound.device:
+                array = as_bytes(self._arrays[spec.name])
+                self._cuda.driver.memcpy_htod_async(
+                    self.bound.device[spec.name], array, self._stream
+                )
+        self._stream.synchronize()
 
     def _upload(self, stream: Any) -> None:
         for memory, array in self._uploads:
@@ -246,8 +263,9 @@ class TensorRTLane(Lane):
                 events.close()
             return
         self._events, self.graph = events, True
-        self.start()
-        self.wait()
+        self._copy_in()
+        self._graph.launch()  # its first launch takes longer
+        self._stream.synchronize()
 
     def close(self) -> None:
         """Free the graph, then the bound context, then the arrays' locks."""
