@@ -47,7 +47,7 @@ class Watch:
 
     def __init__(self) -> None:
         self.last_tick = time.perf_counter()
-        self.seen: Counter[str] = Counter()  # the innermost places of our own code, by sightings
+        self.seen: Counter[str] = Counter()  # the innermost places, by sightings
         self._window = threading.get_ident()
         threading.Thread(target=self._look, daemon=True).start()
 
@@ -59,11 +59,9 @@ class Watch:
             places = []
             step = sys._current_frames().get(self._window)
             while step is not None and len(places) < 3:
-                path = step.f_code.co_filename.replace("\\", "/")
-                if "/core/" in path or "/gui/" in path:
-                    places.append(f"{Path(path).name}:{step.f_lineno}")
+                places.append(f"{Path(step.f_code.co_filename).name}:{step.f_lineno}")
                 step = step.f_back
-            self.seen[" < ".join(places) or "Qt"] += 1
+            self.seen[" < ".join(places)] += 1
 
 
 def measure(model: Path) -> dict[str, object]:
