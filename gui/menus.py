@@ -64,7 +64,7 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     _add(shown, "Zoom &out", key.ZoomOut, lambda: view.zoom(0.8))
     shown.addSeparator()
     shown.addActions(window.center.tab_actions)
-    panels = _add(shown, "Show the &panels", "Ctrl+B", lambda: None)
+    panels = _add(shown, "Show the &panels", "F9", lambda: None)
     panels.setIconText("Panels")
     panels.setCheckable(True)
     panels.setChecked(True)

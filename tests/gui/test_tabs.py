@@ -95,7 +95,7 @@ def test_one_key_leaves_the_window_to_the_tab_and_puts_the_panels_back(
     docks = (*window.docks, window.shelf, window.results)
     before = [dock.isHidden() for dock in docks]
     width = window.center.width()
-    QTest.keyClick(window, Qt.Key.Key_B, CTRL)
+    QTest.keyClick(window, Qt.Key.Key_F9)
     assert all(dock.isHidden() for dock in docks)
     qtbot.waitUntil(lambda: window.center.width() > width, timeout=WAIT_MS)
     corner = window.center.cornerWidget()
