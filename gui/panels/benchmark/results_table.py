@@ -72,10 +72,9 @@ class ResultsTable(TableView):
             self._is_showing = True
             line = self._items.index(index)
             self.selectRow(line)
-            # With what is laid over it and their ratio.
-            last = line + self._items.count(index) - 1
-            self.scrollTo(self.rows_model.index(last, 0))
-            self.scrollTo(self.rows_model.index(line, 0))
+            if self._items.count(index) > 1:  # what is laid over it and their ratio, too
+                top = self.ScrollHint.PositionAtTop
+                self.scrollTo(self.rows_model.index(line, 0), top)
             self._is_showing = False
 
     def _on_current(self) -> None:
