@@ -185,8 +185,7 @@ class Benchmarking(QObject):
         if self._feed is None or self._live is None:
             return None
         self._live.take(self._feed)
-        if self._is_window_busy and self._live.name:
-            self._feed.disturbed.add(self._live.name)
+        self._note_disturbance()
         return self._live
 
     # -- what the user wants -------------------------------------------------------------
@@ -314,7 +313,12 @@ class Benchmarking(QObject):
         return self._document.is_busy or self._many.is_busy
 
     def _on_window_busy(self) -> None:
+        self._note_disturbance()  # a run may be over before the next frame
         self.state_changed.emit()
+
+    def _note_disturbance(self) -> None:
+        if self._feed is not None and self._live is not None and self._is_window_busy:
+            self._feed.disturbed.add(self._live.name)
 
     def _on_model(self) -> None:
         document = self._document

@@ -47,7 +47,9 @@ def to_json(result: BenchmarkResult, *, with_samples: bool = True) -> str:
         cells = own.astype(object)
         cells[~np.isfinite(own)] = None
         item["rows"] = cells.tolist()
-    return json.dumps(info, allow_nan=False) + "\n"
+    # Piece by piece: in one call json would keep the interpreter, and a window beside it, for all
+    # of the time.
+    return "".join((*json.JSONEncoder(allow_nan=False).iterencode(info), "\n"))
 
 
 def from_json(text: str, name: str = "The file") -> BenchmarkResult:

@@ -90,6 +90,7 @@ class Window:
             raise SystemExit(f"{model} does not open: {document.refusal}")
         self._wait(lambda: not document.is_busy)
         self.panel: Any = self.parts.window.center.bring_up("Benchmark")
+        self._wait(lambda: self.panel.pictures.latency.plots)
         self.gap_ms = 0.0
         self.busy_ms = 0.0
         self._last = self._spent = 0.0

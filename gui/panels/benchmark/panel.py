@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QMimeData, Qt, QTimer
+from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
@@ -65,7 +66,7 @@ class BenchmarkPanel(QWidget):
         self._show_model()
         self._show_result()
         benchmarking.warm_up()
-        self.pictures.latency.prepare()
+        QTimer.singleShot(0, self, self.pictures.latency.prepare)  # once the tab is there
         if benchmarking.is_running:
             self._on_began()
         elif benchmarking.shown is None:
@@ -116,7 +117,6 @@ class BenchmarkPanel(QWidget):
         self._splitter.setStretchFactor(0, 2)
         self._splitter.setStretchFactor(1, 3)
         self._splitter.setSizes([200, 300])  # in this proportion
-        self.table.setMinimumHeight(4 * self.table.verticalHeader().defaultSectionSize())
         self._splitter.setChildrenCollapsible(False)
         self._numbers = numbers
         self._results = QStackedWidget()
@@ -150,6 +150,12 @@ class BenchmarkPanel(QWidget):
         self._pages.setCurrentIndex(page)
         for index, button in enumerate(self.page_buttons):
             button.setChecked(index == page)
+            colors = QPalette()
+            if index == page:  # a dark theme's shade for it is not seen
+                colors.setColor(QPalette.ColorRole.Button, colors.highlight().color())
+                text = colors.highlightedText().color()
+                colors.setColor(QPalette.ColorRole.ButtonText, text)
+            button.setPalette(colors)
         self._show_words_line()
         if page == HISTORY:
             self._benchmarking.look_up_history()
@@ -254,6 +260,9 @@ class BenchmarkPanel(QWidget):
         self.second_facts.setVisible(second is not None)
         if second is not None:
             self.second_facts.set_text(f"laid over: {facts_line(second.result)}")
+        # Its header, two lines or the three that are compared, and the scroll bar.
+        lines = 4 if second is None else 5
+        self.table.setMinimumHeight(lines * self.table.verticalHeader().defaultSectionSize())
         self.table.show_result(shown, second)
         self.table.choose(chosen)
         self.marks.show_marks(shown.items[chosen].measurement.marks)

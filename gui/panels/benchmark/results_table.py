@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import Signal
+from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHeaderView, QWidget
 
 from core.text import printable
@@ -72,11 +72,15 @@ class ResultsTable(TableView):
             self._is_showing = True
             line = self._items.index(index)
             self.selectRow(line)
-            # With what is laid over it and their ratio.
-            last = line + self._items.count(index) - 1
-            self.scrollTo(self.rows_model.index(last, 0))
-            self.scrollTo(self.rows_model.index(line, 0))
             self._is_showing = False
+            QTimer.singleShot(0, self, self._scroll)  # once it is laid out
+
+    def _scroll(self) -> None:
+        """Show the chosen measurement with what is laid over it and their ratio."""
+        line = self.currentIndex().row()
+        if 0 <= line < len(self._items) and self._items.count(self._items[line]) > 1:
+            first = self.rows_model.index(self._items.index(self._items[line]), 0)
+            self.scrollTo(first, self.ScrollHint.PositionAtTop)
 
     def _on_current(self) -> None:
         line = self.currentIndex().row()
