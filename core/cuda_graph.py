@@ -135,11 +135,6 @@ class GraphEvents:
         handle = self._driver.CUstream(stream.handle)
         _done(self._driver.cuEventRecordWithFlags(self._events[index], handle, flags))
 
-    def hold(self, stream: Any, index: int) -> None:
-        """Let a stream wait for an event."""
-        handle = self._driver.CUstream(stream.handle)
-        _done(self._driver.cuStreamWaitEvent(handle, self._events[index], 0))
-
     def between(self, first: int, second: int) -> float:
         """Milliseconds from one to another; both have happened."""
         begin, end = self._events[first], self._events[second]

@@ -149,6 +149,7 @@ class Live:
         self.envelope = Envelope()
         self.readings: list[Reading] = []
         self._recent = np.empty(RECENT)
+        self._known = 0
         self._last_end_s = 0.0
 
     def take(self, feed: Feed) -> None:
@@ -165,24 +166,26 @@ class Live:
     def _add(self, chunk: Chunk) -> None:
         if not len(chunk.rows):
             return
-        end_s = float(chunk.rows[-1, 7]) / 1000
+        time_s = started_s(chunk.rows)
+        end_s = float(time_s[-1])
         # A sweep's measurements have one name; each one's time begins anew.
         if chunk.name != self.name or end_s < self._last_end_s:
-            self.name, self.count = chunk.name, 0
+            self.name, self.count, self._known = chunk.name, 0, 0
             self.envelope = Envelope()
         self._last_end_s = end_s
         latency = latency_of_rows(chunk.name, chunk.rows)
-        time_s = started_s(chunk.rows)
         self.envelope.add(time_s, latency)
-        kept = latency[-RECENT:]
-        first = self.count + len(latency) - len(kept)
-        self._recent[np.arange(first, first + len(kept)) % RECENT] = kept
         self.count += len(latency)
+        known = latency[np.isfinite(latency)]  # not every query is timed
+        kept = known[-RECENT:]
+        first = self._known + len(known) - len(kept)
+        self._recent[np.arange(first, first + len(kept)) % RECENT] = kept
+        self._known += len(known)
 
     @property
     def recent(self) -> np.ndarray:
         """The latest latencies of the running measurement, at most RECENT, in no order."""
-        return self._recent[: min(self.count, RECENT)]
+        return self._recent[: min(self._known, RECENT)]
 
     @property
     def per_second(self) -> float:

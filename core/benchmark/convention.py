@@ -35,6 +35,7 @@ def convention(
     graph: bool,
     wait: Literal["spin", "blocking"],
     on_gpu: bool,
+    arranged: str = "",
 ) -> str:
     """How it was measured, and how that compares with trtexec's own defaults.
 
@@ -45,6 +46,7 @@ def convention(
         graph: whether a CUDA graph was really used.
         wait: how the host waits for the GPU.
         on_gpu: False for the CPU.
+        arranged: how several contexts share the bus, in words.
     """
     if not on_gpu:
         threads = "" if name == "one-at-a-time" else f", {counted(contexts, 'thread')}"
@@ -56,6 +58,7 @@ def convention(
             "CUDA graph" if graph else "no CUDA graph",
             f"{wait} wait",
         )
+        + ((arranged,) if arranged else ())
     )
     if name == "one-at-a-time":
         return f"{how}; wall time, which trtexec does not report"

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -23,6 +24,19 @@ GPU_CONTEXTS = 3
 CPU_THREADS = 2
 """A second run fills what the first leaves idle between operators, see core.sessions.onnx_lanes."""
 
+TIMED_EVERY = 8
+"""Of short queries on a GPU one in so many is timed by events, which cost it some 10 us."""
+
+Arrangement = Literal["apart", "shared-copies", "queued-ahead"]
+"""How several contexts share the bus: each copies in on its own stream; all on one, one after
+another; or each has a second query queued behind the first, as trtexec does."""
+
+ARRANGED: dict[Arrangement, str] = {
+    "apart": "",
+    "shared-copies": "inputs copied on one stream",
+    "queued-ahead": "a second query queued on each",
+}
+
 _LOOK_S = 0.1  # how often a query is asked whether it shall be interrupted
 _GRACE_S = 0.2  # in which the loop would stop by itself, with nothing lost
 
@@ -35,6 +49,7 @@ class Way:
     contexts: int
     graph: bool
     batch: int | None  # as BenchmarkOptions.batch
+    arrangement: Arrangement = "apart"
 
 
 def default_contexts(model: Model) -> int:
@@ -71,7 +86,13 @@ def measure_way(
     inputs = plan_benchmark(model, way.batch)
     arrays = make_arrays(model, inputs, options.seed)
     wanted = LaneOptions(
-        count=way.contexts, graph=way.graph, transfers=options.transfers, wait=options.wait
+        count=way.contexts,
+        depth=2 if way.arrangement == "queued-ahead" else 1,
+        graph=way.graph,
+        transfers=options.transfers,
+        wait=options.wait,
+        timed_every=TIMED_EVERY,
+        share_copies=way.arrangement == "shared-copies",
     )
     on_host = {spec.name for spec in model.inputs if spec.location == "host"}
     values = {name: arrays[name] for name in on_host}
@@ -100,6 +121,7 @@ def measure_way(
                 graph=has_graph,
                 wait=options.wait,
                 on_gpu=is_on_gpu(model),
+                arranged=ARRANGED[way.arrangement],
             ),
             samples=measured.samples,
             batch=inputs.batch,
@@ -144,4 +166,6 @@ def _words(way: Way, on_gpu: bool) -> str:
     text = f"{way.name}, {way.contexts} {what}{'s' * (way.contexts > 1)}"
     if on_gpu and way.graph:
         text += " with graph"
+    if way.arrangement != "apart":
+        text += f", {ARRANGED[way.arrangement]}"
     return text if way.batch is None else f"{text}, batch {way.batch}"

@@ -28,7 +28,8 @@ class Samples:
     Attributes:
         rows: (N, 10) float64, see COLUMNS. The first eight are milliseconds since the
             measurement's start: enqueue times on the host's clock, the others on CUDA events
-            (on the CPU all on the host's clock; without copies their start is their end). `wall`
+            (on the CPU all on the host's clock; without copies their start is their end), NaN for
+            queries that were not timed on the device. `wall`
             is the host's milliseconds from starting the query to having its outputs, NaN where
             that was not measured; `lane` counts from 0.
         measured: how many queries there were, where of many only every k-th is kept here; None

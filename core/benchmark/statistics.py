@@ -82,8 +82,9 @@ def summary(values: np.ndarray) -> Summary | None:
 def throughput_per_s(samples: Samples) -> float | None:
     """Queries a second: their number by the span from the first copy in to the last copy out.
 
-    As trtexec's "Throughput" (sampleReporting.cpp, printPerformanceReport). A query of several
-    pictures counts once; see images_per_s.
+    As trtexec's "Throughput" (sampleReporting.cpp, printPerformanceReport). Where only some queries
+    were timed on the device, the span is the host's: from starting the first to having the last. A
+    query of several pictures counts once; see images_per_s.
 
     Returns:
         None where there are no samples or their times were not measured.
@@ -92,6 +93,10 @@ def throughput_per_s(samples: Samples) -> float | None:
     known = np.isfinite(begins) & np.isfinite(ends)
     if not known.any():
         return None
+    if not known.all() and np.isfinite(samples.column("wall")).all():
+        begins = samples.column("start_enqueue")
+        ends = begins + samples.column("wall")
+        known = np.isfinite(ends)
     span_ms = float(ends[known].max() - begins[known].min())
     return samples.queries / span_ms * 1000 if span_ms > 0 else None
 

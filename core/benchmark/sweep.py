@@ -8,7 +8,13 @@ from dataclasses import replace
 import numpy as np
 
 from core.benchmark.convention import convention
-from core.benchmark.lane_measurement import Way, default_contexts, is_on_gpu, measure_way
+from core.benchmark.lane_measurement import (
+    Arrangement,
+    Way,
+    default_contexts,
+    is_on_gpu,
+    measure_way,
+)
 from core.benchmark.listener import Listener
 from core.benchmark.samples import COLUMNS, Samples
 from core.benchmark.statistics import images_per_s
@@ -19,6 +25,8 @@ from core.model import Model
 MOST_TRIED = 4
 """Contexts, or threads on the CPU."""
 
+OTHER_ARRANGEMENTS: tuple[Arrangement, ...] = ("shared-copies", "queued-ahead")
+
 TRY_S = 1.0
 """How long each way is tried for the best."""
 
@@ -27,6 +35,8 @@ def find_best(
     model: Model, options: BenchmarkOptions, listener: Listener, stop: Callable[[], bool]
 ) -> tuple[Way | None, list[Measurement]]:
     """Try 1 to MOST_TRIED contexts, each with and without graph; short measurements.
+
+    On a GPU the best of them, and one context more, are then tried in the other arrangements.
 
     A way that the runtime refuses is among the tried with a mark that says why.
 
@@ -50,18 +60,29 @@ def find_best(
     )
     tried: list[Measurement] = []
     best: tuple[float, Way] | None = None
+
+    def attempt(way: Way) -> Measurement:
+        nonlocal best
+        one = try_way(model, short, way, listener, stop)
+        tried.append(one)
+        rate = images_per_s(one)
+        if rate is not None and one.is_complete and (best is None or rate > best[0]):
+            best = rate, way
+        return one
+
     for graph in graphs:
         for contexts in range(1, MOST_TRIED + 1):
             if stop():
                 break
-            way = Way("pipelined", contexts, graph, options.batch)
-            one = try_way(model, short, way, listener, stop)
-            tried.append(one)
-            rate = images_per_s(one)
-            if rate is not None and one.is_complete and (best is None or rate > best[0]):
-                best = rate, way
+            one = attempt(Way("pipelined", contexts, graph, options.batch))
             if graph and one.is_complete and not one.graph:
                 break  # it cannot be captured: that is the same as without
+    if best is not None and is_on_gpu(model) and options.transfers:
+        way = best[1]
+        for contexts in (way.contexts, min(way.contexts + 1, MOST_TRIED)):
+            for arrangement in OTHER_ARRANGEMENTS:
+                if not stop():
+                    attempt(replace(way, contexts=contexts, arrangement=arrangement))
     return None if best is None else best[1], tried
 
 

@@ -57,17 +57,20 @@ _EXPORT = "Write the file with trtexec --exportTimes=FILE."
 def export_times(samples: Samples) -> str:
     """The samples as trtexec writes them, one line a query, to the nanosecond.
 
-    Wall times and lanes are not in it.
+    Queries that were not timed on the device are left out, as are wall times and lanes.
 
     Raises:
-        EnginebayError: kind "no-times" where a stage was not measured or only some of the
-            queries are kept, so that the file would tell something else.
+        EnginebayError: kind "no-times" where no query was timed or only some of them are kept,
+            so that the file would tell something else.
     """
+    rows = samples.rows
+    timed = np.isfinite(rows[:, : len(TIME_KEYS)]).all(axis=1)
+    samples = Samples(rows[timed], samples.measured)
     times = samples.rows[:, : len(TIME_KEYS)]
-    if samples.queries != samples.count or not np.isfinite(times).all():
+    if samples.measured is not None or (len(rows) and not timed.any()):
         why = (
-            "its stages were not all measured"
-            if samples.queries == samples.count
+            "its stages were not measured"
+            if samples.measured is None
             else f"only {samples.count:,} of its {samples.queries:,} queries are kept"
         )
         raise EnginebayError(

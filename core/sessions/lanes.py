@@ -15,7 +15,10 @@ import numpy as np
 
 
 class QueryTimes(NamedTuple):
-    """Milliseconds of one finished query, on the device's clock since the lanes were made."""
+    """Milliseconds of one finished query, on the device's clock since the lanes were made.
+
+    All NaN for a query that was not timed.
+    """
 
     start: float  # of the copy in
     host_to_device: float
@@ -33,8 +36,13 @@ class LaneOptions:
     graph: bool = True  # a CUDA graph where the engine can be captured
     transfers: bool = True  # False: inputs are copied in once, before the first query
     wait: Literal["spin", "blocking"] = "spin"
-    timed: bool = True  # False: times() cannot be asked, and nothing is spent on it
+    timed: bool = True  # False: times() gives NaN, and nothing is spent on it
+    timed_every: int = 1  # where queries are short: events cost what one in k can bear
+    share_copies: bool = False  # inputs of all contexts one after another on one stream
     feeds: bool = True  # False: the inputs' device memory is filled by someone else on the stream
+
+
+UNTIMED = QueryTimes(*(float("nan"),) * 5)
 
 
 class Lane(ABC):

@@ -17,9 +17,6 @@ class StageEvents(Protocol):
     def record(self, index: int, stream: Any, *, external: bool = False) -> None:
         """Record one; `external` inside a capture."""
 
-    def hold(self, stream: Any, index: int) -> None:
-        """Let a stream wait for one."""
-
     def between(self, first: int, second: int) -> float:
         """Milliseconds from one to another; both have happened."""
 
@@ -40,10 +37,6 @@ class PlainEvents:
         """Record one; never inside a capture."""
         assert not external
         self._events[index].record(stream)
-
-    def hold(self, stream: Any, index: int) -> None:
-        """Let a stream wait for one."""
-        stream.wait_for_event(self._events[index])
 
     def between(self, first: int, second: int) -> float:
         """Milliseconds from one to another; both have happened."""

@@ -16,7 +16,7 @@ from core.cuda import PinnedArray
 from core.cuda_graph import Graph, NotCaptured, capture
 from core.errors import EnginebayError
 from core.sessions.buffers import as_bytes
-from core.sessions.lanes import Lane, LaneOptions, QueryTimes
+from core.sessions.lanes import UNTIMED, Lane, LaneOptions, QueryTimes
 from core.sessions.loaded_engine import LoadedEngine
 from core.sessions.stage_events import (
     BEGIN,
@@ -33,14 +33,16 @@ from core.sessions.tensorrt_bound import BoundContext
 from core.tensors import numpy_dtype, size_bytes
 
 _RUNNING = "running the engine"
+_SHORT_MS = 2.0
+"""Queries longer than this are all timed: the events of one take some 10 us."""
 
 
 class TensorRTLane(Lane):
     """Page-locked arrays and a graph on a bound context, which other lanes may queue behind.
 
-    Alone it puts copy in, engine and copy out on one stream, as one graph. Beside others it copies
-    in on a stream that all of them share: there one copy follows another without a gap, and as
-    that is what fills the bus, nothing else may wait in it.
+    It puts copy in, engine and copy out on one stream, as one graph; or it copies in on a stream
+    that all lanes share, where one copy follows another and nothing else waits. Which fills the
+    bus better depends on the machine.
 
     Attributes:
         bound: its execution context. With LaneOptions.feeds off, whoever feeds it fills
@@ -71,8 +73,11 @@ class TensorRTLane(Lane):
         self._cuda = engine.cuda
         self._options = options
         self._origin = origin
-        self._graph: Graph | None = None
+        self._graphs: dict[bool, Graph] = {}  # by whether it records events
         self._copies = copies
+        self._every = options.timed_every if options.timed else 0
+        self._turn = 0
+        self._is_timed = options.timed
         self._pinned: list[PinnedArray] = []
         self.bound = bound
         bound.enter()
@@ -81,6 +86,7 @@ class TensorRTLane(Lane):
         self._stream = bound.stream
         self._events: StageEvents = PlainEvents(self._cuda)
         self._finished = self._cuda.waiting_event(sleeps=options.wait == "blocking")
+        self._arrived = self._cuda.waiting_event(sleeps=False)  # a shared copy
         # A lane alone on its stream waits for that, which is one call less.
         self._waits_for_stream = options.depth == 1 and options.wait == "spin"
         try:
@@ -92,6 +98,7 @@ class TensorRTLane(Lane):
             self.first_run_ms = (time.perf_counter() - begin) * 1000
             if options.graph:
                 self._capture()
+            self._time_all_that_are_long()
         except BaseException:
             self.close()
             raise
@@ -112,11 +119,13 @@ class TensorRTLane(Lane):
         """Launch the graph, or queue the copies and the engine."""
         if self._once:
             self._copy_in_once()
-        if self._graph is None:
-            self._start_plainly()
-        else:
+        self._turn += 1
+        self._is_timed = self._every > 0 and self._turn % self._every == 0
+        if self._graphs:
             self._copy_in()
-            self._graph.launch()
+            self._graphs[self._is_timed].launch()
+        else:
+            self._start_plainly()
         if not self._waits_for_stream:
             self._finished.record(self._stream)
 
@@ -132,6 +141,8 @@ class TensorRTLane(Lane):
 
     def times(self) -> QueryTimes:
         """By CUDA events."""
+        if not self._is_timed:
+            return UNTIMED
         events = self._events
         waited, computing = 0.0, COPIED_IN
         if self._copies is not None:
@@ -190,11 +201,13 @@ class TensorRTLane(Lane):
         if self._copies is None:
             return
         events, copies = self._events, self._copies
-        if self._options.timed:
+        if self._is_timed:
             events.record(BEGIN, copies)
         self._upload(copies)
-        events.record(COPIED_IN, copies)
-        events.hold(self._stream, COPIED_IN)
+        if self._is_timed:
+            events.record(COPIED_IN, copies)
+        self._arrived.record(copies)
+        self._stream.wait_for_event(self._arrived)
 
     def _copy_in_once(self) -> None:
         """What inputs hold as the first query starts is what all queries get."""
@@ -216,7 +229,7 @@ class TensorRTLane(Lane):
         driver, stream = self._cuda.driver, self._stream
 
         def mark(index: int) -> None:
-            if self._options.timed:
+            if self._is_timed:
                 events.record(index, stream, external=external)
 
         if self._copies is None:
@@ -250,22 +263,39 @@ class TensorRTLane(Lane):
             self.why_no_graph = "Shape tensors lie in the host's memory, which no graph reads."
             return
         events: RecordedEvents | None = None
+        kinds = {self._every > 0, self._every == 1}  # with events, without, or of both
         try:
-            events = RecordedEvents()
-            recorded = events
-            with self._engine.library.tape.capture():
-                self._graph = capture(
-                    self._cuda, self._stream, lambda: self._put(recorded, external=True)
-                )
+            events = recorded = RecordedEvents()
+            for self._is_timed in kinds:
+                with self._engine.library.tape.capture():
+                    self._graphs[self._is_timed] = capture(
+                        self._cuda, self._stream, lambda: self._put(recorded, external=True)
+                    )
         except NotCaptured as reason:
             self.why_no_graph = str(reason)
+            self._close_graphs()
             if events is not None:
                 events.close()
             return
+        self._events.close()
         self._events, self.graph = events, True
-        self._copy_in()
-        self._graph.launch()  # its first launch takes longer
-        self._stream.synchronize()
+        for self._is_timed in kinds:
+            self._copy_in()
+            self._graphs[self._is_timed].launch()  # its first launch takes longer
+            self._stream.synchronize()
+
+    def _time_all_that_are_long(self) -> None:
+        if self._every > 1:
+            begin = time.perf_counter()
+            self.start()
+            self.wait()
+            if (time.perf_counter() - begin) * 1000 > _SHORT_MS:
+                self._every = 1
+
+    def _close_graphs(self) -> None:
+        for graph in self._graphs.values():
+            graph.close()
+        self._graphs.clear()
 
     def close(self) -> None:
         """Free the graph, then the bound context, then the arrays' locks."""
@@ -275,9 +305,7 @@ class TensorRTLane(Lane):
         self._is_open = False
         with contextlib.suppress(self._cuda.driver.Error, EnginebayError):
             self._stream.synchronize()  # a lost context has no work
-        if self._graph is not None:
-            self._graph.close()
-            self._graph = None
+        self._close_graphs()
         self._events.close()
         self.bound.leave()
         for pinned in self._pinned:

@@ -88,7 +88,8 @@ def make_lanes(
 
 def _share_copies(options: LaneOptions) -> bool:
     """Of several queries on one context each waits for the one before, and others would with it."""
-    return options.transfers and options.feeds and options.count > 1 and options.depth == 1
+    is_possible = options.transfers and options.feeds and options.depth == 1
+    return options.share_copies and is_possible
 
 
 def _further_context(engine: LoadedEngine) -> Any:

@@ -85,13 +85,7 @@ class FakeGraphDriver:
     def cuEventRecordWithFlags(self, event: _Event, handle: int, flags: int) -> tuple[Status]:
         stream = self._gpu.streams[handle]
         assert (flags == 1) == (stream.captured is not None), "external inside a capture alone"
-        event.stream = stream
-        event.has_happened = False
         stream.enqueue(event.happen)
-        return (Status.CUDA_SUCCESS,)
-
-    def cuStreamWaitEvent(self, handle: int, event: _Event, flags: int) -> tuple[Status]:
-        self._gpu.streams[handle].hold(event)
         return (Status.CUDA_SUCCESS,)
 
     def cuEventElapsedTime(self, first: _Event, second: _Event) -> tuple[Status, float]:
@@ -108,12 +102,9 @@ class _Graph:
 
 class _Event:
     at = float("nan")
-    stream: Any = None
-    has_happened = False
 
     def happen(self) -> None:
         self.at = time.perf_counter()
-        self.has_happened = True
 
 
 def install(monkeypatch: pytest.MonkeyPatch, gpu: FakeCuda) -> FakeGraphDriver:

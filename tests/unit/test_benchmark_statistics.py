@@ -108,6 +108,15 @@ def test_throughput_counts_the_queries_whose_rows_are_not_kept() -> None:
     assert throughput_per_s(thinned) == 1000.0
 
 
+def test_the_span_is_the_hosts_where_only_some_queries_were_timed_on_the_device() -> None:
+    rows = np.zeros((4, 10))
+    rows[:, 0] = [10.0, 12.0, 14.0, 16.0]  # started
+    rows[:, 8] = [3.0, 3.0, 3.0, 4.0]  # until the outputs were there: the last at 20 ms
+    rows[:, 2:8] = np.nan
+    rows[2, 2:8] = [114, 114.5, 114.5, 116, 116, 116.5]
+    assert throughput_per_s(Samples(rows)) == 400.0  # 4 in 10 ms
+
+
 @pytest.mark.parametrize("rows", [np.empty((0, 10)), np.full((3, 10), np.nan), np.zeros((1, 10))])
 def test_no_span_gives_no_throughput(rows: np.ndarray) -> None:
     assert throughput_per_s(Samples(rows)) is None

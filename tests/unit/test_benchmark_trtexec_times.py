@@ -181,9 +181,16 @@ def test_samples_from_before_the_warm_ups_end_are_doubted() -> None:
 def test_what_would_tell_something_else_is_not_written(change: str) -> None:
     samples = samples_of([1.0, 2.0])
     if change == "nan":
-        samples.rows[0, 0] = np.nan
+        samples.rows[:, 2:8] = np.nan
     else:
         samples = dataclasses.replace(samples, measured=9)
     with pytest.raises(EnginebayError) as caught:
         export_times(samples)
     assert caught.value.kind == "no-times"
+
+
+def test_queries_that_were_not_timed_on_the_device_are_left_out() -> None:
+    samples = samples_of([1.0, 2.0, 3.0])
+    samples.rows[1, 2:8] = np.nan
+    again = import_times(export_times(samples), PATH)
+    assert again.latency.tolist() == pytest.approx(samples.latency[[0, 2]].tolist())

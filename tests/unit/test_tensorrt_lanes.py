@@ -300,7 +300,7 @@ def test_a_second_context_without_a_free_profile_is_refused_before_tensorrt_cras
 def test_beside_others_inputs_are_copied_one_after_another_on_one_stream(
     session: TensorRTSession, bindings: FakeGraphDriver
 ) -> None:
-    lanes = session.lanes(SHAPES, LaneOptions(count=2))
+    lanes = session.lanes(SHAPES, LaneOptions(count=2, share_copies=True))
     copies = {id(lane._copies) for lane in lanes}  # type: ignore[attr-defined]
     assert len(copies) == 1
     assert None not in copies
@@ -341,3 +341,30 @@ def test_a_query_that_fails_on_the_gpu_is_told_by_wait(
     with pytest.raises(CudaError) as caught:
         lane.wait()
     assert caught.value.fatal
+
+
+@pytest.mark.parametrize("graph", [True, False])
+def test_of_short_queries_only_some_are_timed(
+    session: TensorRTSession, bindings: FakeGraphDriver, graph: bool
+) -> None:
+    [lane] = session.lanes(SHAPES, LaneOptions(graph=graph, timed_every=3))
+    timed = []
+    for value in range(7):
+        lane.input("images")[...] = value
+        lane.start()
+        lane.wait()
+        timed.append(bool(np.isfinite(lane.times()).all()))
+        np.testing.assert_array_equal(lane.outputs()["output"], picture(value * 2.0))
+    assert sum(timed) == 2
+    assert timed.index(True) + 3 == len(timed) - 1 - timed[::-1].index(True)
+
+
+def test_long_queries_are_all_timed(
+    session: TensorRTSession, bindings: FakeGraphDriver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.sessions.tensorrt_lane._SHORT_MS", -1.0)
+    [lane] = session.lanes(SHAPES, LaneOptions(timed_every=8))
+    for _ in range(3):
+        lane.start()
+        lane.wait()
+        assert np.isfinite(lane.times()).all()
