@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from core.errors import InputError
 from core.input_shapes import profile_of, resolve_shapes
 from core.sessions.base import Arrays
 from core.tensors import TensorSpec, numpy_dtype, shape_text
@@ -51,14 +52,23 @@ def filled(
 ) -> np.ndarray:
     """An array of the input's dtype as `fill` makes it from a shape and a dtype.
 
-    A shape tensor gets the profile's optimum instead, where one is known: its values are
-    dimensions, and others would be refused. Strings are empty.
+    A shape tensor gets the profile's optimum instead: its values are dimensions, and others would
+    be refused, or crash TensorRT (8.6, in infer_shapes). Strings are empty.
 
     Raises:
+        InputError: kind "shape-values", for a shape tensor whose limits are not known: TensorRT
+            8.6 does not tell them.
         MemoryError: if no address space holds it.
         TypeError: for a dtype without a numpy form.
     """
-    if spec.location == "host" and spec.profiles:
+    if spec.location == "host":
+        if not spec.profiles:
+            raise InputError(
+                "shape-values",
+                f"The values of shape tensor {spec.name!r} are dimensions, and nothing tells which "
+                "it may have.",
+                f"Give them: in the Inputs panel, or by --input {spec.name}=2,3.",
+            )
         optimum = profile_of(spec, profile).opt
         return np.array(optimum, numpy_dtype(spec.dtype)).reshape(shape)
     if spec.dtype == "string":

@@ -23,7 +23,8 @@ def read_engine_layers(
 
     Args:
         session: an open engine.
-        inputs: arrays to show dimensions for, by name; by default of the profile's optimum.
+        inputs: arrays to show dimensions for, by name; by default of the profile's optimum. With
+            none at all free dimensions stay unknown.
 
     Raises:
         InputError: if a shape does not fit.
@@ -31,8 +32,9 @@ def read_engine_layers(
             refuses.
     """
     arrays = _at_the_optimum(session) if inputs is None else inputs
-    host = {spec.name: arrays[spec.name] for spec in session.inputs if spec.location == "host"}
-    session.output_shapes({name: one.shape for name, one in arrays.items()}, host)
+    if arrays:
+        host = {spec.name: arrays[spec.name] for spec in session.inputs if spec.location == "host"}
+        session.output_shapes({name: one.shape for name, one in arrays.items()}, host)
     text = session.layer_json()
     return read_layer_json(
         text, "The engine's layer information", source="engine", profile=session.profile

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from core.errors import EnginebayError, MachineError
+from core.errors import EnginebayError, InputError, MachineError
 from core.input_choices import Fill
 from core.input_plan import fill_inputs, plan_inputs
 from core.layers.hints import with_hints
@@ -129,7 +130,14 @@ def layers_of(model: Model) -> LayerTable:
         return read_onnx_layers(model.file)
     from core.layers.engine_layers import read_engine_layers
 
-    return read_engine_layers(_engine_session(model), random_inputs(model))
+    session = _engine_session(model)
+    try:
+        return read_engine_layers(session, random_inputs(model))
+    except InputError as unknown:
+        if unknown.kind != "shape-values":
+            raise
+        table = read_engine_layers(session, {})
+        return replace(table, notes=(*table.notes, f"{unknown.message} {unknown.hint}"))
 
 
 def timed_layers_of(

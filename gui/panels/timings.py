@@ -159,7 +159,9 @@ class TimingsPanel(QWidget):
         self._plot = plot
         self._row.addWidget(plot, 2)
         self._color_plot()
-        plot.grab()  # its first painting takes longest, and nothing else goes on now
+        for curve in self._curves.values():
+            curve.setData([0.0, 1.0])
+        plot.grab()  # the first painting of all it has takes longest; nothing else goes on now
         plot.setVisible(bool(self._history))
         self._draw_history()
 
