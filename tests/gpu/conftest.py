@@ -20,6 +20,7 @@ from core.machine import describe, find_package, require_gpu_stack
 from core.modelfile import read_model_file
 from core.paths import DEMO_MODEL
 from core.tensors import Profile
+from tests.gpu.small_models import nonzero_model, reshape_model
 
 RESULTS = Path(__file__).parent / "results"
 DEMO_BATCH = Profile(min=(1, 3, 256, 256), opt=(1, 3, 256, 256), max=(4, 3, 256, 256))
@@ -143,6 +144,27 @@ def compatible_engine(workshop: Path) -> Path:
         metadata=metadata_of(),
     )
     return build(DEMO_MODEL, workshop / "compatible.engine", options)
+
+
+@pytest.fixture(scope="session")
+def nonzero_engine(workshop: Path) -> Path:
+    """One whose output's size depends on the data; its ONNX lies beside it as nonzero.onnx."""
+    onnx = nonzero_model(workshop / "nonzero.onnx")
+    options = BuildOptions(profiles=({"x": Profile((1, 8), (4, 8), (8, 8))},))
+    return build(onnx, workshop / "nonzero3.engine", options)
+
+
+@pytest.fixture(scope="session")
+def reshape_engine(workshop: Path) -> Path:
+    """One with a shape tensor in the host's memory."""
+    # The volumes agree at each of the three: 12, 24 and 48 elements.
+    profile = {
+        "x": Profile((1, 12), (2, 12), (4, 12)),
+        "shape": Profile((2, 6), (4, 6), (8, 6)),
+    }
+    options = BuildOptions(optimization_level=0, profiles=(profile,))
+    onnx = reshape_model(workshop / "reshape.onnx")
+    return build(onnx, workshop / "reshape.engine", options)
 
 
 @pytest.fixture

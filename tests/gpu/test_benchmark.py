@@ -17,14 +17,10 @@ from core.benchmark.listener import Silent
 from core.benchmark.run import run_benchmark
 from core.benchmark.statistics import latency_of, summary, throughput_per_s
 from core.benchmark.values import BenchmarkOptions, BenchmarkResult
-from core.build import BuildOptions
 from core.cuda_graph import graph_driver
 from core.input_choices import parse_fill
 from core.paths import RESOURCES
 from core.sessions.lanes import LaneOptions
-from core.tensors import Profile
-from tests.gpu.conftest import build
-from tests.gpu.small_models import nonzero_model, reshape_model
 from tests.gpu.test_speed import benchmark
 
 needs_graphs = pytest.mark.skipif(graph_driver() is None, reason="needs cuda-bindings")
@@ -105,27 +101,16 @@ def test_a_whole_benchmark_with_the_best_and_telemetry(
     figures["benchmark, demo engine: queries a second"] = rates
 
 
-def test_an_engine_that_cannot_be_captured_is_measured_plainly(
-    workshop: Path, tmp_path: Path
-) -> None:
-    rows = Profile(min=(1, 8), opt=(4, 8), max=(8, 8))
-    options = BuildOptions(profiles=({"x": rows},))
-    engine = build(nonzero_model(tmp_path / "n.onnx"), workshop / "nonzero3.engine", options)
-    result = measured(engine, measurements=("one-at-a-time",))
+def test_an_engine_that_cannot_be_captured_is_measured_plainly(nonzero_engine: Path) -> None:
+    result = measured(nonzero_engine, measurements=("one-at-a-time",))
     [one] = result.measurements
     assert not one.graph
     assert one.why_no_graph
     assert one.samples.count > 10
 
 
-def test_shape_tensors_are_measured_plainly(workshop: Path, tmp_path: Path) -> None:
-    limits = {
-        "x": Profile(min=(1, 12), opt=(2, 12), max=(4, 12)),
-        "shape": Profile(min=(2, 6), opt=(4, 6), max=(8, 6)),
-    }
-    options = BuildOptions(optimization_level=0, profiles=(limits,))
-    engine = build(reshape_model(tmp_path / "r.onnx"), workshop / "reshape.engine", options)
-    with Model.open(engine) as model:
+def test_shape_tensors_are_measured_plainly(reshape_engine: Path) -> None:
+    with Model.open(reshape_engine) as model:
         fill = parse_fill("4,6")
         model.choose_inputs({"shape": fill}, {"x": (2, 12)})
         wanted = BenchmarkOptions(**SHORT, measurements=("one-at-a-time",))

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from core import Model
-from core.build import BuildOptions
 from core.cuda import open_context
 from core.errors import InputError, ModelError
 from core.input_choices import parse_fill
@@ -25,9 +24,8 @@ from core.opening import OpenOptions
 from core.paths import RESOURCES
 from core.sessions.tensorrt import TensorRTSession
 from core.tensorrt_library import load_library
-from core.tensors import Profile, numpy_dtype
-from tests.gpu.conftest import build
-from tests.gpu.small_models import classifier_model, nonzero_model, reshape_model
+from core.tensors import numpy_dtype
+from tests.gpu.small_models import classifier_model
 
 needs_inspector = pytest.mark.skipif(
     find_package("tensorrt") is None, reason="the lean runtimes have no inspector"
@@ -121,30 +119,10 @@ def test_shapes_may_be_chosen(session: TensorRTSession) -> None:
 
 @needs_inspector
 def test_free_output_shapes_and_shape_tensors_are_listed_and_timed(
-    workshop: Path, tmp_path: Path
+    nonzero_engine: Path, reshape_engine: Path
 ) -> None:
-    rows = Profile(min=(1, 8), opt=(4, 8), max=(16, 8))
-    nonzero = build(
-        nonzero_model(tmp_path / "nonzero.onnx"),
-        workshop / "layers-nonzero.engine",
-        BuildOptions(optimization_level=1, profiles=({"x": rows},)),
-    )
-    shaped = build(
-        reshape_model(tmp_path / "reshape.onnx"),
-        workshop / "layers-reshape.engine",
-        BuildOptions(
-            optimization_level=1,
-            profiles=(
-                {
-                    # The volumes agree at each of the three: 12, 24 and 48 elements.
-                    "x": Profile(min=(1, 12), opt=(2, 12), max=(4, 12)),
-                    "shape": Profile(min=(2, 6), opt=(4, 6), max=(8, 6)),
-                },
-            ),
-        ),
-    )
-    assert_sums_match(read_layers(nonzero, timed=True))
-    with Model.open(shaped) as model:
+    assert_sums_match(read_layers(nonzero_engine, timed=True))
+    with Model.open(reshape_engine) as model:
         # 8.6 tells no limits of a shape tensor's values, and others than valid ones crash it.
         if not next(one for one in model.inputs if one.name == "shape").profiles:
             table = layers_of(model)

@@ -11,14 +11,10 @@ import numpy as np
 import pytest
 
 from core import Model
-from core.build import BuildOptions
 from core.errors import EnginebayError, InputError, ModelError, WrongThreadError
 from core.paths import DEMO_MODEL, RESOURCES
 from core.predictions import Detection
 from core.results import TestResult as Outcome
-from core.tensors import Profile
-from tests.gpu.conftest import build
-from tests.gpu.small_models import nonzero_model, reshape_model
 
 PICTURES = sorted((RESOURCES / "demo").glob("picture-*"))
 
@@ -158,12 +154,10 @@ def test_another_thread_is_refused(engine: Model) -> None:
     assert engine(np.zeros((1, 3, 256, 256), np.float32))  # and nothing is broken by it
 
 
-def test_data_dependent_output(workshop: Path) -> None:
-    onnx_path = nonzero_model(workshop / "nonzero.onnx")
-    options = BuildOptions(profiles=({"x": Profile((1, 8), (4, 8), (8, 8))},))
-    target = build(onnx_path, workshop / "nonzero3.engine", options)
+def test_data_dependent_output(nonzero_engine: Path) -> None:
+    onnx_path = nonzero_engine.with_name("nonzero.onnx")
     random = np.random.default_rng(3)
-    with Model.open(target) as model, Model.open(onnx_path) as reference:
+    with Model.open(nonzero_engine) as model, Model.open(onnx_path) as reference:
         assert model.outputs[0].shape[1] is None
         assert model.session.output_shapes({"x": (4, 8)})["where"] == (2, None)
         for _ in range(4):
@@ -177,16 +171,8 @@ def test_data_dependent_output(workshop: Path) -> None:
         assert np.array_equal(model(x)["where"], reference(x)["where"])
 
 
-def test_host_shape_tensor(workshop: Path) -> None:
-    onnx_path = reshape_model(workshop / "reshape.onnx")
-    # The volumes agree at each of the three: 12, 24 and 48 elements.
-    profile = {
-        "x": Profile((1, 12), (2, 12), (4, 12)),
-        "shape": Profile((2, 6), (4, 6), (8, 6)),
-    }
-    options = BuildOptions(optimization_level=0, profiles=(profile,))
-    target = build(onnx_path, workshop / "reshape.engine", options)
-    with Model.open(target) as model:
+def test_host_shape_tensor(reshape_engine: Path) -> None:
+    with Model.open(reshape_engine) as model:
         shape_spec = next(spec for spec in model.inputs if spec.name == "shape")
         assert shape_spec.location == "host"
         assert not shape_spec.profiles or shape_spec.profiles[0].max == (8, 6)
