@@ -35,6 +35,7 @@ def convention(
     graph: bool,
     wait: Literal["spin", "blocking"],
     on_gpu: bool,
+    prepared_on_gpu: bool = False,
 ) -> str:
     """How it was measured, and how that compares with trtexec's own defaults.
 
@@ -45,6 +46,7 @@ def convention(
         graph: whether a CUDA graph was really used.
         wait: how the host waits for the GPU.
         on_gpu: False for the CPU.
+        prepared_on_gpu: whether the GPU made the inputs of the pictures, end to end.
     """
     if not on_gpu:
         threads = "" if name == "one-at-a-time" else f", {counted(contexts, 'thread')}"
@@ -55,6 +57,7 @@ def convention(
             "one query at a time" if name == "one-at-a-time" else counted(contexts, "context"),
             "CUDA graph" if graph else "no CUDA graph",
             f"{wait} wait",
+            *(("preprocessed on the GPU",) if prepared_on_gpu else ()),
         )
     )
     if name == "one-at-a-time":
