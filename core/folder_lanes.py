@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Literal, cast
 
 from core.batching import BatchPlan
 from core.errors import CudaError, EnginebayError, ModelError
@@ -23,6 +23,9 @@ that are in flight: such a model gets no lanes."""
 
 OUTPUT_BYTES = 256_000_000
 """The outputs that are being read while their lanes wait."""
+
+WAIT: Literal["blocking"] = "blocking"
+"""Asleep while a query is waited for: readers need every core."""
 
 _DEPTH = 4  # lanes of a context: two with queries on their way, two with outputs being read
 _SET_UP_S = 0.2  # a cancellation has to wait for it; each lane runs twice at first
@@ -84,10 +87,7 @@ def make_lanes(
     for count in range(wanted.count, 0, -1):
         fitting = min(_SET_UP_S / (2 * max(query_s, 1e-6)), OUTPUT_BYTES / max(output_bytes, 1))
         depth = min(max(int(fitting / count), 1 if count > 1 else 2), _DEPTH)
-        # Asleep while it waits: readers need every core.
-        options = replace(
-            wanted, count=count, depth=depth, feeds=False, timed=False, wait="blocking"
-        )
+        options = replace(wanted, count=count, depth=depth, feeds=False, timed=False, wait=WAIT)
         try:
             return cast(Sequence[TensorRTLane], model.session.lanes(shapes, options))
         except (ModelError, CudaError) as error:

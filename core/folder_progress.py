@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, wait
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from core.result_rows import ResultRow
 
@@ -50,13 +50,15 @@ class RunWay:
 
     Attributes:
         contexts: queries in flight come from so many execution contexts.
-        graph: whether CUDA graphs are used.
+        graph: whether lanes use CUDA graphs.
         prepared_on_gpu: whether the GPU prepares the pictures.
+        wait: how the host waits for the GPU.
     """
 
     contexts: int = 1
     graph: bool = False
     prepared_on_gpu: bool = False
+    wait: Literal["spin", "blocking"] = "spin"
 
 
 class Teller:

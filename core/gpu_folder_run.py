@@ -20,7 +20,7 @@ from core.batches import cut_batch
 from core.batching import BatchPlan
 from core.cuda import open_context
 from core.errors import EnginebayError, out_of_memory
-from core.folder_lanes import LONGEST_QUERY_S, make_lanes, output_bytes
+from core.folder_lanes import LONGEST_QUERY_S, WAIT, make_lanes, output_bytes
 from core.folder_progress import Row, RunWay, Teller
 from core.gpu_preprocess import GpuPreprocessor
 from core.images import Image
@@ -172,7 +172,7 @@ class LaneRun:
         self._teller = teller
         self._read = read
         contexts = len({id(lane.bound) for lane in lanes})
-        self.way = RunWay(contexts, all(lane.graph for lane in lanes), on_gpu)
+        self.way = RunWay(contexts, all(lane.graph for lane in lanes), on_gpu, WAIT)
         self._rows = recipe.batch if plan.size == 1 else plan.dimension(plan.size)
         self._in_flight = min(2 * contexts, len(lanes))
         self._largest = DEVICE_BYTES // (self._in_flight * self._rows)  # bytes of a picture

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from core.benchmark.best_lanes import best_lanes
 from core.benchmark.checks import check_for_model, check_options
 from core.benchmark.end_to_end import measure_end_to_end
 from core.benchmark.inputs import described, plan_benchmark, with_choices
@@ -28,6 +29,7 @@ from core.benchmark.values import (
 from core.errors import Cancelled, EnginebayError, ModelError, out_of_memory
 from core.model import Model
 from core.modelfile import fingerprint
+from core.sessions.lanes import LaneOptions
 
 
 def run_benchmark(
@@ -151,7 +153,9 @@ class _Benchmark:
         before = len(self._telemetry.readings)
         try:
             if name == "end-to-end":
-                one = measure_end_to_end(model, options, self._listener, self._stop)
+                one = measure_end_to_end(
+                    model, options, self._folder_lanes(best), self._listener, self._stop
+                )
             elif name == "pipelined" and options.contexts is None:
                 one, way = self._with_fewer(way)
             else:
@@ -167,6 +171,15 @@ class _Benchmark:
         marks = trust_marks(one, readings, on_gpu=is_on_gpu(model))
         self._measurements.append(replace(one, marks=(*one.marks, *marks)))
         return way
+
+    def _folder_lanes(self, best: Way | None) -> LaneOptions:
+        """As a run over a folder has them, but for what was asked for or has just been found."""
+        options = self._options
+        if best is None and options.contexts is None:
+            found = best_lanes(self._model)
+            return replace(found, graph=found.graph and options.graph)
+        way = best or pipelined_way(self._model, options)
+        return LaneOptions(count=way.contexts, graph=way.graph)
 
     def _with_fewer(self, way: Way) -> tuple[Measurement, Way]:
         """Measure with the contexts that nobody asked for, or as many as there is room for.
