@@ -219,7 +219,7 @@ class LaneRun:
     def _has_room(self, ahead: deque[_Ahead], look_ahead: int) -> bool:
         if len(ahead) < 2:
             return True
-        pictures = sum(len(one.paths) for one in ahead) + self._plan.size
+        pictures = (len(ahead) + 1) * self._plan.size
         return pictures <= look_ahead and pictures * self._seen_bytes <= STAGED_BYTES
 
     def _stage(self, path: str) -> _Staged | RowError:
