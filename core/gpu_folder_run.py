@@ -35,10 +35,14 @@ from core.sessions.lanes import LaneOptions
 from core.sessions.tensorrt_lane import TensorRTLane
 from core.tensors import numpy_dtype
 
-STAGED_BYTES = 160_000_000
+LARGEST_BYTES = 7_500_000
+"""Pictures above it, some 1920 x 1300, are prepared on the CPU: there that is less work than the
+copy into page-locked memory and the upload, and next to decoding them it is nothing."""
+
+STAGED_BYTES = 240_000_000
 """Pictures that wait for the GPU: at most this, or two batches."""
 
-DEVICE_BYTES = 512_000_000
+DEVICE_BYTES = 768_000_000
 """The GPU's memory for pictures in flight: larger ones than fit are prepared on the CPU."""
 
 Read = Callable[[str], Image]
@@ -174,8 +178,9 @@ class LaneRun:
         contexts = len({id(lane.bound) for lane in lanes})
         self.way = RunWay(contexts, all(lane.graph for lane in lanes), on_gpu, WAIT)
         self._rows = recipe.batch if plan.size == 1 else plan.dimension(plan.size)
-        self._in_flight = min(2 * contexts, len(lanes))
-        self._largest = DEVICE_BYTES // (self._in_flight * self._rows)  # bytes of a picture
+        # The host may be late by a query for each context, or by one of many pictures.
+        self._in_flight = min(2 * contexts if self._rows == 1 else contexts + 1, len(lanes))
+        self._largest = min(LARGEST_BYTES, DEVICE_BYTES // (self._in_flight * self._rows))
         self._seen_bytes = row_bytes(recipe)  # of the largest picture so far
         self._borrowers: list[list[Future[ResultRow]]] = [[] for _ in lanes]
         self._count = 0  # queries begun

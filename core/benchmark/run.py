@@ -27,6 +27,7 @@ from core.benchmark.values import (
     MeasurementName,
 )
 from core.errors import Cancelled, EnginebayError, ModelError, out_of_memory
+from core.folder_run import LANES
 from core.model import Model
 from core.modelfile import fingerprint
 from core.sessions.lanes import LaneOptions
@@ -176,7 +177,10 @@ class _Benchmark:
         """As a run over a folder has them, but for what was asked for or has just been found."""
         options = self._options
         if best is None and options.contexts is None:
-            found = best_lanes(self._model)
+            try:
+                found = best_lanes(self._model, self._tell_hashing)
+            except Cancelled:  # as the measurement notices at once
+                found = LANES
             return replace(found, graph=found.graph and options.graph)
         way = best or pipelined_way(self._model, options)
         return LaneOptions(count=way.contexts, graph=way.graph)
@@ -200,17 +204,16 @@ class _Benchmark:
                 one = replace(one, marks=(Mark("contexts", refusal.message, refusal.hint),))
             return one, way
 
+    def _tell_hashing(self, fraction: float | None, text: str) -> None:
+        if self._stop():
+            raise Cancelled
+        self._listener.phase(text, fraction)
+
     def _model_facts(self, sha256: str | None) -> dict[str, Any]:
         file = self._model.file
         inputs = plan_benchmark(self._model, self._options.batch)
-
-        def progress(fraction: float | None, text: str) -> None:
-            if self._stop():
-                raise Cancelled
-            self._listener.phase(text, fraction)
-
         try:
-            sha256 = fingerprint(file.path, progress) if sha256 is None else sha256
+            sha256 = fingerprint(file.path, self._tell_hashing) if sha256 is None else sha256
         except Cancelled:
             sha256 = None
         except OSError as error:

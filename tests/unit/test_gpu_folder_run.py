@@ -210,14 +210,17 @@ def test_pictures_of_other_sizes_are_at_most_a_level_apart(
 
 @pytest.mark.usefixtures("bindings")
 @pytest.mark.parametrize("batch", [1, 4])
-def test_pictures_too_large_for_the_gpus_memory_are_prepared_by_the_readers(
+@pytest.mark.parametrize("limit", ["DEVICE_BYTES", "LARGEST_BYTES"])
+def test_large_pictures_are_prepared_by_the_readers(
     open_model: Callable[..., Model],
     outputs: Outputs,
     batch: int,
+    limit: str,
     gpu: FakeCuda,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(core.gpu_folder_run, "DEVICE_BYTES", 6 * batch * 8 * 8 * 3)
+    room = 6 * batch * 8 * 8 * 3  # for all in flight; less than a large picture
+    monkeypatch.setattr(core.gpu_folder_run, limit, room)
     paths = [f"large {number}" if number > 30 else str(number) for number in range(50)]
     assert_as_one_after_another(open_model(batch), outputs, paths)
     assert len(gpu.launches) == 1 + 31 - FIRST  # the trial's, and the small ones'
