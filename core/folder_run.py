@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import deque
@@ -47,7 +48,7 @@ LANES = LaneOptions(count=3, graph=True)
 Copy in, compute and copy out of three queries overlap, see core.benchmark.lane_measurement."""
 
 FIRST_PICTURES = 16
-"""An engine runs at least these one query after another, and two batches: setting lanes up would
+"""An engine runs at least these one query after another, and three batches: setting lanes up would
 take longer, and they show whether a batch's outputs have rows, and how long it takes."""
 
 _MOST_THREADS = 16
@@ -159,7 +160,7 @@ class _Run:
         self._plan = plan
         self._read = read
         self._teller = teller
-        self._run_s = 0.0  # of the last batch that ran
+        self._run_s = math.inf  # of the fastest batch so far: shapes are bound in others
         self._is_proven = plan.is_certain
         self._may_shrink = may_shrink
 
@@ -177,13 +178,14 @@ class _Run:
         names: Iterator[str] = (os.fspath(path) for path in paths)
         try:
             while lanes is not None:
-                count = max(FIRST_PICTURES, 2 * self._plan.size)
+                count = max(FIRST_PICTURES, 3 * self._plan.size)
                 yield from self._plain_rows(islice(names, count), readers, decoders)
                 first = next(names, None)
                 if first is None:
                     return
                 names = chain([first], names)
-                if self._is_proven or self._plan.size == 1:
+                is_settled = self._is_proven or self._plan.size == 1
+                if is_settled and self._run_s < math.inf:
                     with lane_run(
                         self._model,
                         self._recipe,
@@ -277,7 +279,7 @@ class _Run:
         begin = time.perf_counter()
         outputs = self._run(batch) if good else []
         run_s = time.perf_counter() - begin
-        self._run_s = run_s if good else self._run_s
+        self._run_s = min(run_s, self._run_s) if good else self._run_s
         share_ms = run_s * 1000 / max(good, 1)
         rows: list[Row] = []
         for index, (path, one) in enumerate(zip(batch.paths, ready, strict=True)):

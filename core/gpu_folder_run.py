@@ -137,6 +137,7 @@ def lane_run(
     lanes: Sequence[TensorRTLane] = ()
     try:
         on_gpu = preprocessor.supports(recipe) is None
+        teller.tell()  # whether to go on: the driver may have compiled a kernel
         lanes = make_lanes(model, {recipe.input: shape}, wanted, query_s, size)
         if lanes:
             yield LaneRun(model, recipe, plan, lanes, preprocessor, on_gpu, teller, read)

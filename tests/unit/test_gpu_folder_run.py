@@ -296,6 +296,15 @@ def test_a_free_batch_has_no_lanes_before_it_is_proven(
     assert len(gpu.launches) == 1 + 60 - 8  # the third time of 16 has the first 8 good pictures
 
 
+@pytest.mark.usefixtures("bindings")
+def test_a_run_has_no_lanes_before_anything_ran(
+    open_model: Callable[..., Model], outputs: Outputs, gpu: FakeCuda
+) -> None:
+    paths = [f"bad {number}" for number in range(40)] + names(60)
+    assert_as_one_after_another(open_model(4), outputs, paths)
+    assert len(gpu.launches) == 1 + 60 - 8
+
+
 def plain_ways(model: Model, paths: list[str], **more: Any) -> list[RunWay]:
     ways: list[RunWay] = []
     rows = list(run_images(model, paths, read=read_noise, note_way=ways.append, **more))
