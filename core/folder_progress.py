@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, wait
+from concurrent.futures import Future
+from concurrent.futures import TimeoutError as FutureTimeoutError
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -82,10 +83,13 @@ class Teller:
 
     def awaited(self, future: Future[T]) -> T:
         """What comes out, asking meanwhile whether to go on."""
-        if not future.done():
-            while not wait([future], timeout=_TICK_S).done:
+        while True:
+            try:
+                return future.result(timeout=_TICK_S)
+            except FutureTimeoutError:
+                if future.done():
+                    return future.result()  # or raises, where the work itself timed out
                 self.tell()
-        return future.result()
 
     def given_out(self, rows: deque[Row], kept: int) -> Iterator[ResultRow]:
         """The oldest rows, as far as they are there; those above `kept` are waited for."""

@@ -172,7 +172,9 @@ class _Run:
     ) -> Generator[ResultRow, None, None]:
         self._teller.start()
         threads = min(os.cpu_count() or 1, _MOST_THREADS)
-        readers = ThreadPoolExecutor(threads, "image-reader")
+        # With the GPU at work some readers always wait for the interpreter, not for a core.
+        spare = 0 if lanes is None else threads // 8
+        readers = ThreadPoolExecutor(threads + spare, "image-reader")
         # Of their own, or reading outputs would wait behind the pictures to come.
         decoders = ThreadPoolExecutor(max(threads // 2, 1), "output-reader")
         names: Iterator[str] = (os.fspath(path) for path in paths)
