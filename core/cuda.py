@@ -167,6 +167,11 @@ class CudaContext:
         with self.errors(doing):
             return self.driver.mem_alloc(max(size, 1))
 
+    def clear(self, address: int, size: int, stream: Any) -> None:
+        """Queue zeros into device memory."""
+        with self.errors("clearing memory"):
+            self.driver.memset_d8_async(address, 0, size, stream)
+
     def load_module(self, ptx: bytes) -> Any:
         """The kernels of a PTX program, compiled by the driver: get_function(name) gives one.
 

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator, Sized
-from concurrent.futures import Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice
-from typing import TypeVar
+from itertools import chain, islice
 
 import numpy as np
 
 from core.batches import cut_batch
 from core.batching import ONE_BY_ONE, BatchPlan, is_alike, plan_batches
 from core.errors import EnginebayError, InputError, out_of_memory
+from core.folder_progress import Report, Row, RunProgress, RunWay, Teller
+from core.gpu_folder_run import lane_run
 from core.images import Image, read_image
 from core.model import Model
 from core.placement import Placement
@@ -23,6 +25,9 @@ from core.preprocess import prepare, prepare_into
 from core.recipes import Recipe
 from core.result_rows import ResultRow, RowError, read_outputs, result_row
 from core.sessions.base import Arrays
+from core.sessions.lanes import LaneOptions
+
+__all__ = ["LANES", "LOOK_AHEAD", "LOOK_BEHIND", "RunProgress", "RunWay", "run_images"]
 
 LOOK_AHEAD = 32
 """Pictures that are prepared, or being so, ahead of the model: at most these, or two batches."""
@@ -37,38 +42,19 @@ LONGEST_RUN_S = 0.25
 """Where a batch that nobody asked for takes longer, pictures run one by one: a cancellation has
 to wait for the run."""
 
-_MOST_THREADS = 16
-_TICK_S = 0.1  # how often a wait for the readers asks whether to go on
+LANES = LaneOptions(count=3, graph=True)
+"""How many contexts of an engine run pictures, where no benchmark found what is best for it.
 
-T = TypeVar("T")
+Copy in, compute and copy out of three queries overlap, see core.benchmark.lane_measurement."""
+
+FIRST_PICTURES = 16
+"""An engine runs at least these one query after another, and three batches: setting lanes up would
+take longer, and they show whether a batch's outputs have rows, and how long it takes."""
+
+_MOST_THREADS = 16
+
 Picture = str | os.PathLike[str]
 Read = Callable[[Picture], Image]
-
-
-@dataclass(frozen=True, slots=True)
-class RunProgress:
-    """How far a run over many pictures is."""
-
-    done: int
-    failed: int  # of those done
-    total: int | None  # None while nobody knows
-    seconds: float  # since it began
-
-    @property
-    def images_per_s(self) -> float:
-        """Pictures a second, from the first on."""
-        return self.done / self.seconds if self.seconds > 0 else 0.0
-
-    @property
-    def eta_s(self) -> float | None:
-        """Seconds that are left at this speed; None where nobody knows."""
-        if self.total is None or not self.done:
-            return None
-        return max(self.total - self.done, 0) * self.seconds / self.done
-
-
-Report = Callable[[RunProgress], None]
-"""Told after each picture, and ten times a second while none is ready; may raise Cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +83,8 @@ def run_images(
     batch: int | None = None,
     report: Report = lambda _progress: None,
     read: Read = read_image,
+    lanes: LaneOptions | None = LANES,
+    note_way: Callable[[RunWay], None] = lambda _way: None,
 ) -> Generator[ResultRow, None, None]:
     """Run pictures through a model, in batches where it takes several.
 
@@ -104,11 +92,14 @@ def run_images(
     on others. One that cannot be read, or fails to run, is a row with its error.
 
     Args:
-        model: an open model; nobody may change its recipe before the last row.
+        model: an open model; nobody may run it or change its recipe before the last row.
         paths: the pictures, asked for as they are needed.
         batch: pictures in a run; default see core.batching.plan_batches.
         report: told how far it is; what it raises ends the run.
         read: reads one picture; called on several threads at once.
+        lanes: an engine's contexts and whether they use graphs, where it can run several queries
+            at a time; None runs one after another.
+        note_way: told once, as soon as it is settled how pictures run from then on.
 
     Yields:
         A row for each path, in their order.
@@ -123,21 +114,24 @@ def run_images(
     if model.recipe is None:
         assert model.recipe_problem is not None
         raise model.recipe_problem
-    total = len(paths) if isinstance(paths, Sized) else None
+    teller = Teller(len(paths) if isinstance(paths, Sized) else None, report)
     if len(model.inputs) > 1 or model.fills or model.shapes or model.recipe.resize == "none":
-        return _in_turn(model, paths, total, report)
+        note_way(RunWay())
+        return _in_turn(model, paths, teller)
+    if model.file.kind == "onnx":
+        lanes = None
     plan = plan_batches(model.session, model.recipe, batch)
     may_shrink = batch is None and not plan.is_certain
-    return _Run(model, model.recipe, plan, total, report, read, may_shrink).rows(iter(paths))
+    run = _Run(model, model.recipe, plan, teller, read, may_shrink)
+    return run.rows(iter(paths), lanes, note_way)
 
 
 def _in_turn(
-    model: Model, paths: Iterable[Picture], total: int | None, report: Report
+    model: Model, paths: Iterable[Picture], teller: Teller
 ) -> Generator[ResultRow, None, None]:
     """One picture after another, for a model whose other inputs or sizes depend on each."""
-    begin, failed = time.perf_counter(), 0
-    report(RunProgress(0, 0, total, 0.0))
-    for done, path in enumerate(paths, 1):
+    teller.start()
+    for path in paths:
         try:
             result = model.test(path)
             row = result_row(result.source, result.decoded, result.warnings, result.stages.total)
@@ -146,9 +140,7 @@ def _in_turn(
             if known.fatal:
                 raise
             row = ResultRow(path=os.fspath(path), error=RowError.of(known))
-            failed += 1
-        yield row
-        report(RunProgress(done, failed, total, time.perf_counter() - begin))
+        yield from teller.given_out(deque([row]), 0)
 
 
 class _Run:
@@ -159,62 +151,80 @@ class _Run:
         model: Model,
         recipe: Recipe,
         plan: BatchPlan,
-        total: int | None,
-        report: Report,
+        teller: Teller,
         read: Read,
         may_shrink: bool,
     ) -> None:
         self._model = model
         self._recipe = recipe
         self._plan = plan
-        self._total = total
-        self._report = report
         self._read = read
+        self._teller = teller
+        self._run_s = math.inf  # of the fastest batch so far: shapes are bound in others
         self._is_proven = plan.is_certain
         self._may_shrink = may_shrink
-        self._done = self._failed = 0
-        self._begin = 0.0
 
-    def rows(self, paths: Iterator[Picture]) -> Generator[ResultRow, None, None]:
-        self._begin = time.perf_counter()
+    def rows(
+        self,
+        paths: Iterator[Picture],
+        lanes: LaneOptions | None,
+        note_way: Callable[[RunWay], None],
+    ) -> Generator[ResultRow, None, None]:
+        self._teller.start()
         threads = min(os.cpu_count() or 1, _MOST_THREADS)
-        readers = ThreadPoolExecutor(threads, "image-reader")
+        # With the GPU at work some readers always wait for the interpreter, not for a core.
+        spare = 0 if lanes is None else threads // 8
+        readers = ThreadPoolExecutor(threads + spare, "image-reader")
         # Of their own, or reading outputs would wait behind the pictures to come.
         decoders = ThreadPoolExecutor(max(threads // 2, 1), "output-reader")
-        batches: deque[_Batch] = deque()
-        rows: deque[Future[ResultRow] | ResultRow] = deque()
+        names: Iterator[str] = (os.fspath(path) for path in paths)
         try:
-            self._tell()
-            while True:
-                while self._has_room(batches) and (chunk := list(islice(paths, self._plan.size))):
-                    batches.append(self._start(readers, [os.fspath(path) for path in chunk]))
-                if batches:
-                    rows.extend(self._finish(batches[0], decoders))
-                    batches.popleft()
-                kept = max(LOOK_BEHIND, self._plan.size) if batches else 0
-                while rows and (len(rows) > kept or _is_done(rows[0])):
-                    first = rows.popleft()
-                    row = first if isinstance(first, ResultRow) else self._awaited(first)
-                    self._done += 1
-                    self._failed += row.error is not None
-                    yield row
-                    self._tell()
-                if not batches:
+            while lanes is not None:
+                count = max(FIRST_PICTURES, 3 * self._plan.size)
+                yield from self._plain_rows(islice(names, count), readers, decoders)
+                first = next(names, None)
+                if first is None:
                     return
+                names = chain([first], names)
+                is_settled = self._is_proven or self._plan.size == 1
+                if is_settled and self._run_s < math.inf:
+                    with lane_run(
+                        self._model,
+                        self._recipe,
+                        self._plan,
+                        lanes,
+                        self._run_s,
+                        self._teller,
+                        self._read,
+                    ) as run:
+                        if run is not None:
+                            note_way(run.way)
+                            yield from run.rows(names, readers, decoders, LOOK_AHEAD, LOOK_BEHIND)
+                            return
+                    lanes = None
+            note_way(RunWay())
+            yield from self._plain_rows(names, readers, decoders)
         finally:
             # Not waited for: a reader may hang on a network's disk. Its input outlives the run.
             readers.shutdown(wait=False, cancel_futures=True)
             decoders.shutdown(wait=False, cancel_futures=True)
 
-    def _tell(self) -> None:
-        seconds = time.perf_counter() - self._begin
-        self._report(RunProgress(self._done, self._failed, self._total, seconds))
-
-    def _awaited(self, future: Future[T]) -> T:
-        """What comes out, asking meanwhile whether to go on."""
-        while not wait([future], timeout=_TICK_S).done:
-            self._tell()
-        return future.result()
+    def _plain_rows(
+        self, names: Iterator[str], readers: ThreadPoolExecutor, decoders: ThreadPoolExecutor
+    ) -> Generator[ResultRow, None, None]:
+        """A row for each picture, of one query after another."""
+        batches: deque[_Batch] = deque()
+        rows: deque[Row] = deque()
+        while True:
+            while self._has_room(batches) and (chunk := list(islice(names, self._plan.size))):
+                batches.append(self._start(readers, chunk))
+            if batches:
+                rows.extend(self._finish(batches[0], decoders))
+                batches.popleft()
+            kept = max(LOOK_BEHIND, self._plan.size) if batches else 0
+            yield from self._teller.given_out(rows, kept)
+            if not batches:
+                return
 
     def _has_room(self, batches: deque[_Batch]) -> bool:
         if len(batches) < 2:
@@ -264,17 +274,16 @@ class _Run:
             return RowError.of(out_of_memory(error))
         return _Ready(placement, image.size_wh, (time.perf_counter() - begin) * 1000)
 
-    def _finish(
-        self, batch: _Batch, decoders: ThreadPoolExecutor
-    ) -> list[Future[ResultRow] | ResultRow]:
+    def _finish(self, batch: _Batch, decoders: ThreadPoolExecutor) -> list[Row]:
         """Run a batch, and have its outputs read."""
-        ready = [self._awaited(future) for future in batch.futures]
+        ready = [self._teller.awaited(future) for future in batch.futures]
         good = sum(isinstance(one, _Ready) for one in ready)
         begin = time.perf_counter()
         outputs = self._run(batch) if good else []
         run_s = time.perf_counter() - begin
+        self._run_s = min(run_s, self._run_s) if good else self._run_s
         share_ms = run_s * 1000 / max(good, 1)
-        rows: list[Future[ResultRow] | ResultRow] = []
+        rows: list[Row] = []
         for index, (path, one) in enumerate(zip(batch.paths, ready, strict=True)):
             if isinstance(one, RowError):
                 rows.append(ResultRow(path=path, error=one))
@@ -283,7 +292,7 @@ class _Run:
                 begin = time.perf_counter()
                 own = self._outputs(self._filled(batch.tensor[index]))
                 share_ms = (time.perf_counter() - begin) * 1000
-                self._tell()
+                self._teller.tell()
             else:
                 own = outputs if isinstance(outputs, RowError) else outputs[index]
             if isinstance(own, RowError):
@@ -292,7 +301,8 @@ class _Run:
             dimension = self._recipe.batch if self._plan.size == 1 else 1
             reading = self._model.reading_of(one.size_wh, one.placement, dimension)
             rows.append(decoders.submit(read_outputs, path, own, reading, one.ms + share_ms))
-        if self._may_shrink and self._done and run_s > LONGEST_RUN_S:  # the first is always slow
+        is_slow = run_s > LONGEST_RUN_S and self._teller.done  # the first is always slow
+        if self._may_shrink and is_slow:
             self._plan = ONE_BY_ONE
         return rows
 
@@ -331,7 +341,3 @@ class _Run:
             return RowError.of(error)
         except MemoryError as error:
             return RowError.of(out_of_memory(error))
-
-
-def _is_done(row: Future[ResultRow] | ResultRow) -> bool:
-    return isinstance(row, ResultRow) or row.done()

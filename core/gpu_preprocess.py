@@ -124,7 +124,7 @@ class GpuPreprocessor:
             ImageError: as core.preprocess.prepare.
             CudaError: if the GPU has not memory enough, or is lost.
         """
-        address = lane.device_address(recipe.input) + row * row_bytes(recipe)
+        address = _row_address(lane, recipe, row)
         return self.upload_and_prepare(pixels, recipe, address, lane.bound.stream, slot)
 
     def upload_and_prepare(
@@ -153,14 +153,46 @@ class GpuPreprocessor:
         self._buffers.replenish()
         if self.supports(recipe) is None:
             return self._queue(pixels, recipe, device_address, stream, slot)
-        size = row_bytes(recipe)
-        row = self._buffers.take((size,))
+        row = self._buffers.take((row_bytes(recipe),))
         shape = row_shape(recipe)
         placement = prepare_into(row.view(numpy_dtype(recipe.dtype)).reshape(shape), pixels, recipe)
-        self._slot(slot).pixels = row  # kept while it is copied
-        with self._cuda.errors("copying the input to the GPU"):
-            self._cuda.driver.memcpy_htod_async(device_address, row, stream)
+        self._upload(row, device_address, stream, slot)
         return placement
+
+    def upload_on(
+        self, lane: DeviceLane, data: np.ndarray, recipe: Recipe, slot: int, row: int = 0
+    ) -> None:
+        """Queue the upload of a row that core.preprocess made, as prepare_on queues a picture's.
+
+        Args:
+            lane: as in prepare_on.
+            data: (row_bytes(recipe),) uint8, the row's memory; fastest in a pixel_buffer. It is
+                kept until the slot is used again, and must not be changed until then.
+            recipe: what it was made by.
+            slot: as in prepare_on.
+            row: as in prepare_on.
+
+        Raises:
+            CudaError: if the GPU is lost.
+        """
+        self._cuda.check_thread()
+        self._buffers.replenish()
+        self._upload(self.staged(data), _row_address(lane, recipe, row), lane.bound.stream, slot)
+
+    def clear_on(self, lane: DeviceLane, recipe: Recipe, row: int) -> None:
+        """Queue zeros into a row of a lane's input.
+
+        Raises:
+            CudaError: if the GPU is lost.
+        """
+        address = _row_address(lane, recipe, row)
+        self._cuda.clear(address, row_bytes(recipe), lane.bound.stream)
+
+    def settle(self, lane: DeviceLane) -> None:
+        """Wait for all that is queued on a lane's stream, whatever becomes of it."""
+        self._cuda.check_thread()
+        with contextlib.suppress(self._cuda.driver.Error):  # told by whoever waits for the query
+            lane.bound.stream.synchronize()
 
     def close(self) -> None:
         """Free everything; all work queued must be done. Arrays lent stay valid."""
@@ -170,6 +202,11 @@ class GpuPreprocessor:
         self._slots.clear()
         self._kernels.clear()
         self._buffers.close()
+
+    def _upload(self, row: np.ndarray, device_address: int, stream: Any, slot: int) -> None:
+        self._slot(slot).pixels = row  # kept while it is copied
+        with self._cuda.errors("copying the input to the GPU"):
+            self._cuda.driver.memcpy_htod_async(device_address, row, stream)
 
     def _slot(self, number: int) -> Slot:
         if number not in self._slots:
@@ -273,3 +310,7 @@ class GpuPreprocessor:
         if placement != expected.placement or not is_alike(found, expected.tensor, one):
             return "the GPU's result differs from the CPU's"
         return None
+
+
+def _row_address(lane: DeviceLane, recipe: Recipe, row: int) -> int:
+    return lane.device_address(recipe.input) + row * row_bytes(recipe)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from core.benchmark.best_lanes import best_lanes
 from core.errors import EnginebayError, ImageError
 from core.folder_run import RunProgress, run_images
 from core.model import Model
@@ -80,13 +81,15 @@ def rows_answer(model: Model, options: argparse.Namespace) -> tuple[dict[str, An
     """
     paths = expanded(options.images)
     line = ProgressLine()
-    begin = time.perf_counter()
     try:
+        lanes = best_lanes(model, line.show)
+        begin = time.perf_counter()
         rows = list(
             run_images(
                 model,
                 paths,
                 batch=options.batch,
+                lanes=lanes,
                 report=lambda progress: line.show(None, progress_text(progress)),
             )
         )

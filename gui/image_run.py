@@ -79,6 +79,7 @@ def run_many(model: Model, request: RunMany, context: JobContext) -> ManyRan:
         Cancelled: within a tenth of a second and a run, once the request is cancelled.
         ModelError: if the model takes no picture.
     """
+    from core.benchmark.best_lanes import best_lanes
     from core.folder_run import run_images
     from core.many_images import progress_text
 
@@ -89,7 +90,8 @@ def run_many(model: Model, request: RunMany, context: JobContext) -> ManyRan:
         context.progress(sheet.done / total, progress_text(sheet.progress(total)))
 
     rest = request.paths[sheet.done :]
-    with closing(run_images(model, rest, report=report)) as rows:
+    lanes = best_lanes(model, context.progress)
+    with closing(run_images(model, rest, report=report, lanes=lanes)) as rows:
         for row in rows:
             sheet.add(row)
             if sheet.done < total and context.others_wait:

@@ -36,6 +36,7 @@ def convention(
     wait: Literal["spin", "blocking"],
     on_gpu: bool,
     arranged: str = "",
+    prepared_on_gpu: bool = False,
 ) -> str:
     """How it was measured, and how that compares with trtexec's own defaults.
 
@@ -47,6 +48,7 @@ def convention(
         wait: how the host waits for the GPU.
         on_gpu: False for the CPU.
         arranged: how several contexts share the bus, in words.
+        prepared_on_gpu: whether the GPU made the inputs of the pictures, end to end.
     """
     if not on_gpu:
         threads = "" if name == "one-at-a-time" else f", {counted(contexts, 'thread')}"
@@ -57,6 +59,7 @@ def convention(
             "one query at a time" if name == "one-at-a-time" else counted(contexts, "context"),
             "CUDA graph" if graph else "no CUDA graph",
             f"{wait} wait",
+            *(("preprocessed on the GPU",) if prepared_on_gpu else ()),
         )
         + ((arranged,) if arranged else ())
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import Any
 
+from core.benchmark.best_lanes import best_lanes
 from core.benchmark.checks import check_for_model, check_options
 from core.benchmark.end_to_end import measure_end_to_end
 from core.benchmark.inputs import described, plan_benchmark, with_choices
@@ -26,8 +27,10 @@ from core.benchmark.values import (
     MeasurementName,
 )
 from core.errors import Cancelled, EnginebayError, ModelError, out_of_memory
+from core.folder_run import LANES
 from core.model import Model
 from core.modelfile import fingerprint
+from core.sessions.lanes import LaneOptions
 
 
 def run_benchmark(
@@ -151,7 +154,9 @@ class _Benchmark:
         before = len(self._telemetry.readings)
         try:
             if name == "end-to-end":
-                one = measure_end_to_end(model, options, self._listener, self._stop)
+                one = measure_end_to_end(
+                    model, options, self._folder_lanes(best), self._listener, self._stop
+                )
             elif name == "pipelined" and options.contexts is None:
                 one, way = self._with_fewer(way)
             else:
@@ -167,6 +172,18 @@ class _Benchmark:
         marks = trust_marks(one, readings, on_gpu=is_on_gpu(model))
         self._measurements.append(replace(one, marks=(*one.marks, *marks)))
         return way
+
+    def _folder_lanes(self, best: Way | None) -> LaneOptions:
+        """As a run over a folder has them, but for what was asked for or has just been found."""
+        options = self._options
+        if best is None and options.contexts is None:
+            try:
+                found = best_lanes(self._model, self._tell_hashing)
+            except Cancelled:  # as the measurement notices at once
+                found = LANES
+            return replace(found, graph=found.graph and options.graph)
+        way = best or pipelined_way(self._model, options)
+        return LaneOptions(count=way.contexts, graph=way.graph)
 
     def _with_fewer(self, way: Way) -> tuple[Measurement, Way]:
         """Measure with the contexts that nobody asked for, or as many as there is room for.
@@ -187,17 +204,16 @@ class _Benchmark:
                 one = replace(one, marks=(Mark("contexts", refusal.message, refusal.hint),))
             return one, way
 
+    def _tell_hashing(self, fraction: float | None, text: str) -> None:
+        if self._stop():
+            raise Cancelled
+        self._listener.phase(text, fraction)
+
     def _model_facts(self, sha256: str | None) -> dict[str, Any]:
         file = self._model.file
         inputs = plan_benchmark(self._model, self._options.batch)
-
-        def progress(fraction: float | None, text: str) -> None:
-            if self._stop():
-                raise Cancelled
-            self._listener.phase(text, fraction)
-
         try:
-            sha256 = fingerprint(file.path, progress) if sha256 is None else sha256
+            sha256 = fingerprint(file.path, self._tell_hashing) if sha256 is None else sha256
         except Cancelled:
             sha256 = None
         except OSError as error:

@@ -147,6 +147,11 @@ class Session(ABC):
         )
 
     @property
+    def uses_graph(self) -> bool:
+        """Whether run() starts a CUDA graph by now."""
+        return False
+
+    @property
     def profile_count(self) -> int:
         """How many optimization profiles there are; 0 where no input has any."""
         return max((len(spec.profiles) for spec in self.inputs), default=0)

@@ -32,6 +32,11 @@ class EngineGraph:
         self._graph: Graph | None = None
         self.why_not = ""
 
+    @property
+    def is_made(self) -> bool:
+        """Whether the next launch is a graph's."""
+        return self._graph is not None
+
     def launch(self) -> bool:
         """Start the engine; False where TensorRT refuses."""
         self._runs += 1

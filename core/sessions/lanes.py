@@ -62,7 +62,10 @@ class Lane(ABC):
 
     @abstractmethod
     def input(self, name: str) -> np.ndarray:
-        """The input's array, to be filled between wait() and start(); always the same memory."""
+        """The input's array, to be filled between wait() and start(); always the same memory.
+
+        With LaneOptions.feeds off an engine's lane has none.
+        """
 
     @abstractmethod
     def start(self) -> None:

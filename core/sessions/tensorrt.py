@@ -124,6 +124,11 @@ class TensorRTSession(Session):
         return self._engine
 
     @property
+    def uses_graph(self) -> bool:
+        """Whether run() starts a CUDA graph by now."""
+        return self._graph is not None and self._graph.is_made
+
+    @property
     def library(self) -> Library:
         """The TensorRT module in use."""
         return self._library

@@ -104,7 +104,7 @@ class TensorRTLane(Lane):
             raise
 
     def input(self, name: str) -> np.ndarray:
-        """The input's page-locked array."""
+        """The input's page-locked array; there is none with LaneOptions.feeds off."""
         return self._arrays[name]
 
     def outputs(self) -> Mapping[str, np.ndarray]:
@@ -159,13 +159,16 @@ class TensorRTLane(Lane):
         """Page-locked arrays for every tensor, and what is copied where, worked out once."""
         bound, options = self.bound, self._options
         dtypes = {spec.name: spec.dtype for spec in (*self._engine.inputs, *self._engine.outputs)}
+        fed_elsewhere = set() if options.feeds else {spec.name for spec in self._engine.inputs}
         for name, shape in bound.shapes.items():
             size = size_bytes(dtypes[name], shape) or 0
+            self.device_bytes += size
+            if name in fed_elsewhere:  # nobody would fill it
+                continue
             pinned = PinnedArray(self._cuda, size)
             self._pinned.append(pinned)
             self._arrays[name] = pinned.view(shape, numpy_dtype(dtypes[name]))
             pinned.array[...] = 0
-            self.device_bytes += size
         self._uploads = [
             (bound.device[spec.name], as_bytes(self._arrays[spec.name]))
             for spec in self._engine.inputs

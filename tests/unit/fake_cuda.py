@@ -103,6 +103,7 @@ class FakeCuda:
             "event_flags": EventFlags,
             "memcpy_htod_async": self._memcpy_htod_async,
             "memcpy_dtoh_async": self._memcpy_dtoh_async,
+            "memset_d8_async": self._memset_d8_async,
             "module_from_buffer": self._module_from_buffer,
         }
         for name, value in names.items():
@@ -181,6 +182,10 @@ class FakeCuda:
         self.called()
         host = _HostRange(target)
         stream.enqueue(lambda: self._copy(host.bytes(), self.device_bytes(int(source), host.size)))
+
+    def _memset_d8_async(self, target: int, value: int, count: int, stream: Stream) -> None:
+        self.called()
+        stream.enqueue(lambda: self.device_bytes(int(target), count).fill(value))
 
     def _module_from_buffer(self, image: bytes) -> Module:
         self.called()

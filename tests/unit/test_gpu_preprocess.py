@@ -350,3 +350,22 @@ def test_closing_gives_all_memory_back(gpu: FakeCuda, cuda: CudaContext) -> None
     preprocessor.close()
     assert not gpu.memory
     assert not gpu.pinned
+
+
+def test_a_row_made_on_the_cpu_is_uploaded_and_a_row_is_cleared(
+    gpu: FakeCuda, cuda: CudaContext, preprocessor: GpuPreprocessor
+) -> None:
+    recipe = replace(BASE, batch=3, interpolation="area")
+    target = Target(cuda, recipe, rows=3)
+    expected = prepare(PICTURE, recipe).tensor[0]
+    data = expected.copy().reshape(-1).view(np.uint8)
+    for row in range(3):
+        preprocessor.upload_on(target, data, recipe, slot=row, row=row)
+    preprocessor.clear_on(target, recipe, row=1)
+    del data  # kept by the slots
+    preprocessor.settle(target)
+    found = target.read()
+    np.testing.assert_array_equal(found[0], expected)
+    assert not found[1].any()
+    np.testing.assert_array_equal(found[2], expected)
+    assert all(gpu.is_pinned(*upload) for upload in gpu.uploads)
