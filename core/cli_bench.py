@@ -89,6 +89,12 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
         "--no-transfers", action="store_true", help="leave inputs and outputs on the device"
     )
     how.add_argument(
+        "--time-all",
+        action="store_true",
+        help="time every query stage by stage, of short ones too, which costs them some 10 us; "
+        "--export-times does so",
+    )
+    how.add_argument(
         "--wait",
         choices=("spin", "blocking"),
         default=_DEFAULT.wait,
@@ -188,6 +194,7 @@ def _measured(options: argparse.Namespace, opening: OpenOptions) -> BenchmarkRes
             find_best=options.find_best,
             graph=not options.no_graph,
             transfers=not options.no_transfers,
+            time_all=options.time_all or options.export_times is not None,
             wait=options.wait,
             batch=options.batch,
             shapes={name: _whole(shape) for name, shape in model.shapes.items()},

@@ -153,8 +153,7 @@ class _Run:
         nan = float("nan")
         try:
             for picture_begin, done in pictures:
-                if picture_begin < begin:  # of the warm-up
-                    continue
+                # Those begun in the warm-up count as well: as many are begun here and not done.
                 start, end = (picture_begin - begin) * 1000, (done - begin) * 1000
                 # Only the span is known: the stages of pictures overlap.
                 self.rows.append((nan, nan, start, nan, nan, nan, nan, end, end - start, 0.0))

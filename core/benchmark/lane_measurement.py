@@ -13,8 +13,8 @@ import numpy as np
 from core.benchmark.convention import convention
 from core.benchmark.inputs import make_arrays, plan_benchmark
 from core.benchmark.listener import Listener
-from core.benchmark.loop import measure
-from core.benchmark.values import BenchmarkOptions, Measurement, MeasurementName
+from core.benchmark.loop import MOST_QUERIES, measure
+from core.benchmark.values import BenchmarkOptions, Mark, Measurement, MeasurementName
 from core.model import Model
 from core.sessions.lanes import Lane, LaneOptions
 
@@ -91,7 +91,7 @@ def measure_way(
         graph=way.graph,
         transfers=options.transfers,
         wait=options.wait,
-        timed_every=TIMED_EVERY,
+        timed_every=1 if options.time_all else TIMED_EVERY,
         share_copies=way.arrangement == "shared-copies",
     )
     on_host = {spec.name for spec in model.inputs if spec.location == "host"}
@@ -132,10 +132,21 @@ def measure_way(
             device_memory_bytes=sum(lane.device_bytes for lane in lanes) or None,
             why_no_graph=next((lane.why_no_graph for lane in lanes if lane.why_no_graph), ""),
             is_complete=measured.is_complete,
+            marks=_full_mark() if measured.is_full else (),
         )
     finally:
         for lane in lanes:
             lane.close()
+
+
+def _full_mark() -> tuple[Mark, ...]:
+    return (
+        Mark(
+            "cut-short",
+            f"It ended after {MOST_QUERIES:,} queries, before its time was over.",
+            "Measure for a shorter time.",
+        ),
+    )
 
 
 @contextmanager

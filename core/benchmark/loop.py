@@ -28,6 +28,9 @@ Tell = Callable[[np.ndarray, float | None], bool]
 """Told of new rows, (n, 10) as Samples.rows, and of how far it is, 0 to 1 (None while it warms
 up); gives whether to stop."""
 
+MOST_QUERIES = 10_000_000
+"""A measurement ends there: a day at 10,000 a second would not fit into memory (72 bytes each)."""
+
 _RAW = 9  # numbers of a query: begin, enqueued, done, lane, and QueryTimes
 
 
@@ -38,6 +41,7 @@ class Measured:
     samples: Samples
     first_run_ms: float | None  # None where it was stopped before
     is_complete: bool
+    is_full: bool  # ended by MOST_QUERIES
 
 
 def measure(
@@ -61,7 +65,7 @@ def measure(
     Raises:
         EnginebayError: as Lane.wait. A lane that is interrupted ends the measurement instead.
     """
-    course = _Course(options, len(lanes), tell)
+    course = _Course(options, len(lanes), tell, lanes[0].clock_origin)
     first_run_ms: float | None = None
     is_complete = False
     with _no_garbage_collection():
@@ -76,7 +80,7 @@ def measure(
         except Cancelled:
             pass
     course.tell_rest()
-    return Measured(Samples(course.rows(0)), first_run_ms, is_complete)
+    return Measured(Samples(course.rows(0)), first_run_ms, is_complete, course.is_full)
 
 
 @contextmanager
@@ -124,12 +128,22 @@ class _Course:
             first `_late` of them were started before that.
         next_look: on the loop's clock.
         is_stopped: whether `tell` asked to stop.
+        is_full: whether MOST_QUERIES were reached.
     """
 
-    def __init__(self, options: BenchmarkOptions, lanes: int, tell: Tell) -> None:
+    def __init__(
+        self,
+        options: BenchmarkOptions,
+        lanes: int,
+        tell: Tell,
+        clock_origin: float | None,
+    ) -> None:
         self.raw = array("d")
         self.next_look = 0.0
         self.is_stopped = False
+        self.is_full = False
+        self._clock_origin = clock_origin
+        self._device_origin: float | None = None  # milliseconds, once it is known
         self._options = options
         self._lanes = lanes
         self._tell = tell
@@ -158,6 +172,9 @@ class _Course:
             self._until = now + self._options.duration_s
             is_over = now >= self._until
         elif self._is_warm and is_over and count >= self._options.iterations:
+            return False
+        if count >= MOST_QUERIES:
+            self.is_full = True
             return False
         if now >= self._next_tell:
             self._next_tell = now + TELL_S
@@ -188,15 +205,15 @@ class _Course:
     def rows(self, begin: int) -> np.ndarray:
         """The kept queries from this one on, as Samples.rows; none while it warms up.
 
-        Times count from when the warm-up began, as trtexec's do. The device's clock is laid on the
-        host's where the first kept query was started.
+        Times count from when the warm-up began, as trtexec's do. A device's own clock is laid on
+        the host's where the first kept query that it timed was started.
         """
         first = self._late * _RAW
         if not self._is_warm or len(self.raw) <= first:
             return np.empty((0, len(COLUMNS)))
-        origin = self.raw[first + 4] - (self.raw[first] - self._begin) * 1000
         # A slice is a copy: a view would keep the array from growing.
         raw = np.frombuffer(self.raw[first + begin * _RAW :]).reshape(-1, _RAW)
+        origin = self._origin(first)
         rows = np.empty((len(raw), len(COLUMNS)))
         rows[:, 0:2] = (raw[:, 0:2] - self._begin) * 1000
         rows[:, 2] = raw[:, 4] - origin
@@ -207,3 +224,16 @@ class _Course:
         rows[:, 8] = (raw[:, 2] - raw[:, 0]) * 1000
         rows[:, 9] = raw[:, 3]
         return rows
+
+    def _origin(self, first: int) -> float:
+        """The device's time in milliseconds when the warm-up began; NaN while it timed nothing."""
+        if self._clock_origin is not None:
+            return (self._begin - self._clock_origin) * 1000
+        if self._device_origin is None:
+            raw = np.frombuffer(self.raw[first:]).reshape(-1, _RAW)
+            timed = np.flatnonzero(np.isfinite(raw[:, 4]))
+            if not len(timed):
+                return float("nan")
+            query = raw[timed[0]]
+            self._device_origin = float(query[4] - (query[0] - self._begin) * 1000)
+        return self._device_origin

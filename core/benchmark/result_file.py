@@ -27,6 +27,8 @@ from core.text import counted, one_line
 MAX_ROWS = 200_000
 """Rows kept of a measurement; more than any picture of it can show."""
 
+_OUTERMOST = 5  # rows that are kept besides
+
 MAX_CHARACTERS = 256 * 2**20
 """Of a text that is read: a dozen measurements of MAX_ROWS."""
 
@@ -113,18 +115,25 @@ def unpack(info: Any, rows: Sequence[np.ndarray]) -> BenchmarkResult:
 def thinned(measurement: Measurement) -> Measurement:
     """The same with at most MAX_ROWS rows, one in k of them, and a mark that says so.
 
-    The first copy in and the last copy out are among them, so that the throughput is the same.
+    One in k of those that the device timed, and of the others: they come in a pattern of their
+    own. The outermost rows are among them, so that the throughput is the same.
     """
     samples = measurement.samples
     if samples.count <= MAX_ROWS:
         return measurement
-    step = -(-samples.count // (MAX_ROWS - 2))
+    step = -(-samples.count // (MAX_ROWS - _OUTERMOST))
     begins, ends = samples.column("start_h2d"), samples.column("end_d2h")
+    started = samples.column("start_enqueue")
+    timed = np.isfinite(begins)
     outermost = (
         np.where(np.isfinite(begins), begins, np.inf).argmin(),
+        np.where(np.isfinite(ends), ends, np.inf).argmin(),
         np.where(np.isfinite(ends), ends, -np.inf).argmax(),
+        np.where(np.isfinite(started), started, np.inf).argmin(),
+        np.nan_to_num(started + samples.column("wall"), nan=-np.inf).argmax(),
     )
-    kept = np.unique([*range(0, samples.count, step), *outermost])
+    one_in_k = (np.flatnonzero(timed)[::step], np.flatnonzero(~timed)[::step])
+    kept = np.unique(np.concatenate([*one_in_k, np.array(outermost)]))
     mark = Mark(
         "thinned",
         f"Of {counted(samples.queries, 'sample')} one in {step} is kept, so percentiles are only "
@@ -239,7 +248,7 @@ def _option(name: str, value: Any) -> Any:
     what = f"the option {name}"
     if name in ("duration_s", "warm_up_ms"):
         return _number(value, what)
-    if name in ("find_best", "graph", "transfers"):
+    if name in ("find_best", "graph", "transfers", "time_all"):
         return _flag(value, what)
     if name in ("contexts", "batch", "profile"):
         return _or_none(_whole, value, what)

@@ -82,21 +82,26 @@ def summary(values: np.ndarray) -> Summary | None:
 def throughput_per_s(samples: Samples) -> float | None:
     """Queries a second: their number by the span from the first copy in to the last copy out.
 
-    As trtexec's "Throughput" (sampleReporting.cpp, printPerformanceReport). Where only some queries
-    were timed on the device, the span is the host's: from starting the first to having the last. A
-    query of several pictures counts once; see images_per_s.
+    As trtexec's "Throughput" (sampleReporting.cpp, printPerformanceReport). Where not all queries
+    were timed on the device, the span is the host's: from starting the first to having the last.
+    End to end, where many pictures are on their way as it begins and as it ends, it is those that
+    were done since the measurement's start by the time until the last of them was. A query of
+    several pictures counts once; see images_per_s.
 
     Returns:
         None where there are no samples or their times were not measured.
     """
     begins, ends = samples.column("start_h2d"), samples.column("end_d2h")
     known = np.isfinite(begins) & np.isfinite(ends)
-    if not known.any():
-        return None
-    if not known.all() and np.isfinite(samples.column("wall")).all():
+    enqueued = np.isfinite(samples.column("start_enqueue"))
+    if not enqueued.any():  # end to end
+        begins = np.zeros(len(ends))
+    elif not known.all() and np.isfinite(samples.column("wall")).all():
         begins = samples.column("start_enqueue")
         ends = begins + samples.column("wall")
         known = np.isfinite(ends)
+    if not known.any():
+        return None
     span_ms = float(ends[known].max() - begins[known].min())
     return samples.queries / span_ms * 1000 if span_ms > 0 else None
 

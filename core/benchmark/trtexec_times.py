@@ -57,26 +57,25 @@ _EXPORT = "Write the file with trtexec --exportTimes=FILE."
 def export_times(samples: Samples) -> str:
     """The samples as trtexec writes them, one line a query, to the nanosecond.
 
-    Queries that were not timed on the device are left out, as are wall times and lanes.
+    Wall times and lanes are not in it.
 
     Raises:
-        EnginebayError: kind "no-times" where no query was timed or only some of them are kept,
-            so that the file would tell something else.
+        EnginebayError: kind "no-times" where not every query was timed in each stage, or only
+            some of them are kept, so that the file would tell something else.
     """
-    rows = samples.rows
-    timed = np.isfinite(rows[:, : len(TIME_KEYS)]).all(axis=1)
-    samples = Samples(rows[timed], samples.measured)
     times = samples.rows[:, : len(TIME_KEYS)]
-    if samples.measured is not None or (len(rows) and not timed.any()):
-        why = (
-            "its stages were not measured"
-            if samples.measured is None
-            else f"only {samples.count:,} of its {samples.queries:,} queries are kept"
-        )
+    if samples.measured is not None or not np.isfinite(times).all():
+        timed = int(np.isfinite(times).all(axis=1).sum())
+        hint = "Save it as JSON or CSV instead."
+        if samples.measured is not None:
+            why = f"only {samples.count:,} of its {samples.queries:,} queries are kept"
+        elif timed:
+            why = f"{timed:,} of its {samples.count:,} queries were timed stage by stage"
+            hint = 'Measure with "time every query" (--time-all), or save it as JSON or CSV.'
+        else:
+            why = "its stages were not measured"
         raise EnginebayError(
-            "no-times",
-            f"This measurement cannot be written as trtexec's times: {why}.",
-            "Save it as JSON or CSV instead.",
+            "no-times", f"This measurement cannot be written as trtexec's times: {why}.", hint
         )
     spans = (
         samples.host_to_device,

@@ -75,7 +75,9 @@ def _incomplete(m: Measurement) -> Mark | None:
 
 
 def _too_few(m: Measurement) -> Mark | None:
-    count = m.samples.queries
+    count = int(np.isfinite(latency_of(m)).sum())  # not every query is timed
+    if m.samples.measured is not None:
+        count = max(count, m.samples.measured * count // max(m.samples.count, 1))
     if not count:
         return Mark("too-few-samples", "No query was measured.", "Measure longer.")
     doubtful = [name for name, needed in PERCENTILE_SAMPLES.items() if count < needed]
@@ -144,7 +146,7 @@ def _transfer_bound(copy: Summary | None, compute: Summary, way: str) -> Mark | 
 
 
 def _several_contexts(m: Measurement, *, on_gpu: bool) -> Mark | None:
-    if m.contexts < 2:
+    if m.contexts < 2 or not m.samples.count:
         return None
     place = "GPU" if on_gpu else "CPU"
     return Mark(

@@ -36,6 +36,7 @@ class BenchmarkOptions:
     find_best: bool = False  # try 1 to 4 contexts with and without graph, keep the winner
     graph: bool = True  # captured as CUDA graph where the engine can be
     transfers: bool = True  # False: inputs and outputs stay on the device
+    time_all: bool = False  # time every query by events, of short ones too; costs them some 10 us
     wait: Literal["spin", "blocking"] = "spin"
     batch: int | None = None  # None: the recipe's, or the profile's best
     shapes: Mapping[str, tuple[int, ...]] = field(default_factory=dict)  # by input

@@ -52,12 +52,15 @@ class Lane(ABC):
         graph: whether a CUDA graph is really used.
         why_no_graph: why not, where one was asked for.
         device_bytes: of the device memory that it allocated, without the runtime's own.
+        clock_origin: where its times count from, in seconds of time.perf_counter; None where they
+            are on a clock of the device's own.
         first_run_ms: wall time of the run that the lane was set up by; None where it needed none.
     """
 
     graph: bool = False
     why_no_graph: str = ""
     device_bytes: int = 0
+    clock_origin: float | None = None
     first_run_ms: float | None = None
 
     @abstractmethod

@@ -49,7 +49,7 @@ class OnnxLane(Lane):
 
         self._names = [spec.name for spec in outputs]
         self._feeds = {spec.name: _zeros(spec, shapes[spec.name]) for spec in inputs}
-        self._origin = origin
+        self.clock_origin = self._origin = origin
         self._begin = self._end = origin
         self._values: list[Any] = []
         self._options: Any = onnxruntime.RunOptions()

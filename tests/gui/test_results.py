@@ -87,7 +87,7 @@ def slow_rows(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Rows that take 20 ms each; gives the paths that were run, one by one."""
     seen: list[str] = []
 
-    def run_images(_model: Any, paths: Any, *, report: Callable[[Any], None]) -> Any:
+    def run_images(_model: Any, paths: Any, *, report: Callable[[Any], None], **_lanes: Any) -> Any:
         for path in paths:
             time.sleep(0.02)
             seen.append(str(path))
@@ -381,7 +381,7 @@ def test_a_lost_gpu_in_a_run_keeps_the_rows_and_refuses_the_next(
     wait_rows: Callable[[App], None],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    def run_images(_model: Any, paths: Any, *, report: Callable[[Any], None]) -> Any:
+    def run_images(_model: Any, paths: Any, *, report: Callable[[Any], None], **_lanes: Any) -> Any:
         yield ResultRow(path=str(paths[0]), task="detect")
         report(None)
         raise ModelError("gpu-lost", "The GPU is lost.", "Restart Enginebay.", fatal=True)
@@ -470,7 +470,7 @@ def test_a_run_gives_way_after_one_row_and_goes_on_from_there(
 ) -> None:
     from core.jobs import Job, JobContext
 
-    def run_images(_model: Any, paths: Any, *, report: Callable[[Any], None]) -> Any:
+    def run_images(_model: Any, paths: Any, *, report: Callable[[Any], None], **_lanes: Any) -> Any:
         for path in paths:
             yield ResultRow(path=str(path))
             report(None)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from core.errors import Cancelled
-from core.sessions.lanes import Lane, QueryTimes
+from core.sessions.lanes import UNTIMED, Lane, QueryTimes
 
 
 class Clock:
@@ -28,12 +28,20 @@ class FakeLane(Lane):
     """
 
     def __init__(
-        self, number: int, clock: Clock, log: list[tuple[str, int]], seconds: float = 0.010
+        self,
+        number: int,
+        clock: Clock,
+        log: list[tuple[str, int]],
+        seconds: float = 0.010,
+        *,
+        timed_every: int = 1,
+        timed_from: int = 0,
     ) -> None:
         self.number, self.clock, self.log, self.seconds = number, clock, log, seconds
         self.is_in_flight = False
         self.was_closed = False
         self.cancel_at: float | None = None
+        self.timed_every, self._turn = timed_every, timed_from
         self._array = np.zeros(3, np.float32)
         self._start = 0.0
 
@@ -43,6 +51,7 @@ class FakeLane(Lane):
     def start(self) -> None:
         assert not self.is_in_flight, "start and wait alternate"
         self.is_in_flight = True
+        self._turn += 1
         self.log.append(("start", self.number))
         self._start = self.clock.now
 
@@ -55,6 +64,8 @@ class FakeLane(Lane):
         self.is_in_flight = False
 
     def times(self) -> QueryTimes:
+        if self._turn % self.timed_every:
+            return UNTIMED
         # The device's clock began at 90 s; copying takes a fifth each way.
         part = self.seconds * 1000 / 5
         return QueryTimes((self._start - 90) * 1000, part, 0.0, 3 * part, part)

@@ -219,15 +219,16 @@ def test_a_folder_that_cannot_be_made_is_told(tmp_path: Path) -> None:
 def test_of_too_many_rows_one_in_k_is_kept_and_the_throughput_is_the_same(
     history: History, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(core.benchmark.result_file, "MAX_ROWS", 10)
+    monkeypatch.setattr(core.benchmark.result_file, "MAX_ROWS", 13)
     samples = samples_of(np.linspace(1.0, 2.0, 100))
     rows = samples.rows.copy()
     rows[41, 7] = rows[:, 7].max() + 50  # the last copy out is of a query in the middle
     whole = a_measurement(Samples(rows))
     found = history.load(history.save(a_result(whole))).measurements[0]
-    # One in ceil(100 / 8) = 13: 0, 13, ... 91, and the one that ends last.
+    # One in ceil(100 / (13 - 5)) = 13: 0, 13, ... 91; the one that ends last by the device's
+    # clock; and the one that ends last by the host's.
     assert [int(np.flatnonzero(rows[:, 0] == row[0])[0]) for row in found.samples.rows] == [
-        0, 13, 26, 39, 41, 52, 65, 78, 91,
+        0, 13, 26, 39, 41, 52, 65, 78, 91, 99,
     ]  # fmt: skip
     assert found.samples.queries == 100
     assert throughput_per_s(found.samples) == throughput_per_s(Samples(rows))
@@ -361,3 +362,22 @@ def test_something_else_in_any_place_is_refused_or_read_and_never_a_traceback() 
     assert {kind for kind, _ in refused} == {"not-a-benchmark"}
     places = {place for _, place in refused}
     assert {"rows", "batch", "graph", "wait", "at_ms", "kind", "sweep", "name"} <= places
+
+
+@pytest.mark.parametrize("phase", range(8))
+def test_of_very_many_queries_those_timed_and_the_others_are_thinned_apart(
+    phase: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(core.benchmark.result_file, "MAX_ROWS", 1000)
+    rows = np.full((16_000, 10), np.nan)
+    rows[:, 0] = np.arange(16_000) * 0.1
+    rows[:, 1], rows[:, 8], rows[:, 9] = rows[:, 0] + 0.01, 0.3, 0
+    timed = np.arange(16_000) % 8 == phase
+    for column, late in zip(range(2, 8), (0.0, 0.1, 0.1, 0.2, 0.2, 0.3), strict=True):
+        rows[timed, column] = rows[timed, 0] + late
+    measurement = a_measurement(Samples(rows))
+    few = core.benchmark.result_file.thinned(measurement)
+    assert few.samples.count <= 1000
+    kept = np.isfinite(few.samples.column("start_h2d")).mean()
+    assert 0.11 < kept < 0.14
+    assert throughput_per_s(few.samples) == pytest.approx(throughput_per_s(measurement.samples))

@@ -7,6 +7,7 @@ import gc
 import numpy as np
 import pytest
 
+import core.benchmark.loop
 from core.benchmark.loop import Measured, measure
 from core.benchmark.values import BenchmarkOptions
 from core.errors import ModelError
@@ -56,6 +57,46 @@ def test_a_row_has_both_clocks_from_the_loops_start() -> None:
         [10, 10, 10, 12, 12, 18, 18, 20, 10, 0],
     ]
     np.testing.assert_allclose(rows, expected, atol=1e-9)
+
+
+@pytest.mark.parametrize("phase", range(8))
+@pytest.mark.parametrize("lanes", [1, 3])
+def test_where_one_query_in_eight_is_timed_its_times_are_kept_whichever_comes_first(
+    phase: int, lanes: int
+) -> None:
+    bench = Bench(lanes)
+    bench.lanes = [
+        FakeLane(index, bench.clock, bench.log, timed_every=8, timed_from=phase)
+        for index in range(lanes)
+    ]
+    rows = bench.measure(duration_s=0.4, warm_up_ms=30.0).samples.rows
+    timed = np.isfinite(rows[:, 2])
+    assert 0.1 < timed.mean() < 0.16
+    assert np.isfinite(rows[:, [0, 1, 8]]).all()
+    # The device's clock lies on the host's: each query begins there as it is started.
+    np.testing.assert_allclose(rows[timed, 2], rows[timed, 0], atol=1e-6)
+    np.testing.assert_allclose(rows[timed, 7] - rows[timed, 2], 10, atol=1e-6)
+
+
+def test_times_on_the_hosts_own_clock_are_not_shifted() -> None:
+    bench = Bench()
+    bench.lanes[0].clock_origin = 90.0  # the fake device counts from there
+    rows = bench.measure(duration_s=0.02).samples.rows
+    np.testing.assert_allclose(rows[:, 2], rows[:, 0], atol=1e-9)
+    bench = Bench()
+    bench.lanes[0].clock_origin = 89.999  # so that the device began a millisecond later
+    rows = bench.measure(duration_s=0.02).samples.rows
+    np.testing.assert_allclose(rows[:, 2], rows[:, 0] - 1, atol=1e-9)
+
+
+def test_a_measurement_ends_where_its_samples_would_fill_the_memory(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(core.benchmark.loop, "MOST_QUERIES", 30)
+    measured = Bench().measure(duration_s=86_400.0)
+    assert measured.is_full
+    assert 30 <= measured.samples.count < 50
+    assert measured.is_complete
 
 
 def test_the_iterations_are_reached_where_the_duration_is_shorter() -> None:

@@ -117,6 +117,14 @@ def test_the_span_is_the_hosts_where_only_some_queries_were_timed_on_the_device(
     assert throughput_per_s(Samples(rows)) == 400.0  # 4 in 10 ms
 
 
+def test_end_to_end_counts_what_was_done_since_the_start() -> None:
+    rows = np.full((5, 10), np.nan)
+    rows[:, 2] = [-90, -80, -70, -60, -50]  # many pictures are on their way at once
+    rows[:, 7] = [10, 20, 30, 40, 50]
+    rows[:, 8] = rows[:, 7] - rows[:, 2]
+    assert throughput_per_s(Samples(rows)) == 100.0  # one each 10 ms
+
+
 @pytest.mark.parametrize("rows", [np.empty((0, 10)), np.full((3, 10), np.nan), np.zeros((1, 10))])
 def test_no_span_gives_no_throughput(rows: np.ndarray) -> None:
     assert throughput_per_s(Samples(rows)) is None

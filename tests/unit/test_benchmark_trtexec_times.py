@@ -189,8 +189,9 @@ def test_what_would_tell_something_else_is_not_written(change: str) -> None:
     assert caught.value.kind == "no-times"
 
 
-def test_queries_that_were_not_timed_on_the_device_are_left_out() -> None:
+def test_a_measurement_of_which_some_queries_were_timed_says_how_to_time_all() -> None:
     samples = samples_of([1.0, 2.0, 3.0])
     samples.rows[1, 2:8] = np.nan
-    again = import_times(export_times(samples), PATH)
-    assert again.latency.tolist() == pytest.approx(samples.latency[[0, 2]].tolist())
+    with pytest.raises(EnginebayError, match="2 of its 3 queries") as caught:
+        export_times(samples)
+    assert "--time-all" in caught.value.hint

@@ -190,4 +190,4 @@ def test_what_a_gpu_does_is_no_matter_of_the_cpu() -> None:
 def test_nothing_measured_at_all_breaks_nothing() -> None:
     assert "too-few-samples" in marks(Samples(np.empty((0, 10))))
     rows = np.full((200, 10), np.nan)
-    assert marks(Samples(rows), name="end-to-end") == {}
+    assert set(marks(Samples(rows), name="end-to-end")) == {"too-few-samples"}
