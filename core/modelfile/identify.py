@@ -29,9 +29,9 @@ Kind = Literal[
     "unknown",
 ]
 
-# Bytes; real Ultralytics prefixes are a few kilobytes. With onnx_header's limits it keeps
-# what is read before an ONNX file's graph below _MAX_READ.
-_MAX_PREFIX = 600_000
+MAX_PREFIX = 600_000
+"""Bytes of JSON before a plan; real Ultralytics prefixes are a few kilobytes."""
+# With onnx_header's limits MAX_PREFIX keeps what is read before an ONNX file's graph below it.
 _MAX_READ = 1_040_000  # bytes of any file, all in all
 
 
@@ -183,7 +183,7 @@ def _read_prefixed(path: Path, file: BinaryIO, size: int) -> ModelFile | None:
     if len(start) < 5 or start[4:5] != b"{":
         return None
     length = struct.unpack_from("<i", start)[0]
-    if not 2 <= length <= min(_MAX_PREFIX, size - 4):
+    if not 2 <= length <= min(MAX_PREFIX, size - 4):
         return None
     file.seek(4)
     try:
