@@ -24,6 +24,7 @@ from core.cli_run import add_run_arguments, run
 from core.errors import EnginebayError, out_of_memory
 from core.machine import describe
 from core.modelfile import ModelFile, fingerprint, read_model_file
+from core.modelfile.identify import without_stale_sidecar
 from core.opening import OpenOptions, open_session
 from core.opening_arguments import add_opening_arguments
 from core.progress_line import ProgressLine
@@ -190,6 +191,7 @@ def _info(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             error = refusal if file.kind == "onnx" else None
     sha256 = fingerprint(file.path, line.show)
     line.clear()
+    file = without_stale_sidecar(file, sha256)
     answer = card_json(file, verdict, tensors, sha256)
     if error is not None:
         answer["error"] = error.as_json()
@@ -217,6 +219,8 @@ def card_json(
             **file.onnx.graph.as_json(),
         },
         "metadata": None if file.metadata is None else dict(file.metadata.raw),
+        "built_from": None if file.sidecar is None else file.sidecar.as_json(),
+        "side_car_note": file.sidecar_note,
         "verdict": verdict.as_json(),
         "tensors": None if tensors is None else [spec.as_json() for spec in tensors],
     }
