@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core import Model
-from core.build import BuildOptions
+from core.building import BuildOptions
 from core.cuda import open_context
 from core.errors import ModelError
 from core.layers.engine_layers import read_engine_layers, time_engine_layers

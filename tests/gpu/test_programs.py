@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from core.build import BuildOptions, build_engine
+from core.building import BuildOptions, build_engine
 from core.errors import Cancelled, ModelError
 from core.machine import find_package
 from core.paths import DEMO_MODEL, DEMO_PICTURE
@@ -161,6 +161,6 @@ def test_cancelling_a_build_kills_it_within_a_second(workshop: Path) -> None:
             raise Cancelled
 
     with pytest.raises(Cancelled):
-        build_engine(DEMO_MODEL, target, BuildOptions(fp16=True), progress)
+        build_engine(DEMO_MODEL, target, BuildOptions(precision=frozenset({"fp16"})), progress)
     assert time.monotonic() - begin < 9.5
     assert not list(workshop.glob("cancelled*"))

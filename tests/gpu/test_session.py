@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core import Model
-from core.build import BuildOptions
+from core.building import BuildOptions
 from core.errors import EnginebayError, InputError, ModelError, WrongThreadError
 from core.paths import DEMO_MODEL, RESOURCES
 from core.predictions import Detection

@@ -56,7 +56,7 @@ core.demo.demo_model = lambda progress: DEMO_MODEL
 
 # The build's own code, with a child that neither ends nor listens in place of TensorRT.
 _BUILD = """
-import core.build, core.child_process, core.demo, subprocess
+import core.building, core.child_process, core.demo, subprocess
 from core.paths import DEMO_MODEL
 popen = subprocess.Popen
 core.child_process.subprocess.Popen = lambda command, **options: popen(
@@ -64,8 +64,8 @@ core.child_process.subprocess.Popen = lambda command, **options: popen(
 )
 
 def build(progress):
-    core.build.build_engine(
-        DEMO_MODEL, Path("built.engine"), core.build.BuildOptions(), progress
+    core.building.build_engine(
+        DEMO_MODEL, Path("built.engine"), core.building.BuildOptions(), progress
     )
 core.demo.demo_model = build
 """
