@@ -77,7 +77,11 @@ class _Build:
                 f"The engine cannot be written: {error.strerror or error}.",
                 "Free some space there, or choose another folder.",
             ) from None
+        self.parent.say({"written": self._answer()})
         self._inspect(bytes(plan))
+        return self._answer()
+
+    def _answer(self) -> dict[str, object]:
         log = [line.text for line in self._lines]
         return {
             "versions": {"tensorrt": self.library.version, "module": self.library.module},
@@ -207,8 +211,8 @@ class _Build:
         self.parent.doing("asking the engine for its layers")
         try:
             text = layers_of(self.library, plan, self.options, self.seen)
-        except EnginebayError as error:
-            self.notes.append(f"The layers cannot be told: {error.message}")
+        except (EnginebayError, RuntimeError, TypeError) as error:  # pybind11 raises the latter
+            self.notes.append(f"The layers cannot be told: {error}")
             return
         if text is not None:
             (self.scratch / LAYERS_FILE).write_text(text, encoding="utf-8")
