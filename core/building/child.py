@@ -133,10 +133,11 @@ class _Build:
         config, warnings = configure(trt, builder, network, parser, options, self._workspace)
         self.warnings += warnings
         self.notes += set_precision(trt, config, network, options, self.context.compute_capability)
-        calibrator = self._calibrator(config, network)
+        calibrator = self._calibrator(builder, config, network)
         cache = self._timing_cache(config)
-        if self.capabilities.has("progress"):
-            config.progress_monitor = monitor(trt, self.parent)
+        watcher = monitor(trt, self.parent) if self.capabilities.has("progress") else None
+        if watcher is not None:
+            config.progress_monitor = watcher
         self.parent.doing("trying kernels")
         with pulse(self.parent):
             plan = builder.build_serialized_network(network, config)
@@ -149,7 +150,7 @@ class _Build:
             self.notes += cache.notes
         return plan
 
-    def _calibrator(self, config: Any, network: Any) -> Any:
+    def _calibrator(self, builder: Any, config: Any, network: Any) -> Any:
         options = self.options
         if options.calibration is None or has_quantizers(self.trt, network):
             if options.calibration is not None:
@@ -172,6 +173,11 @@ class _Build:
             self.parent.doing,
         )
         config.int8_calibrator = calibrator
+        if shapes:  # a network with free dimensions is calibrated in shapes of its own
+            profile = builder.create_optimization_profile()
+            for name, shape in shapes.items():
+                profile.set_shape(name, list(shape), list(shape), list(shape))
+            config.set_calibration_profile(profile)
         self.notes.append(
             f"INT8 calibrated with {len(pictures)} pictures, prepared by the recipe: "
             f"{recipe.evidence or 'the usual one'}."
