@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,8 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     target: Path = options.out or onnx.with_suffix(".engine")
     if options.tensorrt is not None and options.print_command is None:
         options.parser.error("--tensorrt is for --print-command")
+    if options.tensorrt is not None and not re.fullmatch(r"\d+(?:\.\d+){0,3}", options.tensorrt):
+        options.parser.error(f"--tensorrt takes a version such as 10.3.0, not {options.tensorrt!r}")
     chosen = options_of_flags(options.flags)
     file = read_model_file(onnx)
     if options.embed_metadata:

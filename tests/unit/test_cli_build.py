@@ -211,7 +211,12 @@ def test_what_is_no_onnx_is_refused(child: Child, tmp_path: Path, ask: Ask) -> N
 
 
 def test_wrong_usage_ends_with_two(onnx: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([], [str(onnx), f"--onnx={onnx}"], [str(onnx), "--tensorrt", "10.3.0"]):
+    for arguments in (
+        [],
+        [str(onnx), f"--onnx={onnx}"],
+        [str(onnx), "--tensorrt", "10.3.0"],
+        [str(onnx), "--print-command", "python", "--tensorrt", "new"],
+    ):
         with pytest.raises(SystemExit) as caught:
             main(["build", *arguments])
         assert caught.value.code == 2
