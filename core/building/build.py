@@ -46,6 +46,7 @@ class BuildReport:
         size_bytes: of the engine's file.
         versions: "tensorrt", and "module", its Python module.
         gpu: "name" and "compute_capability" of the GPU that it was built on.
+        strongly_typed: types came from the ONNX alone, asked for or as this TensorRT has it.
         notes: what was decided on the way, a sentence each.
         warnings: what did not come out as it was asked for, a sentence each.
         log: the telling lines of TensorRT's log, warnings and worse.
@@ -60,6 +61,7 @@ class BuildReport:
     size_bytes: int
     versions: Mapping[str, str]
     gpu: Mapping[str, str]
+    strongly_typed: bool = False
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
@@ -165,6 +167,19 @@ def check_build(file: ModelFile, target: Path, options: BuildOptions) -> None:
     Raises:
         ModelFileError, ModelError, EnginebayError: as build_engine; one clear fault each.
     """
+    check_model(file, options)
+    graph = None if file.onnx is None else file.onnx.graph
+    weights = 0 if graph is None else graph.weights_bytes or 0
+    # An engine has its weights at least, in one byte each rather than four at best.
+    check_target(file.path, target, 0 if options.strip_weights else weights // 4)
+
+
+def check_model(file: ModelFile, options: BuildOptions) -> None:
+    """Nothing, if the choices fit the model, as far as that shows without TensorRT.
+
+    Raises:
+        ModelFileError, ModelError, EnginebayError: as build_engine; one clear fault each.
+    """
     problem = file.problem()
     if problem is None and file.kind != "onnx":
         problem = ModelFileError(
@@ -179,9 +194,6 @@ def check_build(file: ModelFile, target: Path, options: BuildOptions) -> None:
     graph = None if file.onnx is None else file.onnx.graph
     if graph is not None and graph.inputs is not None:
         check_profiles(options.profiles, inputs_of(graph.inputs))
-    weights = 0 if graph is None else graph.weights_bytes or 0
-    # An engine has its weights at least, in one byte each rather than four at best.
-    check_target(file.path, target, 0 if options.strip_weights else weights // 4)
     if options.calibration is not None:
         calibration_pictures(options.calibration)
 
@@ -241,6 +253,7 @@ def _report(
         size_bytes=target.stat().st_size,
         versions=found["versions"],
         gpu=found["gpu"],
+        strongly_typed=bool(found["strongly_typed"]),
         notes=tuple(found["notes"]),
         warnings=tuple(found["warnings"]),
         log=tuple(found["log"]),

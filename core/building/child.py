@@ -82,6 +82,8 @@ class _Build:
         return {
             "versions": {"tensorrt": self.library.version, "module": self.library.module},
             "gpu": {"name": self.seen.gpu, "compute_capability": self.seen.compute_capability},
+            "strongly_typed": self.options.strongly_typed
+            or self.capabilities.always_strongly_typed,
             "notes": self.notes,
             "warnings": self.warnings,
             "log": list(dict.fromkeys(log))[-_MOST_LOG:],
