@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.building import BuildOptions, BuildReport, build_engine
+from core.building.before import require_buildable
 from core.building.build import check_model
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
 from core.building.sidecar import write_sidecar
@@ -108,6 +109,9 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         )
     line = ProgressLine()
     try:
+        before = require_buildable(
+            onnx, chosen, allow_native_code=options.allow_native_code, progress=line.show
+        )
         report = build_engine(
             onnx, target, chosen, line.show, allow_native_code=options.allow_native_code
         )
@@ -120,6 +124,7 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         "precision": None if truth is None else truth.precision.as_json(),
         "check": None if truth is None or truth.first_run is None else truth.first_run.as_json(),
         "truth": None if truth is None else truth.as_json(),
+        "before": before.as_json(),
         "sidecar": None if sidecar is None else str(sidecar),
     }
     return answer, _text(report, truth, sidecar, warnings)
