@@ -10,7 +10,7 @@ from typing import Any
 
 from core.building import BuildOptions, BuildReport, build_engine
 from core.building.before import require_buildable
-from core.building.build import check_model
+from core.building.build import check_build, check_model
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
 from core.building.sidecar import write_sidecar
 from core.building.truth import Truth, tell_truth
@@ -109,6 +109,7 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         )
     line = ProgressLine()
     try:
+        check_build(file, target, chosen)  # what costs nothing to find out comes first
         before = require_buildable(
             onnx, chosen, allow_native_code=options.allow_native_code, progress=line.show
         )

@@ -67,6 +67,7 @@ def test_the_guides_line_builds_an_engine_beside_its_model(
     assert answer["seconds"] >= 0
     assert answer["precision"]["asked"] == ["FP16"]
     assert answer["check"] is None
+    assert answer["before"]["operators"] == {"Identity": 1}
     assert Path(answer["sidecar"]).name == f"{engine.name}.json"
     # The exporter's metadata goes along in the side-car.
     metadata = read_model_file(engine).metadata
@@ -208,6 +209,17 @@ def test_what_is_no_onnx_is_refused(child: Child, tmp_path: Path, ask: Ask) -> N
     outside = onnx_models.external_data(tmp_path, "/etc/passwd")
     assert ask(outside)[1]["error"]["kind"] == "external-data-outside"
     assert child.process is None
+
+
+def test_an_operator_that_tensorrt_has_not_is_named_and_nothing_is_built(
+    child: Child, tmp_path: Path, ask: Ask
+) -> None:
+    onnx = onnx_models.unknown_operator(tmp_path)
+    child.script = "os._exit(1)"  # the parser, which is asked where there is a doubt
+    status, answer = ask(onnx)
+    assert (status, answer["error"]["kind"]) == (1, "unsupported-operator")
+    assert answer["error"]["evidence"]["operator"]
+    assert list(tmp_path.iterdir()) == [onnx]
 
 
 def test_wrong_usage_ends_with_two(onnx: Path, capsys: pytest.CaptureFixture[str]) -> None:
