@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core.building import BuildOptions, BuildReport, build_engine
 from core.building.before import require_buildable
-from core.building.build import check_model
+from core.building.build import check_build, check_model
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
 from core.building.sidecar import write_sidecar
 from core.building.truth import Truth, tell_truth
@@ -92,6 +93,8 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     target: Path = options.out or onnx.with_suffix(".engine")
     if options.tensorrt is not None and options.print_command is None:
         options.parser.error("--tensorrt is for --print-command")
+    if options.tensorrt is not None and not re.fullmatch(r"\d+(?:\.\d+){0,3}", options.tensorrt):
+        options.parser.error(f"--tensorrt takes a version such as 10.3.0, not {options.tensorrt!r}")
     chosen = options_of_flags(options.flags)
     file = read_model_file(onnx)
     if options.embed_metadata:
@@ -106,6 +109,7 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         )
     line = ProgressLine()
     try:
+        check_build(file, target, chosen)  # what costs nothing to find out comes first
         before = require_buildable(
             onnx, chosen, allow_native_code=options.allow_native_code, progress=line.show
         )

@@ -143,22 +143,42 @@ def build_engine(
             "plugins": [[str(path), digits] for path, digits in libraries],
         }
         try:
-            found = run_child("core.building.child", order, tick, hear=told.hear)
+            found = _run(onnx, order, tick, told)
             layers = _layers(Path(scratch))
             _put(part, target)
-        except ChildDied as death:
-            raise ModelError(
-                "build-crashed",
-                f"The build of {onnx.name} died without a word to us.",
-                "The details have its last output. Often the GPU or the machine is out of memory.",
-                details=death.output,
-            ) from None
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
     seconds = time.monotonic() - begin
     earlier.add(options, seconds)
     return _report(onnx, target, sha256, options, seconds, found, layers)
+
+
+def _run(
+    onnx: Path,
+    order: Mapping[str, object],
+    tick: Callable[[str, float], None],
+    told: ProgressOf,
+) -> dict[str, Any]:
+    """What the child answers; what it said before, where it died once the engine was whole."""
+    written: dict[str, Any] = {}
+
+    def hear(said: dict[str, Any]) -> None:
+        written.update(said.get("written", {}))
+        told.hear(said)
+
+    try:
+        return run_child("core.building.child", order, tick, hear=hear)
+    except ChildDied as death:
+        if written:
+            warning = "TensorRT died when it was asked for the engine's layers; it was whole then."
+            return written | {"warnings": [*written["warnings"], warning]}
+        raise ModelError(
+            "build-crashed",
+            f"The build of {onnx.name} died without a word to us.",
+            "The details have its last output. Often the GPU or the machine is out of memory.",
+            details=death.output,
+        ) from None
 
 
 def check_build(file: ModelFile, target: Path, options: BuildOptions) -> None:

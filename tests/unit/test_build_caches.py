@@ -219,6 +219,8 @@ def test_pictures_reach_the_calibrator_as_the_recipe_prepares_them(
     builder.during_build = calibrate
     found = build(calibrated(tmp_path, pictures), heard)
     assert builder.config.flags == {"INT8", "TF32"}
+    optimum = [2, 3, 8, 8]
+    assert builder.config.calibration_profile.shapes == {"images": (optimum, optimum, optimum)}
     # The profile's optimum is a batch of 2; the fifth picture fills none, and is left out.
     assert [batch.shape for batch in seen] == [(2, 3, 8, 8), (2, 3, 8, 8)]
     levels = [float(one.mean()) * 255 for batch in seen for one in batch]

@@ -67,6 +67,7 @@ def test_the_guides_line_builds_an_engine_beside_its_model(
     assert answer["seconds"] >= 0
     assert answer["precision"]["asked"] == ["FP16"]
     assert answer["check"] is None
+    assert answer["before"]["operators"] == {"Identity": 1}
     assert Path(answer["sidecar"]).name == f"{engine.name}.json"
     # The exporter's metadata goes along in the side-car.
     metadata = read_model_file(engine).metadata
@@ -210,8 +211,24 @@ def test_what_is_no_onnx_is_refused(child: Child, tmp_path: Path, ask: Ask) -> N
     assert child.process is None
 
 
+def test_an_operator_that_tensorrt_has_not_is_named_and_nothing_is_built(
+    child: Child, tmp_path: Path, ask: Ask
+) -> None:
+    onnx = onnx_models.unknown_operator(tmp_path)
+    child.script = "os._exit(1)"  # the parser, which is asked where there is a doubt
+    status, answer = ask(onnx)
+    assert (status, answer["error"]["kind"]) == (1, "unsupported-operator")
+    assert answer["error"]["evidence"]["operator"]
+    assert list(tmp_path.iterdir()) == [onnx]
+
+
 def test_wrong_usage_ends_with_two(onnx: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for arguments in ([], [str(onnx), f"--onnx={onnx}"], [str(onnx), "--tensorrt", "10.3.0"]):
+    for arguments in (
+        [],
+        [str(onnx), f"--onnx={onnx}"],
+        [str(onnx), "--tensorrt", "10.3.0"],
+        [str(onnx), "--print-command", "python", "--tensorrt", "new"],
+    ):
         with pytest.raises(SystemExit) as caught:
             main(["build", *arguments])
         assert caught.value.code == 2
