@@ -69,7 +69,12 @@ def open_session(
     if file.kind == "onnx":
         from core.sessions.onnx import OnnxSession
 
-        libraries = _approved_libraries(options, "custom-operators", progress)
+        libraries = approved_libraries(
+            options.plugins,
+            "custom-operators",
+            progress,
+            allow_native_code=options.allow_native_code,
+        )
         return OnnxSession(
             file.path,
             operator_libraries=libraries,
@@ -97,7 +102,9 @@ def _open_engine(file: ModelFile, options: OpenOptions, progress: Progress) -> S
 
     if plan.embeds_native_code:
         ask()
-    plugins = _approved_libraries(options, "plugin", progress)
+    plugins = approved_libraries(
+        options.plugins, "plugin", progress, allow_native_code=options.allow_native_code
+    )
     has_consent = consent.is_given("engine", sha256)
     try:
         return _load(file, content, sha256, machine, options, plugins, has_consent, progress)
@@ -149,12 +156,16 @@ def _load(
     )
 
 
-def _approved_libraries(
-    options: OpenOptions, what: consent.What, progress: Progress
+def approved_libraries(
+    paths: tuple[Path, ...], what: consent.What, progress: Progress, *, allow_native_code: bool
 ) -> tuple[Library, ...]:
-    """The libraries with the SHA-256 that consent was given to; whoever loads them looks again."""
+    """The libraries with the SHA-256 that consent was given to; whoever loads them looks again.
+
+    Raises:
+        ModelError: kinds "plugin-library" for what is no library, and "needs-consent".
+    """
     approved = []
-    for path in options.plugins:
+    for path in paths:
         try:
             if not stat.S_ISREG(path.stat().st_mode):  # a pipe or a device would never end
                 raise ModelError(
@@ -174,6 +185,6 @@ def _approved_libraries(
                 f"The library {path} cannot be read: {error.strerror or error}.",
                 "Check its path.",
             ) from None
-        consent.require(what, path.name, sha256, allowed=options.allow_native_code)
+        consent.require(what, path.name, sha256, allowed=allow_native_code)
         approved.append((path.resolve(), sha256))
     return tuple(approved)

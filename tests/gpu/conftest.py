@@ -14,7 +14,7 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from core.build import BuildOptions, build_engine
+from core.building import BuildOptions, build_engine
 from core.errors import MachineError
 from core.machine import describe, find_package, require_gpu_stack
 from core.modelfile import read_model_file
@@ -125,7 +125,7 @@ def build(onnx: Path, target: Path, options: BuildOptions) -> Path:
 def demo_engine(workshop: Path) -> Path:
     """The demo as FP16 engine with a batch of 1 to 4 and its metadata."""
     options = BuildOptions(
-        fp16=True,
+        precision=frozenset({"fp16"}),
         optimization_level=1,
         profiles=({"images": DEMO_BATCH},),
         metadata=metadata_of(),
@@ -137,7 +137,7 @@ def demo_engine(workshop: Path) -> Path:
 def compatible_engine(workshop: Path) -> Path:
     """The demo, version-compatible, with its lean runtime embedded."""
     options = BuildOptions(
-        fp16=True,
+        precision=frozenset({"fp16"}),
         version_compatible=True,
         optimization_level=1,
         profiles=({"images": DEMO_BATCH},),

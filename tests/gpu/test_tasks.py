@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core import Model
-from core.build import BuildOptions
+from core.building import BuildOptions
 from core.errors import InputError
 from core.input_choices import parse_fill
 from core.paths import DEMO_MODEL, RESOURCES
@@ -69,7 +69,7 @@ Pair = tuple[Model, Model]
 
 def engine_of(onnx: Path, precision: str, *profiles: dict[str, Profile]) -> Path:
     options = BuildOptions(
-        fp16=precision == "fp16",
+        precision=frozenset({"fp16"} & {precision}),
         optimization_level=1,
         profiles=profiles,
         metadata=metadata_of(onnx),

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 from core import Model
-from core.build import BuildOptions
+from core.building import BuildOptions
 from core.errors import CudaError, EnginebayError, InputError
 from core.machine import find_package
 from core.modelfile import read_model_file

@@ -56,17 +56,21 @@ core.demo.demo_model = lambda progress: DEMO_MODEL
 
 # The build's own code, with a child that neither ends nor listens in place of TensorRT.
 _BUILD = """
-import core.build, core.child_process, core.demo, subprocess
+import core.building, core.child_process, core.demo, subprocess
 from core.paths import DEMO_MODEL
+from core.tensors import Profile
 popen = subprocess.Popen
 core.child_process.subprocess.Popen = lambda command, **options: popen(
     ["sleep", "600"], **options | {"start_new_session": False}  # so that it is found below
 )
 
 def build(progress):
-    core.build.build_engine(
-        DEMO_MODEL, Path("built.engine"), core.build.BuildOptions(), progress
-    )
+    def once_it_runs(fraction, text):
+        if "starting TensorRT" in text:
+            progress(fraction, text)
+    one = Profile((1, 3, 256, 256), (1, 3, 256, 256), (1, 3, 256, 256))
+    options = core.building.BuildOptions(profiles=({"images": one},))
+    core.building.build_engine(DEMO_MODEL, Path("built.engine"), options, once_it_runs)
 core.demo.demo_model = build
 """
 

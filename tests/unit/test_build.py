@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 import core.child_process
-from core.build import BuildOptions, build_engine, write_engine
+from core.building import BuildOptions, BuildReport, build_engine, options_of_json, write_engine
 from core.errors import Cancelled, ModelError
 from core.modelfile import read_model_file
 from core.tensors import Profile
+from tests.unit import onnx_models
 from tests.unit.fake_tensorrt import simple_plan
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -29,6 +30,9 @@ given = json.loads(sys.stdin.readline())
 order = given["order"]
 def say(**message): print(json.dumps({"word": given["word"], **message}), flush=True)
 def write(data): open(order["part"], "wb").write(data)
+DONE = {"versions": {"tensorrt": "10.3.0", "module": "tensorrt"}, "notes": [], "warnings": [],
+        "gpu": {"name": "Fake", "compute_capability": "8.9"}, "log": [], "strongly_typed": False}
+def finish(**more): say(done=DONE | more)
 """
 # A child that answers as the real one does, but for the build itself.
 REAL_CHILD = """
@@ -36,11 +40,17 @@ import os, sys, time
 sys.path.insert(0, {root!r})
 from core.child_process import answer
 from core.errors import ModelError
+DONE = {done!r}
 def build(order, doing):
 {body}
-    return {{}}
+    return DONE
 answer(build)
 """
+DONE = {
+    "versions": {"tensorrt": "10.3.0", "module": "tensorrt"},
+    "gpu": {"name": "Fake", "compute_capability": "8.9"},
+    "notes": [], "warnings": [], "log": [], "strongly_typed": False,
+}  # fmt: skip
 PROFILE = Profile(min=(1, 3, 8, 8), opt=(2, 3, 8, 8), max=(4, 3, 8, 8))
 
 
@@ -71,7 +81,7 @@ class Child:
         """The real child, with these lines for its build."""
         body = "\n".join(f"    {line}" for line in lines)
         self.prelude = ""
-        self.script = REAL_CHILD.format(root=str(ROOT), body=body)
+        self.script = REAL_CHILD.format(root=str(ROOT), body=body, done=DONE)
 
     @property
     def is_alive(self) -> bool:
@@ -100,19 +110,35 @@ class Progress:
             raise Cancelled
 
 
+def model(folder: Path) -> Path:
+    """An ONNX whose input `images` has a free batch, in a folder beside the target's."""
+    place = folder.parent / f"{folder.name}-source"
+    place.mkdir(exist_ok=True)
+    path = onnx_models.identity(place, shape=(None, 3, 8, 8))
+    return path.rename(place / "model.onnx")
+
+
+def report(
+    folder: Path, progress: Progress | None = None, watch: Any = None, **options: Any
+) -> BuildReport:
+    chosen = BuildOptions(**{"profiles": ({"images": PROFILE},), **options})
+    more = {} if watch is None else {"watch": watch}
+    return build_engine(
+        model(folder), folder / "out.engine", chosen, progress or Progress(), **more
+    )
+
+
 def build(folder: Path, progress: Progress | None = None, **options: Any) -> Path:
-    target = folder / "out.engine"
-    build_engine(folder / "model.onnx", target, BuildOptions(**options), progress or Progress())
-    return target
+    return report(folder, progress, **options).target
 
 
 # The parent
 
 
 def test_the_child_is_this_python_running_the_build_child(child: Child, tmp_path: Path) -> None:
-    child.script = "write(b'x'); say(done=True)"
+    child.script = "write(b'x'); finish()"
     build(tmp_path)
-    assert child.command == [sys.executable, "-X", "faulthandler", "-m", "core.build_child"]
+    assert child.command == [sys.executable, "-X", "faulthandler", "-m", "core.building.child"]
 
 
 def test_what_the_child_does_becomes_progress(child: Child, tmp_path: Path) -> None:
@@ -121,37 +147,44 @@ say(doing="reading the ONNX")
 time.sleep(0.3)
 say(doing="trying kernels")
 write(b"engine")
-say(done=True)
+finish()
 """
     progress = Progress()
     target = build(tmp_path, progress)
     assert target.read_bytes() == b"engine"
-    assert progress.texts[0] == ("Building an engine from model.onnx: starting TensorRT (0 s)")
+    assert progress.texts[0] == "Building an engine from model.onnx: reading the fingerprint"
+    assert progress.texts[1] == "Building an engine from model.onnx: starting TensorRT (0 s)"
     doing = [text.split(": ", 1)[1].rsplit(" (", 1)[0] for text in progress.texts]
     order = list(dict.fromkeys(doing))
-    assert order == ["starting TensorRT", "reading the ONNX", "trying kernels"]
+    assert order == [
+        "reading the fingerprint",
+        "starting TensorRT",
+        "reading the ONNX",
+        "trying kernels",
+    ]
     assert doing.count("reading the ONNX") >= 3  # told again and again while it waits
 
 
 def test_the_order_says_everything_that_was_chosen(child: Child, tmp_path: Path) -> None:
-    child.script = "write(json.dumps(order).encode()); say(done=True)"
+    child.script = "write(json.dumps(order).encode()); finish()"
     target = build(
         tmp_path,
-        fp16=True,
+        precision=frozenset({"fp16"}),
         optimization_level=2,
-        profiles=({"images": PROFILE},),
         metadata={"task": "detect"},
     )
     order = json.loads(target.read_text())
-    assert order["onnx"] == str(tmp_path / "model.onnx")
+    assert Path(order["onnx"]).name == "model.onnx"
+    assert Path(order["onnx"]).is_absolute()
     assert Path(order["part"]).parent == tmp_path  # renaming must not cross file systems
-    assert order["options"] == {
-        "fp16": True,
-        "version_compatible": False,
-        "optimization_level": 2,
-        "profiles": [{"images": {"min": [1, 3, 8, 8], "opt": [2, 3, 8, 8], "max": [4, 3, 8, 8]}}],
-        "metadata": {"task": "detect"},
-    }
+    assert order["plugins"] == []
+    chosen = order["options"]
+    limits = {"min": [1, 3, 8, 8], "opt": [2, 3, 8, 8], "max": [4, 3, 8, 8]}
+    assert chosen["profiles"] == [{"images": limits}]
+    assert (chosen["precision"], chosen["optimization_level"]) == (["fp16"], 2)
+    assert chosen["metadata"] == {"task": "detect"}
+    assert chosen["version_compatible"] is False
+    assert options_of_json(chosen).profiles == ({"images": PROFILE},)
 
 
 @pytest.mark.parametrize(
@@ -225,7 +258,7 @@ def test_native_output_that_looks_like_json_is_no_message(
     child.script = f"""
 os.write(1, b'{noise}\\n')
 write(b"engine")
-say(done=True)
+finish()
 """
     assert build(tmp_path).read_bytes() == b"engine"
 
@@ -265,7 +298,7 @@ def test_the_environment_reaches_the_child(
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     child.script = """
 write(json.dumps([os.environ["ENGINEBAY_TENSORRT"], os.environ["PYTHONPATH"]]).encode())
-say(done=True)
+finish()
 """
     module, paths = json.loads(build(tmp_path).read_text())
     assert module == "tensorrt_lean"
@@ -314,7 +347,7 @@ def test_a_mistake_in_the_child_shows_its_traceback_in_the_details(
 
 def test_the_child_dies_with_its_parent() -> None:
     body = "    doing('working'); time.sleep(60)"
-    script = REAL_CHILD.format(root=str(ROOT), body=body)
+    script = REAL_CHILD.format(root=str(ROOT), body=body, done=DONE)
     process = subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE
     )

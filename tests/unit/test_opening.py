@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.build import write_engine
+from core.building import write_engine
 from core.errors import MachineError, ModelError, ModelFileError
 from core.model import Model
 from core.modelfile import read_model_file
