@@ -1,4 +1,4 @@
-"""The commands: info, run, bench, layers, doctor. No Qt here.
+"""The commands: info, run, bench, layers, metadata, doctor. No Qt here.
 
 Standard output carries the answer (with --json exactly one object), standard error the log.
 Exit status: 0 done; 1 the file, the model or the machine is at fault; 2 wrong usage; 130 ended by
@@ -19,10 +19,12 @@ from typing import Any
 
 from core.cli_bench import add_bench_arguments, bench
 from core.cli_layers import add_layers_arguments, layers
+from core.cli_metadata import add_metadata_arguments, metadata
 from core.cli_run import add_run_arguments, run
 from core.errors import EnginebayError, out_of_memory
 from core.machine import describe
 from core.modelfile import ModelFile, fingerprint, read_model_file
+from core.modelfile.identify import without_stale_sidecar
 from core.opening import OpenOptions, open_session
 from core.opening_arguments import add_opening_arguments
 from core.progress_line import ProgressLine
@@ -33,7 +35,7 @@ from core.text import printable
 from core.trust import consent
 from core.verdict import Verdict, judge
 
-COMMANDS = ("info", "run", "bench", "layers", "doctor")
+COMMANDS = ("info", "run", "bench", "layers", "metadata", "doctor")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -112,6 +114,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_layers_arguments(layers_parser)
     layers_parser.set_defaults(command=_layers, parser=layers_parser)
+    metadata_parser = commands.add_parser(
+        "metadata", parents=[common], help="show, edit or strip the metadata before an engine"
+    )
+    add_metadata_arguments(metadata_parser)
+    metadata_parser.set_defaults(command=metadata, parser=metadata_parser)
     doctor = commands.add_parser(
         "doctor", parents=[common], help="what this machine has for running models"
     )
@@ -184,6 +191,7 @@ def _info(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             error = refusal if file.kind == "onnx" else None
     sha256 = fingerprint(file.path, line.show)
     line.clear()
+    file = without_stale_sidecar(file, sha256)
     answer = card_json(file, verdict, tensors, sha256)
     if error is not None:
         answer["error"] = error.as_json()
@@ -211,6 +219,8 @@ def card_json(
             **file.onnx.graph.as_json(),
         },
         "metadata": None if file.metadata is None else dict(file.metadata.raw),
+        "built_from": None if file.sidecar is None else file.sidecar.as_json(),
+        "side_car_note": file.sidecar_note,
         "verdict": verdict.as_json(),
         "tensors": None if tensors is None else [spec.as_json() for spec in tensors],
     }

@@ -72,11 +72,11 @@ def _with_values(
         color: Any = _PIXEL_FORMATS.get(metadata.pixel_format or "", recipe.color)
         if (color == "grey") == (recipe.color == "grey"):
             values = values | {"color": color}
-        words = f"the file's image metadata: {metadata.pixel_format}, {metadata.pixel_range}"
+        words = f"{metadata.whose} image metadata: {metadata.pixel_format}, {metadata.pixel_range}"
         return replace(recipe, **values, evidence=words, certainty="certain")
     if metadata.is_ultralytics:
         resize: Any = "center-crop" if metadata.task == "classify" else "letterbox"
-        words = f"the file's metadata: exported by Ultralytics for {metadata.task}"
+        words = f"{metadata.whose} metadata: exported by Ultralytics for {metadata.task}"
         return replace(recipe, resize=resize, evidence=words, certainty="certain")
     if spec.dtype == "uint8":
         words = f"a uint8 input {shape_text(spec.shape)}: pixels as they are"

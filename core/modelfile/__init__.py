@@ -10,6 +10,7 @@ from core.modelfile.onnx_graph import OnnxGraph
 from core.modelfile.onnx_header import OnnxHeader
 from core.modelfile.onnx_values import GraphValue
 from core.modelfile.plan import BuildGpu, PlanHeader
+from core.modelfile.sidecar import Sidecar, SidecarReading, read_sidecar, sidecar_path
 
 __all__ = [
     "BuildGpu",
@@ -21,9 +22,13 @@ __all__ = [
     "OnnxGraph",
     "OnnxHeader",
     "PlanHeader",
+    "Sidecar",
+    "SidecarReading",
     "check_external_data",
     "fingerprint",
     "read_hashed",
     "read_model_file",
+    "read_sidecar",
     "require_unchanged",
+    "sidecar_path",
 ]

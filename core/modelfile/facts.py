@@ -9,6 +9,7 @@ from core.modelfile.metadata import Metadata
 from core.modelfile.onnx_header import OnnxHeader
 from core.modelfile.onnx_values import GraphValue
 from core.modelfile.plan import BuildGpu, PlanHeader
+from core.modelfile.sidecar_facts import onnx_name, sidecar_facts
 from core.tensors import bytes_text, shape_text
 from core.text import one_line
 
@@ -69,6 +70,8 @@ def card_facts(file: ModelFile) -> list[str]:
     if metadata is not None and metadata.task:
         classes = f", {_count(len(metadata.names), 'class')}" if metadata.names else ""
         facts.append(f"{one_line(metadata.task, 40)}{classes}")
+    if file.sidecar is not None and (name := onnx_name(file.sidecar)):
+        facts.append(f"built from {name}")
     return facts
 
 
@@ -88,6 +91,10 @@ def all_facts(file: ModelFile) -> list[Fact]:
         facts += _onnx_facts(file, file.onnx)
     if file.metadata is not None:
         facts += _metadata_facts(file.metadata)
+    if file.sidecar is not None:
+        facts += sidecar_facts(file.sidecar)
+    if file.sidecar_note:
+        facts.append(("side-car", one_line(file.sidecar_note, 400)))
     return facts
 
 
@@ -205,6 +212,8 @@ def _metadata_facts(metadata: Metadata) -> Iterator[Fact]:
     for label, value in understood.items():
         if value is not None:
             yield label, one_line(str(value), 160)
+    if metadata.whose != "the file's":
+        yield "metadata from", metadata.whose.removesuffix("'s")
     # What is understood but malformed is shown as it stands, with the rest.
     told = {
         "task": metadata.task,

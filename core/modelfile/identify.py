@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import re
 import stat
@@ -14,10 +12,12 @@ from typing import BinaryIO, Literal, cast
 
 from core.errors import ModelFileError
 from core.modelfile.external_data import ExternalData, damaged_onnx, find_external_data
+from core.modelfile.json_object import json_object
 from core.modelfile.metadata import Metadata, parse_metadata
 from core.modelfile.onnx_graph import read_onnx_graph
 from core.modelfile.onnx_header import OnnxHeader, read_onnx_header
 from core.modelfile.plan import PlanHeader, read_plan_header
+from core.modelfile.sidecar import Sidecar, sidecar_of, stale_note
 
 Kind = Literal[
     "tensorrt-plan",
@@ -29,15 +29,18 @@ Kind = Literal[
     "unknown",
 ]
 
-# Bytes; real Ultralytics prefixes are a few kilobytes. With onnx_header's limits it keeps
-# what is read before an ONNX file's graph below _MAX_READ.
-_MAX_PREFIX = 600_000
+MAX_PREFIX = 600_000
+"""Bytes of JSON before a plan; real Ultralytics prefixes are a few kilobytes."""
+# With onnx_header's limits MAX_PREFIX keeps what is read before an ONNX file's graph below it.
 _MAX_READ = 1_040_000  # bytes of any file, all in all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelFile:
-    """An opened model file: what it is and what it says of itself."""
+    """An opened model file: what it is and what it says of itself.
+
+    An engine without metadata of its own has that of its side-car, where one was written for it.
+    """
 
     path: Path
     kind: Kind
@@ -50,6 +53,8 @@ class ModelFile:
     external: ExternalData = field(
         default_factory=ExternalData
     )  # an ONNX file's weights in other files
+    sidecar: Sidecar | None = None  # of an engine, where one lies beside it and belongs to it
+    sidecar_note: str = ""  # why what lies there is not used
 
     def problem(self) -> ModelFileError | None:
         """Why this file cannot be a model on any machine; None when it can."""
@@ -112,7 +117,7 @@ def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
             )
         with path.open("rb", buffering=0) as file:
             metered = _Metered(file)
-            return _identify(path, metered, status.st_size)
+            return _with_sidecar(_identify(path, metered, status.st_size), metered)
     except FileNotFoundError:
         raise ModelFileError(
             "not-found", f"There is no file {path}.", "Check the path and its spelling."
@@ -125,6 +130,18 @@ def read_model_file(path: str | os.PathLike[str]) -> ModelFile:
         raise ModelFileError(
             "unreadable", f"{path} cannot be read: {error}.", "Check the disk and the path."
         ) from None
+
+
+def without_stale_sidecar(file: ModelFile, sha256: str) -> ModelFile:
+    """The same, but for a side-car whose plan has another SHA-256 after all.
+
+    read_model_file compares pieces; this compares all, where the whole file was hashed anyway. A
+    file with metadata before its plan has another SHA-256 than the plan, and stays as it is.
+    """
+    sidecar = file.sidecar
+    if sidecar is None or file.plan_offset or sidecar.plan_sha256 == sha256:
+        return file
+    return replace(file, metadata=None, sidecar=None, sidecar_note=stale_note(sidecar))
 
 
 class _Metered:
@@ -183,16 +200,12 @@ def _read_prefixed(path: Path, file: BinaryIO, size: int) -> ModelFile | None:
     if len(start) < 5 or start[4:5] != b"{":
         return None
     length = struct.unpack_from("<i", start)[0]
-    if not 2 <= length <= min(_MAX_PREFIX, size - 4):
+    if not 2 <= length <= min(MAX_PREFIX, size - 4):
         return None
     file.seek(4)
-    try:
-        text = file.read(length).decode("utf-8")
-        raw = json.loads(text, parse_constant=str, parse_float=_finite)
-    except (ValueError, RecursionError):
-        return None
-    plan = read_plan_header(file, 4 + length, size)
-    if plan is None or not isinstance(raw, dict):
+    raw = json_object(file.read(length))
+    plan = None if raw is None else read_plan_header(file, 4 + length, size)
+    if plan is None or raw is None:
         return None
     return ModelFile(
         path=path,
@@ -204,10 +217,16 @@ def _read_prefixed(path: Path, file: BinaryIO, size: int) -> ModelFile | None:
     )
 
 
-def _finite(number: str) -> float | str:
-    """NaN and infinity stay text (parse_constant does so too): JSON cannot hold them again."""
-    value = float(number)
-    return value if math.isfinite(value) else number
+def _with_sidecar(file: ModelFile, metered: _Metered) -> ModelFile:
+    """With what lies beside an engine; see core.modelfile.sidecar."""
+    if file.kind not in ("tensorrt-plan", "ultralytics-engine"):
+        return file
+    start = file.plan_offset
+    found = sidecar_of(file.path, metered, start, file.size_bytes - start)
+    sidecar, metadata = found.sidecar, file.metadata
+    if metadata is None and sidecar is not None and sidecar.metadata:
+        metadata = replace(parse_metadata(sidecar.metadata), whose="its side-car's")
+    return replace(file, metadata=metadata, sidecar=sidecar, sidecar_note=found.note)
 
 
 def _resemblance(head: bytes) -> str:

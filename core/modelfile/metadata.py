@@ -34,6 +34,7 @@ class Metadata:
     end_to_end: bool = False  # boxes come out finished: no NMS to do
     pixel_format: str | None = None  # WinML: "Gray8", "Rgb8", "Bgr8"
     pixel_range: str | None = None  # WinML: "NominalRange_0_255", "Normalized_0_1", ...
+    whose: str = "the file's"  # where it stands, for people
 
     @property
     def is_ultralytics(self) -> bool:
