@@ -27,7 +27,7 @@ def workspace_limit(asked: int | None, free: int | None) -> tuple[int | None, st
         free: bytes of GPU memory; None where the driver does not tell.
     """
     if asked is not None:
-        over = "" if free is None or asked <= free else f", of which {bytes_text(free)} are free"
+        over = "" if free is None or asked <= free else f"; only {bytes_text(free)} are free"
         return asked, f"Workspace limit: {bytes_text(asked)}, as asked{over}."
     if free is None:
         return None, "Workspace limit: TensorRT's own, as the driver does not tell what is free."

@@ -205,7 +205,8 @@ class StandInBuilder:
             found["IInt8EntropyCalibrator2"] = type(
                 "IInt8EntropyCalibrator2", (), {"__init__": lambda self: None}
             )
-            found["PreviewFeature"] = SimpleNamespace(PROFILE_SHARING_0806="sharing")
+            sharing = {} if version == "8.5.3" else {"PROFILE_SHARING_0806": "sharing"}
+            found["PreviewFeature"] = SimpleNamespace(**sharing)
         if not version.startswith("8"):
             found["IProgressMonitor"] = type(
                 "IProgressMonitor", (), {"__init__": lambda self: setattr(self, "is_ready", True)}

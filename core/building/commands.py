@@ -1,0 +1,146 @@
+"""A build as trtexec's command line, right for the version: its flags came and went."""
+
+from __future__ import annotations
+
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+from core.building.options import BuildOptions
+from core.machine.requirement import version_numbers
+
+_LEVELS = {"ampere-plus": "ampere+", "same-compute-capability": "sameComputeCapability"}
+_FIRST = {
+    "--versionCompatible": (8, 6),
+    "--excludeLeanRuntime": (8, 6),
+    "--builderOptimizationLevel": (8, 6),
+    "--hardwareCompatibilityLevel=ampere+": (8, 6),
+    "--hardwareCompatibilityLevel=sameComputeCapability": (10, 9),
+    "--fp8": (8, 6),
+    "--bf16": (9, 1),
+    "--stronglyTyped": (9, 1),
+    "--stripWeights": (10, 0),
+}
+"""The version that a flag came with (NVIDIA/TensorRT, samples/common/sampleOptions.cpp)."""
+
+_TYPED = (11, 0)  # precision flags ended: types come from the ONNX alone
+_MANY_PROFILES = (9, 0)  # --profile
+
+
+def trtexec_command(onnx: Path, target: Path, options: BuildOptions, version: str) -> str:
+    """The command that builds the same with the trtexec of a version.
+
+    What trtexec cannot do is said in comments before it. Its workspace limit, where none is
+    chosen, is all of the GPU's memory instead of a share of what is free.
+
+    Args:
+        onnx: the model.
+        target: the engine.
+        options: see BuildOptions.
+        version: of TensorRT, "10.3.0".
+    """
+    has = _numbers(version)
+    remarks: list[str] = []
+    source, before = onnx, ""
+    low = [name for name in ("fp16", "bf16") if name in options.precision]
+    if low and (has >= _TYPED or options.strongly_typed):
+        source = onnx.with_name(f"{onnx.stem}-{low[0]}.onnx")
+        cast = f"python -m modelopt.onnx.autocast --low_precision_type {low[0]} --keep_io_types"
+        before = _shell(
+            [*cast.split(), "--onnx_path", str(onnx), "--output_path", str(source)],
+        )
+        remarks.append("Precision comes from the ONNX: it is cast first, by NVIDIA's ModelOpt.")
+    parts = ["trtexec", f"--onnx={source}", f"--saveEngine={target}"]
+    parts.append("--skipInference" if has >= (8, 6) else "--buildOnly")
+    parts += _profile_flags(options, has, remarks)
+    for flag in (*_precision_flags(options, has, remarks), *_other_flags(options, has)):
+        first = _FIRST.get(flag) or _FIRST.get(flag.partition("=")[0], (0, 0))
+        if has < first:
+            remarks.append(f"trtexec {version} has no {flag}, so it is left out.")
+        else:
+            parts.append(flag)
+    if options.calibration is not None and "--int8" in parts:
+        parts.append("--calib=calibration.cache")
+        remarks.append(
+            "trtexec takes no pictures: calibration.cache are the ranges that a build here keeps."
+        )
+    if options.metadata:
+        remarks.append("trtexec writes no metadata before the engine.")
+    lines = [f"# {one}" for one in remarks]
+    return "\n".join([*lines, *([before] if before else []), _shell(parts)])
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(version_numbers(version)[:2]) or (0,)
+
+
+def _profile_flags(options: BuildOptions, has: tuple[int, ...], remarks: list[str]) -> list[str]:
+    profiles = options.profiles
+    if len(profiles) > 1 and has < _MANY_PROFILES:
+        remarks.append(
+            f"This trtexec builds one profile: it has the first of {len(profiles)}, the Python "
+            "has all."
+        )
+        profiles = profiles[:1]
+    flags = []
+    for number, profile in enumerate(profiles):
+        if len(profiles) > 1:
+            flags.append(f"--profile={number}")
+        for which in ("min", "opt", "max"):
+            shapes = (
+                f"{_quoted(name)}:{'x'.join(map(str, getattr(limits, which)))}"
+                for name, limits in profile.items()
+            )
+            flags.append(f"--{which}Shapes={','.join(shapes)}")
+    return flags
+
+
+def _quoted(name: str) -> str:
+    """A name as trtexec reads it: the last colon ends it, unless it stands in quotes."""
+    return f"'{name}'" if ":" in name or "," in name else name
+
+
+def _precision_flags(options: BuildOptions, has: tuple[int, ...], remarks: list[str]) -> list[str]:
+    flags = ["--noTF32"] if "fp32" in options.precision else []
+    if options.strongly_typed and has < _TYPED:
+        flags.append("--stronglyTyped")
+    asked = [name for name in ("fp16", "bf16", "int8", "fp8", "best") if name in options.precision]
+    if has >= _TYPED or options.strongly_typed:
+        left = [name.upper() for name in asked if name not in ("fp16", "bf16")]
+        if left:
+            remarks.append(f"{', '.join(left)} comes from Q/DQ nodes in the ONNX alone.")
+        return flags
+    return flags + [f"--{name}" for name in asked]
+
+
+def _other_flags(options: BuildOptions, has: tuple[int, ...]) -> list[str]:
+    flags = []
+    if options.workspace_bytes is not None:
+        mebibytes = options.workspace_bytes / (1 << 20)
+        flags.append(f"--memPoolSize=workspace:{mebibytes:.6f}".rstrip("0").rstrip("."))
+    if options.optimization_level is not None:
+        flags.append(f"--builderOptimizationLevel={options.optimization_level}")
+    if options.hardware_compatibility in _LEVELS:
+        level = _LEVELS[options.hardware_compatibility]
+        flags.append(f"--hardwareCompatibilityLevel={level}")
+    for is_on, flag in (
+        (options.version_compatible, "--versionCompatible"),
+        (options.exclude_lean_runtime, "--excludeLeanRuntime"),
+        (options.strip_weights, "--stripWeights"),
+        (options.refit, "--refit"),
+        (options.sparsity, "--sparsity=enable"),
+        (options.dla_core is not None, f"--useDLACore={options.dla_core}"),
+        (options.gpu_fallback, "--allowGPUFallback"),
+        (options.timing_cache_file is not None, f"--timingCacheFile={options.timing_cache_file}"),
+        (not options.timing_cache, "--noBuilderCache"),
+        (True, f"--profilingVerbosity={options.profiling_verbosity}"),
+    ):
+        if is_on:
+            flags.append(flag)
+    plugin = "--staticPlugins" if has >= (8, 6) else "--plugins"
+    return flags + [f"{plugin}={path}" for path in options.plugins]
+
+
+def _shell(parts: list[str]) -> str:
+    return subprocess.list2cmdline(parts) if sys.platform == "win32" else shlex.join(parts)
