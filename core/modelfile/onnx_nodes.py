@@ -101,7 +101,7 @@ def _read(window: Window, size: int) -> OnnxNodes:
             if number == 1:
                 if len(nodes) == MAX_NODES:
                     raise NotRead
-                nodes.append(_node(window, begin, end))
+                nodes.append(read_node(window, begin, end))
             elif number == 5:
                 tensor = read_tensor(window, begin, end)
                 weights[tensor.name] = tensor
@@ -124,7 +124,13 @@ def _read(window: Window, size: int) -> OnnxNodes:
     )
 
 
-def _node(window: Window, start: int, stop: int) -> OnnxNode:
+def read_node(window: Window, start: int, stop: int) -> OnnxNode:
+    """Read a NodeProto; graphs in its attributes are passed over.
+
+    Raises:
+        DamagedError: if it is none.
+        NotRead: if a name is absurdly long.
+    """
     texts = {3: "", 4: "", 7: ""}
     inputs, outputs = [], []
     attributes: dict[str, Any] = {}

@@ -57,6 +57,39 @@ def _tensor_type(window: Window, start: int, stop: int) -> tuple[str, Shape | No
     return dtype, shape
 
 
+def read_symbols(window: Window, start: int, stop: int) -> tuple[str, tuple[str | None, ...]]:
+    """A ValueInfoProto's name, and the symbol of each dimension that has one ("batch").
+
+    Raises:
+        DamagedError: if it is none.
+        NotRead: if a name is absurdly long.
+    """
+    name, symbols = "", []
+    for number, wire, begin, end in fields(window, start, stop):
+        if number == 1 and wire == LENGTH:
+            name = window.text(begin, end, MAX_NAME)
+    # type, tensor_type, shape, dim, dim_param
+    for begin, end in _inner(window, (start, stop), 2, 1, 2, 1):
+        symbol: str | None = None
+        for number, wire, at, stop_at in fields(window, begin, end):
+            if number in (1, 2):  # the later one counts, as in _dims
+                symbol = window.text(at, stop_at, MAX_NAME) if wire == LENGTH else None
+        symbols.append(symbol or None)
+    return name, tuple(symbols)
+
+
+def _inner(window: Window, span: tuple[int, int], *numbers: int) -> Iterator[tuple[int, int]]:
+    """The messages that are reached by these field numbers, one in another."""
+    first, *rest = numbers
+    for number, wire, begin, end in fields(window, *span):
+        if number != first or wire != LENGTH:
+            continue
+        if rest:
+            yield from _inner(window, (begin, end), *rest)
+        else:
+            yield begin, end
+
+
 def _dims(window: Window, start: int, stop: int) -> Iterator[int | None]:
     for number, wire, begin, end in fields(window, start, stop):
         if number != 1 or wire != LENGTH:
