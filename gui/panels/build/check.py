@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt
@@ -11,6 +12,7 @@ from gui.panels.build.lines import LinesView
 
 if TYPE_CHECKING:
     from gui.build_thread import Checked, ParserAsked
+    from gui.build_words import Line
 
 _NONE = (
     "Choose an ONNX model, or drop one here.\n\nIts engine needs three choices: precision, shapes "
@@ -41,8 +43,9 @@ class CheckPanel(QWidget):
         has_model: bool,
         is_checking: bool,
         is_asking: bool,
+        record: Sequence[Line] = (),
     ) -> None:
-        """Show what is known so far."""
+        """Show what is known so far, and the record that it was set up from."""
         if not has_model:
             self.facts.setText(_NONE)
             self.lines.show_lines(())
@@ -54,4 +57,4 @@ class CheckPanel(QWidget):
         asking = "  ·  TensorRT's parser is asked" if is_asking else ""
         self.facts.setText(checked.facts + asking)
         lines = checked.findings if asked is None else asked.lines
-        self.lines.show_lines((*lines, *checked.notes))
+        self.lines.show_lines((*record, *lines, *checked.notes))

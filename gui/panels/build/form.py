@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.build_words import PRECISIONS, precision_words, saved_path
+from gui.build_words import PRECISIONS, Line, precision_words, saved_path
 from gui.panels.build.more import MoreOptions
 from gui.panels.build.path_row import PathRow
 from gui.panels.build.shapes import ShapesGrid
@@ -56,7 +56,7 @@ class BuildForm(QWidget):
         self.trouble = ""
         self._is_taken = is_taken
         self._checked: Checked | None = None
-        self._shown: Record | None = None
+        self._record: Record | None = None
         self._capabilities: Capabilities | None = None
         self._metadata: dict[str, str] = {}
         self._is_target_typed = False
@@ -122,7 +122,7 @@ class BuildForm(QWidget):
 
     def show_nothing(self) -> None:
         """Another model is on its way."""
-        self._checked = self._shown = None
+        self._checked = self._record = None
         self._metadata = {}
         self.shapes.show_inputs({}, {}, ())
         self.save_as.field.clear()
@@ -133,7 +133,7 @@ class BuildForm(QWidget):
         """Offer what this model needs, as an earlier build's record has it where there is one."""
         if checked is self._checked:
             return
-        self._checked = checked
+        self._checked, self._record = checked, record
         self.setEnabled(True)
         self._metadata = dict(checked.metadata)
         profiles = checked.profiles
@@ -151,9 +151,7 @@ class BuildForm(QWidget):
 
     def _show_options(self, options: BuildOptions) -> None:
         self.more.show_options(options)
-        if self.precision.findData(options.precision) < 0:
-            self.precision.addItem(precision_words(options.precision), options.precision)
-        self.precision.setCurrentIndex(self.precision.findData(options.precision))
+        self._choose_precision(options.precision)
         self.calibration.field.setText(saved_path(options.calibration))
         self.metadata.setCurrentIndex(self.metadata.findData(bool(options.metadata)))
 
@@ -166,10 +164,36 @@ class BuildForm(QWidget):
         for precision, words in PRECISIONS.items():
             if self._has(precision):
                 self.precision.addItem(words, precision)
-        self.precision.setCurrentIndex(max(self.precision.findData(kept), 0))
+        self._choose_precision(kept or frozenset())
         self.precision.blockSignals(False)
         self.more.show_capabilities(capabilities)
         self._on_changed()
+
+    def _choose_precision(self, precision: frozenset[str]) -> None:
+        """Choose one, or the first where this TensorRT has it not; a rare one is added."""
+        if self.precision.findData(precision) < 0 and self._has(precision):
+            self.precision.addItem(precision_words(precision), precision)
+        self.precision.setCurrentIndex(max(self.precision.findData(precision), 0))
+
+    def record_lines(self) -> tuple[Line, ...]:
+        """What is to be said of the record that was put in: where it is from, what is not here."""
+        record, capabilities = self._record, self._capabilities
+        if record is None:
+            return ()
+        lines = [Line(record.words)]
+        if capabilities is not None:
+            from core.building.capabilities import wanted_options
+
+            lines += [
+                Line(
+                    f"The record asks for {name.replace('-', ' ')}, which is left out here: "
+                    f"{capabilities.why_not(name)}",
+                    "unsure",
+                )
+                for name in wanted_options(record.options)
+                if not capabilities.has(name)
+            ]
+        return tuple(lines)
 
     def _has(self, precision: frozenset[str]) -> bool:
         if self._capabilities is None:

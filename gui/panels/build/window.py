@@ -233,22 +233,24 @@ class BuildWindow(QDialog):
 
     def _show_check(self) -> None:
         building = self._building
+        self.form.setVisible(building.checked is not None)
+        if building.checked is not None:
+            self.form.show_model(building.checked, building.given)
         self.check.show_check(
             building.checked,
             building.verdict,
             has_model=building.path is not None,
             is_checking=building.is_checking,
             is_asking=building.is_asking_parser,
+            record=self.form.record_lines(),
         )
-        self.form.setVisible(building.checked is not None)
-        if building.checked is not None:
-            self.form.show_model(building.checked, building.given)
         self._show_trouble()
 
     def _show_capabilities(self) -> None:
         ability = self._building.ability
         self.form.show_capabilities(None if ability is None else ability.capabilities)
         self._on_form()
+        self._show_check()
 
     def _on_form(self) -> None:
         if not self.form.trouble and self._building.checked is not None:
