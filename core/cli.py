@@ -1,4 +1,4 @@
-"""The commands: info, run, bench, layers, metadata, doctor. No Qt here.
+"""The commands: info, run, bench, layers, build, metadata, doctor. No Qt here.
 
 Standard output carries the answer (with --json exactly one object), standard error the log.
 Exit status: 0 done; 1 the file, the model or the machine is at fault; 2 wrong usage; 130 ended by
@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from core.cli_bench import add_bench_arguments, bench
+from core.cli_build import add_build_arguments, build
 from core.cli_layers import add_layers_arguments, layers
 from core.cli_metadata import add_metadata_arguments, metadata
 from core.cli_run import add_run_arguments, run
@@ -35,7 +36,7 @@ from core.text import printable
 from core.trust import consent
 from core.verdict import Verdict, judge
 
-COMMANDS = ("info", "run", "bench", "layers", "metadata", "doctor")
+COMMANDS = ("info", "run", "bench", "layers", "build", "metadata", "doctor")
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str]) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     options, rest = _parser().parse_known_args(arguments)
+    if rest and hasattr(options, "flags"):  # trtexec's own, which argparse need not know
+        options.flags, rest = rest, []
     if rest:  # argparse takes no images behind an option, people do
         if not hasattr(options, "images") or any(one.startswith("-") for one in rest):
             options.parser.error(f"unrecognized arguments: {' '.join(rest)}")
@@ -114,6 +117,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     add_layers_arguments(layers_parser)
     layers_parser.set_defaults(command=_layers, parser=layers_parser)
+    build_parser = commands.add_parser(
+        "build",
+        parents=[common],
+        allow_abbrev=False,  # of trtexec's flags, some begin like ours
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        help="build an engine from an ONNX model",
+    )
+    add_build_arguments(build_parser)
+    build_parser.set_defaults(command=build, parser=build_parser, flags=[])
     metadata_parser = commands.add_parser(
         "metadata", parents=[common], help="show, edit or strip the metadata before an engine"
     )

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.building import BuildOptions, build_engine
+from core.building.capabilities import installed_capabilities
 from core.errors import ModelError
 from core.machine import find_package, read_driver
 from core.modelfile import fingerprint, read_model_file
@@ -48,9 +49,11 @@ def demo_model(progress: Callable[[float | None, str], None]) -> Path:
             ) from None
         metadata = read_model_file(DEMO_MODEL).metadata
         raw = {} if metadata is None else {key: str(value) for key, value in metadata.raw.items()}
+        # From TensorRT 11 on FP16 needs a tool that casts the ONNX; FP32 does for a demo.
+        has_fp16 = installed_capabilities("tensorrt").has("fp16")
         # Level 1 of 5 tries fewer kernels: a demo should start soon rather than run fastest.
         options = BuildOptions(
-            precision=frozenset({"fp16"}),
+            precision=frozenset({"fp16"} if has_fp16 else ()),
             optimization_level=1,
             profiles=({"images": _BATCH},),
             metadata=raw,

@@ -14,7 +14,7 @@ from core.opening_arguments import add_opening_arguments
 from gui.window_options import WindowOptions
 
 # core.cli.COMMANDS, known here without importing it
-COMMANDS = ("info", "run", "bench", "layers", "metadata", "doctor")
+COMMANDS = ("info", "run", "bench", "layers", "build", "metadata", "doctor")
 _DEMO_SHOT = Path("enginebay-demo.png")
 
 _NO_DISPLAY = """\

@@ -46,6 +46,7 @@ class BuildReport:
         size_bytes: of the engine's file.
         versions: "tensorrt", and "module", its Python module.
         gpu: "name" and "compute_capability" of the GPU that it was built on.
+        strongly_typed: types came from the ONNX alone, asked for or as this TensorRT has it.
         notes: what was decided on the way, a sentence each.
         warnings: what did not come out as it was asked for, a sentence each.
         log: the telling lines of TensorRT's log, warnings and worse.
@@ -60,6 +61,7 @@ class BuildReport:
     size_bytes: int
     versions: Mapping[str, str]
     gpu: Mapping[str, str]
+    strongly_typed: bool = False
     notes: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
     log: tuple[str, ...] = ()
@@ -141,16 +143,9 @@ def build_engine(
             "plugins": [[str(path), digits] for path, digits in libraries],
         }
         try:
-            found = run_child("core.building.child", order, tick, hear=told.hear)
+            found = _run(onnx, order, tick, told)
             layers = _layers(Path(scratch))
             _put(part, target)
-        except ChildDied as death:
-            raise ModelError(
-                "build-crashed",
-                f"The build of {onnx.name} died without a word to us.",
-                "The details have its last output. Often the GPU or the machine is out of memory.",
-                details=death.output,
-            ) from None
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -159,8 +154,48 @@ def build_engine(
     return _report(onnx, target, sha256, options, seconds, found, layers)
 
 
+def _run(
+    onnx: Path,
+    order: Mapping[str, object],
+    tick: Callable[[str, float], None],
+    told: ProgressOf,
+) -> dict[str, Any]:
+    """What the child answers; what it said before, where it died once the engine was whole."""
+    written: dict[str, Any] = {}
+
+    def hear(said: dict[str, Any]) -> None:
+        written.update(said.get("written", {}))
+        told.hear(said)
+
+    try:
+        return run_child("core.building.child", order, tick, hear=hear)
+    except ChildDied as death:
+        if written:
+            warning = "TensorRT died when it was asked for the engine's layers; it was whole then."
+            return written | {"warnings": [*written["warnings"], warning]}
+        raise ModelError(
+            "build-crashed",
+            f"The build of {onnx.name} died without a word to us.",
+            "The details have its last output. Often the GPU or the machine is out of memory.",
+            details=death.output,
+        ) from None
+
+
 def check_build(file: ModelFile, target: Path, options: BuildOptions) -> None:
     """Nothing, if nothing speaks against a build as far as that shows without TensorRT.
+
+    Raises:
+        ModelFileError, ModelError, EnginebayError: as build_engine; one clear fault each.
+    """
+    check_model(file, options)
+    graph = None if file.onnx is None else file.onnx.graph
+    weights = 0 if graph is None else graph.weights_bytes or 0
+    # An engine has its weights at least, in one byte each rather than four at best.
+    check_target(file.path, target, 0 if options.strip_weights else weights // 4)
+
+
+def check_model(file: ModelFile, options: BuildOptions) -> None:
+    """Nothing, if the choices fit the model, as far as that shows without TensorRT.
 
     Raises:
         ModelFileError, ModelError, EnginebayError: as build_engine; one clear fault each.
@@ -179,9 +214,6 @@ def check_build(file: ModelFile, target: Path, options: BuildOptions) -> None:
     graph = None if file.onnx is None else file.onnx.graph
     if graph is not None and graph.inputs is not None:
         check_profiles(options.profiles, inputs_of(graph.inputs))
-    weights = 0 if graph is None else graph.weights_bytes or 0
-    # An engine has its weights at least, in one byte each rather than four at best.
-    check_target(file.path, target, 0 if options.strip_weights else weights // 4)
     if options.calibration is not None:
         calibration_pictures(options.calibration)
 
@@ -241,6 +273,7 @@ def _report(
         size_bytes=target.stat().st_size,
         versions=found["versions"],
         gpu=found["gpu"],
+        strongly_typed=bool(found["strongly_typed"]),
         notes=tuple(found["notes"]),
         warnings=tuple(found["warnings"]),
         log=tuple(found["log"]),

@@ -143,7 +143,7 @@ def make_calibrator(
     class Calibrator(trt.IInt8EntropyCalibrator2):  # type: ignore[misc]
         def __init__(self) -> None:
             trt.IInt8EntropyCalibrator2.__init__(self)
-            self.error: EnginebayError | None = None
+            self.error: Exception | None = None
             self._memory: Any = None
             self._done = 0
 
@@ -151,7 +151,6 @@ def make_calibrator(
             return batches.size
 
         def get_batch(self, _names: list[str]) -> list[int] | None:
-            # An exception would be swallowed by the binding, and the ranges be wrong.
             try:
                 tensor = batches.next()
                 if tensor is None:
@@ -160,7 +159,7 @@ def make_calibrator(
                     if self._memory is None:
                         self._memory = context.allocate(tensor.nbytes, "calibrating")
                     context.driver.memcpy_htod(self._memory, np.ascontiguousarray(tensor))
-            except EnginebayError as error:
+            except Exception as error:  # noqa: BLE001 - the binding would swallow it
                 self.error = error
                 return None
             self._done += 1

@@ -77,11 +77,17 @@ class _Build:
                 f"The engine cannot be written: {error.strerror or error}.",
                 "Free some space there, or choose another folder.",
             ) from None
+        self.parent.say({"written": self._answer()})
         self._inspect(bytes(plan))
+        return self._answer()
+
+    def _answer(self) -> dict[str, object]:
         log = [line.text for line in self._lines]
         return {
             "versions": {"tensorrt": self.library.version, "module": self.library.module},
             "gpu": {"name": self.seen.gpu, "compute_capability": self.seen.compute_capability},
+            "strongly_typed": self.options.strongly_typed
+            or self.capabilities.always_strongly_typed,
             "notes": self.notes,
             "warnings": self.warnings,
             "log": list(dict.fromkeys(log))[-_MOST_LOG:],
@@ -127,10 +133,11 @@ class _Build:
         config, warnings = configure(trt, builder, network, parser, options, self._workspace)
         self.warnings += warnings
         self.notes += set_precision(trt, config, network, options, self.context.compute_capability)
-        calibrator = self._calibrator(config, network)
+        calibrator = self._calibrator(builder, config, network)
         cache = self._timing_cache(config)
-        if self.capabilities.has("progress"):
-            config.progress_monitor = monitor(trt, self.parent)
+        watcher = monitor(trt, self.parent) if self.capabilities.has("progress") else None
+        if watcher is not None:
+            config.progress_monitor = watcher
         self.parent.doing("trying kernels")
         with pulse(self.parent):
             plan = builder.build_serialized_network(network, config)
@@ -143,7 +150,7 @@ class _Build:
             self.notes += cache.notes
         return plan
 
-    def _calibrator(self, config: Any, network: Any) -> Any:
+    def _calibrator(self, builder: Any, config: Any, network: Any) -> Any:
         options = self.options
         if options.calibration is None or has_quantizers(self.trt, network):
             if options.calibration is not None:
@@ -166,6 +173,11 @@ class _Build:
             self.parent.doing,
         )
         config.int8_calibrator = calibrator
+        if shapes:  # a network with free dimensions is calibrated in shapes of its own
+            profile = builder.create_optimization_profile()
+            for name, shape in shapes.items():
+                profile.set_shape(name, list(shape), list(shape), list(shape))
+            config.set_calibration_profile(profile)
         self.notes.append(
             f"INT8 calibrated with {len(pictures)} pictures, prepared by the recipe: "
             f"{recipe.evidence or 'the usual one'}."
@@ -205,8 +217,8 @@ class _Build:
         self.parent.doing("asking the engine for its layers")
         try:
             text = layers_of(self.library, plan, self.options, self.seen)
-        except EnginebayError as error:
-            self.notes.append(f"The layers cannot be told: {error.message}")
+        except (EnginebayError, RuntimeError, TypeError) as error:  # pybind11 raises the latter
+            self.notes.append(f"The layers cannot be told: {error}")
             return
         if text is not None:
             (self.scratch / LAYERS_FILE).write_text(text, encoding="utf-8")

@@ -15,7 +15,7 @@ OutputVerdict = Literal["within", "outside", "not-finite", "not-compared"]
 
 _EXACT_UP_TO = 50_000_000  # elements; more are compared in float32, which takes half the memory
 _FEWEST = 16  # elements that a scale is taken from
-_FLOOR = 1e-3  # of the output's largest value: no scale is smaller
+_UNIT = 1.0  # no scale is smaller, unless the whole output is: scores are judged as parts of 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,9 +157,11 @@ def scales(right: np.ndarray) -> np.ndarray:
     """What differences are relative to: broadcasts against `right`, and is nowhere 0.
 
     One output often holds several quantities: a detector's boxes are hundreds of pixels, its
-    scores below 1. So each index along one axis has a scale of its own, its largest magnitude:
-    along the axis where these differ most, if it leaves 16 elements to each; else the output has
-    one scale. None is below a thousandth of the output's largest magnitude; 1 where all is 0.
+    scores below 1. So each index along one axis has a scale of its own, its largest magnitude, but
+    1 at least where the output has larger values: the scores of a class that is nowhere seen are
+    all tiny, and a thousandth more or less of them says nothing. The axis is the one along which
+    these scales differ most, if it leaves 16 elements to each; else the output has one scale. It
+    is 1 where all is 0.
 
     Args:
         right: the ONNX's output, all finite.
@@ -174,7 +176,7 @@ def scales(right: np.ndarray) -> np.ndarray:
         if length < 2 or right.size // length < _FEWEST:
             continue
         others = tuple(one for one in range(right.ndim) if one != axis)
-        largest = np.maximum(size.max(axis=others, keepdims=True), top * _FLOOR)
+        largest = np.maximum(size.max(axis=others, keepdims=True), min(_UNIT, top))
         if top / float(largest.min()) > spread:
             best, spread = largest, top / float(largest.min())
     return best

@@ -17,13 +17,14 @@ import numpy as np
 from core.building.agreement import Agreement, agreement
 from core.building.differences import OutputDifference, compare_outputs, percentage
 from core.building.tolerances import Tolerance
-from core.errors import EnginebayError, ModelError
+from core.errors import EnginebayError, ImageError, InputError, ModelError
 from core.layers.reading import layers_of
 from core.layers.values import LayerTable
 from core.model import Model
 from core.modelfile import ModelFile
 from core.opening import OpenOptions, Progress, no_progress, open_session
 from core.predictions import Prediction
+from core.results import TestResult
 from core.sessions.base import Arrays
 from core.tasks import Reading, decode
 from core.tensors import TensorSpec, bytes_text, numpy_dtype
@@ -47,6 +48,7 @@ class EngineRun:
     task: str  # that its outputs were read as
     predictions: tuple[Prediction, ...]
     layers: LayerTable | None  # None where they could not be asked
+    notes: tuple[str, ...] = ()  # what was not as it was wished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -150,8 +152,17 @@ def run_engine(
         engine = replace(engine, metadata=onnx.metadata)
     with Model.of(engine, options, progress) as model:
         progress(None, f"Running {engine.path.name}")
-        is_picture = picture is not None and model.awaits_picture
-        result = model.test(picture) if is_picture and picture is not None else model.test_random()
+        result: TestResult | None = None
+        notes: tuple[str, ...] = ()
+        if picture is not None and model.awaits_picture:
+            try:
+                result = model.test(picture)
+            except (ImageError, InputError) as error:  # not the engine's fault
+                notes = (
+                    f"It was tried on random input instead of {picture.name}: {error.message}",
+                )
+        is_picture = result is not None
+        result = result or model.test_random()
         layers = None
         if wants_layers:
             try:
@@ -163,12 +174,13 @@ def run_engine(
             inputs={name: array.copy() for name, array in result.inputs.items()},
             outputs={name: array.copy() for name, array in result.outputs.items()},
             specs=(*model.inputs, *model.outputs),
-            source=picture.name if is_picture and picture is not None else "seeded random input",
+            source=Path(result.source).name if is_picture else "seeded random input",
             is_picture=is_picture,
             reading=result.reading,
             task=result.guess.task,
             predictions=result.predictions,
             layers=layers,
+            notes=notes,
         )
 
 

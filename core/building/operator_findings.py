@@ -116,7 +116,6 @@ def opset_note(opset: int | None, version: Version | None) -> Iterator[str]:
 def find_operators(
     parts: OnnxParts,
     *,
-    opset: int | None,
     version: Version | None,
     has_plugins: bool,
     is_dynamic: bool,
@@ -125,7 +124,6 @@ def find_operators(
 
     Args:
         parts: the model.
-        opset: of ONNX's own operators.
         version: of the TensorRT that is to build; None counts what is true of all.
         has_plugins: whether libraries of plugins will be loaded.
         is_dynamic: whether an input has free dimensions.
@@ -149,7 +147,6 @@ def find_operators(
             continue
         for limit in _limits(node, around, has_plugins):
             _put(groups, node, index, limit)
-    del opset  # of no weight here: names do not change their meaning for the parser
     found = [
         Finding(
             operator=operator,

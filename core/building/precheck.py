@@ -222,7 +222,6 @@ def check_onnx(
             *_unusable_tensors(file, parts),
             *find_operators(
                 parts,
-                opset=opset,
                 version=version,
                 has_plugins=bool(plugins),
                 is_dynamic=any(one.free or one.shape is None for one in inputs),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from core.building.capabilities import QUANTIZE_HINT, Capabilities
+from core.building.capabilities import Capabilities
 from core.building.options import BuildOptions
 from core.errors import ModelError
 
@@ -97,25 +97,25 @@ def set_precision(
         return notes  # types come from the ONNX
     wanted = [name for name in _FLAGS if name in options.precision]
     has_ranges = options.calibration is not None or has_quantizers(trt, network)
-    if "best" in options.precision:
-        wanted = ["fp16"]
-        if int(compute_capability.split(".")[0]) >= _AMPERE and hasattr(trt.BuilderFlag, "BF16"):
-            wanted.append("bf16")
-        if has_ranges:
-            wanted.append("int8")
-        else:
-            notes.append(
-                "INT8 was left out of the best precision: the ONNX has no Q/DQ nodes, and there "
-                "are no pictures to calibrate with."
-            )
-    elif "int8" in wanted and not has_ranges:
+    if "int8" in wanted and not has_ranges:
         raise ModelError(
             "int8-needs-ranges",
             "INT8 needs the ranges of the layers: the ONNX has no Q/DQ nodes, and no calibration "
             "folder was given.",
-            "Give a folder of some hundred pictures (--calibration FOLDER), or quantize the ONNX "
-            f"itself. {QUANTIZE_HINT.split(': ', 1)[1].capitalize()}",
+            "Give a folder of some hundred pictures (--calibration=FOLDER), or quantize the ONNX "
+            "itself, with `python -m modelopt.onnx.quantization` of NVIDIA's ModelOpt.",
         )
-    for name in wanted:
+    if "best" in options.precision:
+        wanted.append("fp16")
+        if int(compute_capability.split(".")[0]) >= _AMPERE and hasattr(trt.BuilderFlag, "BF16"):
+            wanted.append("bf16")
+        if has_ranges and "fp8" not in wanted:  # TensorRT takes one of the two
+            wanted.append("int8")
+        elif not has_ranges:
+            notes.append(
+                "INT8 was left out of the best precision: the ONNX has no Q/DQ nodes, and there "
+                "are no pictures to calibrate with."
+            )
+    for name in dict.fromkeys(wanted):
         config.set_flag(getattr(trt.BuilderFlag, name.upper()))
     return notes

@@ -165,11 +165,14 @@ def _precision(options: BuildOptions, has: tuple[int, ...]) -> list[str]:
     def lets(name: str) -> str:
         return f"config.set_flag(trt.BuilderFlag.{name.upper()})"
 
+    names = [name for name in ("fp16", "bf16", "int8", "fp8") if name in options.precision]
     if "best" not in options.precision:
-        return [lets(name) for name in ("fp16", "bf16", "int8", "fp8") if name in options.precision]
-    lines = [lets("fp16")]
-    if has >= (10, 0):
+        return [lets(name) for name in names]
+    lines = [lets(name) for name in dict.fromkeys(["fp16", *names])]
+    if has >= (10, 0) and "bf16" not in names:
         lines.append(f"{lets('bf16')}  # leave it out before Ampere")
+    if {"int8", "fp8"} & set(names):
+        return lines
     if options.calibration is not None:
         return [*lines, lets("int8")]
     layers = (

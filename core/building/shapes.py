@@ -8,9 +8,9 @@ from core.building.memory import buffer_bytes
 from core.building.options import ShapeLimits
 from core.modelfile import GraphValue, Metadata
 from core.recipes import image_layout
-from core.tensors import Profile, Shape, bytes_text
+from core.tensors import Profile, Shape, bytes_text, size_bytes
 
-__all__ = ["buffer_bytes", "memory_text", "propose_profiles"]
+__all__ = ["buffer_bytes", "io_bytes", "memory_text", "propose_profiles"]
 
 _BATCH = (1, 4, 16)  # one picture at a time, a few, and a queue full
 _SIDE = 640  # where nothing says otherwise, as Ultralytics' exporter
@@ -77,6 +77,56 @@ def _limits(letter: str, symbol: str | None, metadata: Metadata) -> tuple[int, i
 def _multiple(side: int, stride: int) -> int:
     """The multiple of the stride that is nearest above."""
     return max(1, -(-side // stride)) * stride
+
+
+def io_bytes(
+    inputs: Sequence[GraphValue],
+    outputs: Sequence[GraphValue],
+    symbols: Mapping[str, Sequence[str | None]],
+    profile: ShapeLimits,
+    which: str,
+) -> int | None:
+    """Bytes of all input and output buffers at a profile's shapes; None where nobody can know.
+
+    A free dimension of an output is that of the inputs with the same symbol; a free first one
+    without a symbol is taken to be the batch.
+
+    Args:
+        inputs: the graph's.
+        outputs: the graph's.
+        symbols: the names of free dimensions, by input and by output.
+        profile: the limits of the inputs that are free.
+        which: "min", "opt" or "max".
+    """
+    total = buffer_bytes(inputs, profile, which)
+    sizes: dict[str, int] = {}
+    batch: int | None = None
+    for value in inputs:
+        limits = profile.get(value.name)
+        if limits is None or value.shape is None:
+            continue
+        shape: tuple[int, ...] = getattr(limits, which)
+        names = symbols.get(value.name, ())
+        for axis, dim in enumerate(value.shape):
+            if dim is None and axis < len(shape):
+                if axis < len(names) and names[axis]:
+                    sizes.setdefault(names[axis] or "", shape[axis])
+                if axis == 0 and batch is None:
+                    batch = shape[0]
+    for value in outputs:
+        if value.shape is None or total is None:
+            return None
+        names = symbols.get(value.name, ())
+        known = []
+        for axis, dim in enumerate(value.shape):
+            name = names[axis] if axis < len(names) else None
+            same = sizes.get(name) if name else batch if axis == 0 else None
+            known.append(same if dim is None else dim)
+        size = size_bytes(value.dtype, tuple(known))
+        if size is None:
+            return None
+        total += size
+    return total
 
 
 def memory_text(values: Sequence[GraphValue], profile: ShapeLimits) -> str:

@@ -47,6 +47,7 @@ class TimingCache:
         self.notes: list[str] = []
         self._is_own = is_own
         self._loaded = b""
+        self._given: Any = None  # TensorRT may hold no more than a pointer to it
 
     def give(self, config: Any) -> bool:
         """Give what is kept to a tensorrt.IBuilderConfig; True where TensorRT took it."""
@@ -89,6 +90,7 @@ class TimingCache:
     def _set(self, config: Any, data: bytes) -> bool:
         try:
             cache = config.create_timing_cache(data)
+            self._given = cache
             return cache is not None and bool(config.set_timing_cache(cache, False))
         except (RuntimeError, TypeError, ValueError):  # how pybind11 says that it is none
             return False

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from core.building.first_run import EngineRun, FirstRun, compare_with_onnx, run_engine
 from core.building.metadata_editor import read_engine_file
+from core.building.options import BuildOptions
 from core.building.real_precision import RealPrecision, real_precision
 from core.building.tolerances import tolerance_for
 from core.errors import EnginebayError
@@ -16,22 +16,11 @@ from core.layers.inspector import read_layer_json
 from core.layers.values import LayerTable
 from core.modelfile import read_model_file
 from core.opening import OpenOptions, Progress, no_progress
+from core.paths import DEMO_PICTURE
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.text import one_line
 
 _MOST_TENSORS = 16
-
-
-class Wishes(Protocol):
-    """What is needed of the build's options (core.building.options.BuildOptions)."""
-
-    @property
-    def precision(self) -> Collection[str]:
-        """Names: "fp32", "tf32", "fp16", "bf16", "int8", "fp8", "best"."""
-
-    @property
-    def strongly_typed(self) -> bool:
-        """Whether types come from the ONNX alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,11 +74,11 @@ class Truth:
 def tell_truth(
     onnx: Path,
     engine: Path,
-    wishes: Wishes,
+    options: BuildOptions,
     layer_json: str = "",
     *,
     opening: OpenOptions | None = None,
-    picture: Path | None = None,
+    picture: Path | None = DEMO_PICTURE,
     compare: bool = True,
     progress: Progress = no_progress,
 ) -> Truth:
@@ -101,10 +90,11 @@ def tell_truth(
     Args:
         onnx: what it was built from.
         engine: what was built.
-        wishes: the build's options.
+        options: the build's; strongly_typed also where the TensorRT is so by itself.
         layer_json: the engine inspector's JSON, where the build asked it; else it is asked here.
         opening: how the engine is opened: plugins, consent to native code.
-        picture: what an image input gets; None, or where there is none, seeded random values.
+        picture: what an image input gets, by default a bundled one; None, or where the model
+            takes no picture, gives it seeded random values.
         compare: False leaves the first run out.
         progress: see core.opening.Progress; may raise core.errors.Cancelled.
 
@@ -131,18 +121,19 @@ def tell_truth(
             if error.fatal:
                 raise
             trouble.append(f"The engine could not be tried: {error.message} {error.hint}")
-    if table is None and run is not None:
-        table = run.layers
+    if run is not None:
+        table = run.layers if table is None else table
+        notes += run.notes
     weights = None if source.onnx is None else source.onnx.graph.weights_bytes
     precision = real_precision(
         table,
-        wishes.precision,
-        strongly_typed=wishes.strongly_typed,
+        options.precision,
+        strongly_typed=options.strongly_typed,
         onnx_weight_bytes=weights,
     )
     first = None
     if run is not None:
-        tolerance = tolerance_for(precision, wishes.precision)
+        tolerance = tolerance_for(precision, options.precision)
         first = compare_with_onnx(run, source, tolerance, progress)
     elif compare:
         first = FirstRun(verdict="not-compared", note="the engine did not run.")

@@ -37,7 +37,7 @@ _NETWORK = {
 }
 _CONFIG = (
     "profiling_verbosity", "default_device_type", "DLA_core", "flags", "profiles", "pools",
-    "previews", "cache",
+    "previews", "cache", "calibration_profile",
 )  # fmt: skip
 _CONFIG_MORE = {
     "8.5.3": ("int8_calibrator",),
@@ -139,6 +139,11 @@ def _config_class(version: str) -> type:
         def add_optimization_profile(self, profile: BuilderProfile) -> int:
             self.profiles.append(profile)
             return len(self.profiles) - 1
+
+        def set_calibration_profile(self, profile: BuilderProfile) -> bool:
+            assert not version.startswith("11"), "calibration ended with TensorRT 11"
+            self.calibration_profile = profile
+            return True
 
         def create_timing_cache(self, data: bytes) -> Cache | None:
             if not data:

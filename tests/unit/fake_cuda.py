@@ -101,6 +101,7 @@ class FakeCuda:
             "Stream": lambda flags=0: Stream(self, flags),
             "Event": lambda flags=0: Event(self, flags),
             "event_flags": EventFlags,
+            "memcpy_htod": self._memcpy_htod,
             "memcpy_htod_async": self._memcpy_htod_async,
             "memcpy_dtoh_async": self._memcpy_dtoh_async,
             "module_from_buffer": self._module_from_buffer,
@@ -170,6 +171,11 @@ class FakeCuda:
     def _mem_get_info(self) -> tuple[int, int]:
         self.called()
         return self.free_bytes, self.total_bytes
+
+    def _memcpy_htod(self, target: Any, source: np.ndarray) -> None:
+        self.called()
+        host = _HostRange(source)
+        self._copy(self.device_bytes(int(target), host.size), host.bytes())
 
     def _memcpy_htod_async(self, target: Any, source: np.ndarray, stream: Stream) -> None:
         self.called()

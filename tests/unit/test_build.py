@@ -31,7 +31,7 @@ order = given["order"]
 def say(**message): print(json.dumps({"word": given["word"], **message}), flush=True)
 def write(data): open(order["part"], "wb").write(data)
 DONE = {"versions": {"tensorrt": "10.3.0", "module": "tensorrt"}, "notes": [], "warnings": [],
-        "gpu": {"name": "Fake", "compute_capability": "8.9"}, "log": []}
+        "gpu": {"name": "Fake", "compute_capability": "8.9"}, "log": [], "strongly_typed": False}
 def finish(**more): say(done=DONE | more)
 """
 # A child that answers as the real one does, but for the build itself.
@@ -49,7 +49,7 @@ answer(build)
 DONE = {
     "versions": {"tensorrt": "10.3.0", "module": "tensorrt"},
     "gpu": {"name": "Fake", "compute_capability": "8.9"},
-    "notes": [], "warnings": [], "log": [],
+    "notes": [], "warnings": [], "log": [], "strongly_typed": False,
 }  # fmt: skip
 PROFILE = Profile(min=(1, 3, 8, 8), opt=(2, 3, 8, 8), max=(4, 3, 8, 8))
 

@@ -86,8 +86,8 @@ def test_a_detectors_scores_have_a_scale_of_their_own() -> None:
     right[0, 4], right[0, 5] = np.linspace(0, 1, 100), np.linspace(0, 0.5, 100)
     found = scales(right)
     assert found.shape == (1, 6, 1)
-    # none is below a thousandth of 640
-    np.testing.assert_allclose(found[0, :, 0], [640, 640, 640, 640, 1, 0.64])
+    # scores are judged as parts of 1, however small those of a class are
+    np.testing.assert_allclose(found[0, :, 0], [640, 640, 640, 640, 1, 1])
     own = right.copy()
     own[0, 4, 50] += 0.1
     compared = compare_output("output0", right, own, FP16)
@@ -98,6 +98,7 @@ def test_a_detectors_scores_have_a_scale_of_their_own() -> None:
 def test_scales_fit_all_shapes() -> None:
     assert scales(np.zeros((2, 3))).tolist() == [[1.0]]
     assert scales(np.array(5.0)).tolist() == 5.0
+    assert scales(np.array([[0.25, -0.5]])).tolist() == [[0.5]]
     assert scales(np.array([[1.0, 1000.0]])).tolist() == [[1000.0]]  # too few for one each
 
 

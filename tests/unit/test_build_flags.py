@@ -301,6 +301,7 @@ SCRIPTS: list[tuple[str, dict[str, Any]]] = [
     ("workspace", {"workspace_bytes": 1 << 28, "optimization_level": 2}),
     ("precision", {"precision": frozenset({"fp32", "fp16"})}),
     ("best", {"precision": frozenset({"best"})}),
+    ("best-fp8", {"precision": frozenset({"best", "fp8"})}),
     ("two-profiles", {"profiles": ({"images": SMALL}, {"images": LARGE})}),
     ("compatible", {"version_compatible": True, "hardware_compatibility": "ampere-plus"}),
     ("strip", {"strip_weights": True}),

@@ -8,7 +8,7 @@ import pytest
 
 from core.building.memory import workspace_limit
 from core.building.profiles import InputShape, check_profiles, inputs_of
-from core.building.shapes import buffer_bytes, memory_text, propose_profiles
+from core.building.shapes import buffer_bytes, io_bytes, memory_text, propose_profiles
 from core.errors import ModelError
 from core.modelfile import GraphValue, Metadata
 from core.tensors import Profile
@@ -66,6 +66,19 @@ def test_the_buffers_of_a_profile_are_counted_in_bytes() -> None:
     assert buffer_bytes(inputs, profile, "max") == 16 * 3 * 8 * 8 * 4 + 4
     assert buffer_bytes([value("x", None)], {}, "max") is None
     assert memory_text(inputs, profile) == "inputs 3.08 kB at the optimum, 12.3 kB at the maximum"
+
+
+def test_outputs_follow_the_inputs_by_symbol_or_by_batch() -> None:
+    inputs = [value("images", None, 3, None, 8)]
+    profile = {"images": Profile((1, 3, 8, 8), (2, 3, 8, 8), (4, 3, 16, 8))}
+    symbols = {"images": ("n", None, "h", None), "mask": ("n", "h"), "odd": ("t", None)}
+    mask, plain = value("mask", None, None), value("scores", None, 10)
+    images = 4 * 3 * 16 * 8 * 4
+    assert io_bytes(inputs, [mask], symbols, profile, "max") == images + 4 * 16 * 4
+    assert io_bytes(inputs, [plain], symbols, profile, "max") == images + 4 * 10 * 4
+    # A dimension that the data decides is not guessed at.
+    assert io_bytes(inputs, [value("odd", None, 4)], symbols, profile, "max") is None
+    assert io_bytes(inputs, [value("boxes", 1, None)], {}, profile, "max") is None
 
 
 IMAGES = InputShape("images", (None, 3, 8, 8))

@@ -9,7 +9,6 @@ import copy
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ import numpy as np
 import pytest
 from onnx import helper
 
-from core.building import first_run
+from core.building import BuildOptions, first_run
 from core.building.truth import Truth, tell_truth
 from core.errors import Cancelled, CudaError, ModelFileError
 from core.opening import OpenOptions
@@ -31,13 +30,7 @@ SHAPE = (1, 3, 8, 8)
 FREE = (-1, 3, 8, 8)
 
 
-@dataclass(frozen=True)
-class Wish:
-    precision: frozenset[str] = field(default_factory=frozenset)
-    strongly_typed: bool = False
-
-
-FP16 = Wish(frozenset({"fp16"}))
+FP16 = BuildOptions(precision=frozenset({"fp16"}))
 
 
 @pytest.fixture
@@ -77,11 +70,11 @@ def engine(folder: Path, content: bytes | None = None) -> Path:
     return path
 
 
-def told(folder: Path, onnx: Path, wish: Wish = FP16, **more: Any) -> Truth:
+def told(folder: Path, onnx: Path, options: BuildOptions = FP16, **more: Any) -> Truth:
     path = folder / "model.engine"
     if not path.exists():
         engine(folder)
-    return tell_truth(onnx, path, wish, **more)
+    return tell_truth(onnx, path, options, **{"picture": None, **more})
 
 
 def test_an_engine_that_does_what_its_onnx_does_agrees(tmp_path: Path) -> None:
@@ -139,7 +132,7 @@ def test_fp32_all_through_is_told_though_fp16_was_asked_for(tmp_path: Path) -> N
     typed = told(
         tmp_path,
         multiplied(tmp_path),
-        Wish(frozenset({"fp16"}), strongly_typed=True),
+        BuildOptions(precision=frozenset({"fp16"}), strongly_typed=True),
         layer_json=json.dumps(described),
     )
     assert "strongly typed" in typed.warnings()[0]
@@ -229,6 +222,26 @@ def test_a_picture_goes_through_the_recipe_and_what_both_see_is_compared(tmp_pat
     assert run.predictions.sentence.startswith("Both see 'red' first")
     # [2, 0, 0] against [2, 2, 2]: far apart, whatever both see.
     assert run.verdict == "differs"
+
+
+def test_a_picture_that_cannot_be_read_is_said_and_random_input_taken(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.png"
+    bad.write_bytes(b"no picture")
+    truth = told(tmp_path, multiplied(tmp_path), picture=bad)
+    assert truth.first_run is not None
+    assert truth.first_run.source == "seeded random input"
+    assert truth.first_run.verdict == "agrees"
+    assert any(
+        one.startswith("It was tried on random input instead of bad.png: ")
+        for one in truth.sentences()
+    )
+
+
+def test_by_default_an_image_model_gets_the_bundled_picture(tmp_path: Path) -> None:
+    truth = tell_truth(multiplied(tmp_path), engine(tmp_path), FP16)
+    assert truth.first_run is not None
+    assert truth.first_run.source == "picture-1.jpg"
+    assert truth.first_run.verdict == "agrees"
 
 
 def test_predictions_that_differ_make_a_difference(tmp_path: Path) -> None:

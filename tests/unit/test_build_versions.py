@@ -231,6 +231,13 @@ def test_the_best_precision_is_all_that_is_there_and_safe(
     assert any("INT8 was left out" in note for note in found["notes"]) is not has_ranges
 
 
+def test_what_is_asked_for_beside_the_best_is_not_dropped(prepare: Prepare, tmp_path: Path) -> None:
+    builder = prepare("10.3.0")
+    builder.network.layer_types.append("QUANTIZE")
+    build(order(tmp_path, precision=frozenset({"best", "fp8"})))
+    assert builder.config.flags == {"FP16", "BF16", "FP8", "TF32"}  # INT8 and FP8 exclude others
+
+
 def test_a_dla_core_that_is_not_there_is_refused(prepare: Prepare, tmp_path: Path) -> None:
     builder = prepare("10.3.0")
     with pytest.raises(MachineError, match="no DLA core 0 here, nor any other") as caught:

@@ -1,0 +1,66 @@
+"""The gate before a build: a table looks first; where it doubts, TensorRT's parser decides."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from core.building.options import BuildOptions
+from core.building.parser_verdict import parser_verdict
+from core.building.precheck import OnnxCheck, check_onnx
+from core.errors import EnginebayError, ModelError
+from core.opening import Progress, no_progress
+
+_OWN_FAULTS = ("needs-consent", "plugin-library")  # of what was asked for, not of the machine
+
+
+def require_buildable(
+    onnx: Path,
+    options: BuildOptions,
+    *,
+    allow_native_code: bool = False,
+    progress: Progress = no_progress,
+) -> OnnxCheck:
+    """Check an ONNX, and let nothing through that the parser would refuse after all.
+
+    The parser is asked only where the table of operators doubts: that takes seconds, and the build
+    asks it anyway. Where it cannot be asked (no GPU, no TensorRT) the table's word stands.
+
+    Args:
+        onnx: the model.
+        options: the build's.
+        allow_native_code: a yes to plugin libraries; remembered by fingerprint.
+        progress: see core.opening.Progress; may raise core.errors.Cancelled.
+
+    Raises:
+        ModelFileError: as check_onnx.
+        ModelError: kind "unsupported-operator", with node, operator, reason and way out; or
+            kinds "needs-consent", "plugin-library" for what `options` names.
+    """
+    check = check_onnx(
+        onnx, precision=options.precision, plugins=options.plugins, progress=progress
+    )
+    doubt = check.problem()
+    if doubt is None:
+        return check
+    try:
+        verdict = parser_verdict(
+            onnx,
+            plugins=options.plugins,
+            strongly_typed=options.strongly_typed,
+            allow_native_code=allow_native_code,
+            progress=progress,
+        )
+    except EnginebayError as error:
+        if error.kind in _OWN_FAULTS:
+            raise
+        raise ModelError(
+            doubt.kind,
+            doubt.message,
+            doubt.hint,
+            details=f"{doubt.details}\nTensorRT's parser could not be asked: {error.message}",
+            evidence=doubt.evidence,
+        ) from None
+    check = check.with_verdict(verdict)
+    if (problem := check.problem()) is not None:
+        raise problem
+    return check
