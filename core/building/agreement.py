@@ -10,12 +10,6 @@ import numpy as np
 
 from core.predictions import ClassMap, ClassScore, Embedding, Located, Prediction
 
-MOST_APART = 2.0
-"""Pixels of the picture that a box's edge may be off."""
-
-_NEAR_THRESHOLD = 0.05
-"""A score so little above the threshold may fall below it in the other."""
-
 _TIED = 0.02  # two best classes whose scores are nearer are a tie
 _SAME_PIXELS = 0.99
 _SAME_DIRECTION = 0.99
@@ -35,7 +29,12 @@ class Agreement:
 
 
 def agreement(
-    reference: Sequence[Prediction], found: Sequence[Prediction], threshold: float
+    reference: Sequence[Prediction],
+    found: Sequence[Prediction],
+    threshold: float,
+    *,
+    pixels: float = 2.0,
+    margin: float = 0.05,
 ) -> Agreement | None:
     """Compare the predictions of the same picture.
 
@@ -43,6 +42,8 @@ def agreement(
         reference: the ONNX's, best first.
         found: the engine's, best first.
         threshold: the score below which neither lists anything.
+        pixels: of the picture, that a box's edge may be off.
+        margin: a score so little above the threshold may fall below it in the other.
 
     Returns:
         None where the outputs are not read as something that can agree.
@@ -53,7 +54,7 @@ def agreement(
     if all(isinstance(one, ClassScore) for one in both) and reference and found:
         return _classes(reference, found)
     if all(isinstance(one, get_args(Located)) for one in both):
-        return _boxes(reference, found, threshold)
+        return _boxes(reference, found, threshold + margin, pixels)
     if len(reference) == len(found) == 1:
         one, other = reference[0], found[0]
         if isinstance(one, ClassMap) and isinstance(other, ClassMap):
@@ -85,20 +86,22 @@ def _classes(reference: Sequence[Any], found: Sequence[Any]) -> Agreement:
     )
 
 
-def _boxes(reference: Sequence[Any], found: Sequence[Any], threshold: float) -> Agreement:
+def _boxes(
+    reference: Sequence[Any], found: Sequence[Any], sure_from: float, pixels: float
+) -> Agreement:
     """Match each of the ONNX's with the nearest of the engine's of its class, best first."""
     left = list(found[:_MOST_COMPARED])
     matched, unmatched, furthest = 0, [], 0.0
     for one in reference[:_MOST_COMPARED]:
         same = [other for other in left if other.class_id == one.class_id]
         nearest = min(same, key=lambda other: _apart(one, other), default=None)
-        if nearest is None or _apart(one, nearest) > MOST_APART:
+        if nearest is None or _apart(one, nearest) > pixels:
             unmatched.append(one)
             continue
         left.remove(nearest)
         matched += 1
         furthest = max(furthest, _apart(one, nearest))
-    sure = [one for one in (*unmatched, *left) if one.score >= threshold + _NEAR_THRESHOLD]
+    sure = [one for one in (*unmatched, *left) if one.score >= sure_from]
     near = len(unmatched) + len(left) - len(sure)
     if not sure and not matched:
         return Agreement(None, "Both see only what is hardly above the score threshold.")
@@ -113,7 +116,7 @@ def _boxes(reference: Sequence[Any], found: Sequence[Any], threshold: float) -> 
     whose = "the ONNX" if any(best is one for one in unmatched) else "the engine"
     return Agreement(
         False,
-        f"{_boxes_text(matched).capitalize()} within {MOST_APART:g} pixels of each other, "
+        f"{_boxes_text(matched).capitalize()} within {pixels:g} pixels of each other, "
         f"{len(sure):,} without a partner: the best of them is {best.label!r} ({best.score:.3f}), "
         f"found by {whose} alone.{also}",
     )

@@ -14,6 +14,7 @@ from core.tensors import shape_text
 OutputVerdict = Literal["within", "outside", "not-finite", "not-compared"]
 
 _EXACT_UP_TO = 50_000_000  # elements; more are compared in float32, which takes half the memory
+_MOST = 0.99  # of all values
 _FEWEST = 16  # elements that a scale is taken from
 _UNIT = 1.0  # no scale is smaller, unless the whole output is: scores are judged as parts of 1
 
@@ -29,6 +30,7 @@ class OutputDifference:
         largest: largest absolute difference.
         mean: mean absolute difference.
         largest_relative: largest difference, relative to the scale; see scales.
+        most_relative: what 99 of 100 values are apart at most, relative to the scale.
         mean_relative: mean of the same.
         cosine: between both, as vectors.
         equal: share of equal elements, for integers, truth values and strings.
@@ -44,6 +46,7 @@ class OutputDifference:
     largest: float | None = None
     mean: float | None = None
     largest_relative: float | None = None
+    most_relative: float | None = None
     mean_relative: float | None = None
     cosine: float | None = None
     equal: float | None = None
@@ -61,6 +64,7 @@ class OutputDifference:
             "largest": self.largest,
             "mean": self.mean,
             "largest_relative": self.largest_relative,
+            "most_relative": self.most_relative,
             "mean_relative": self.mean_relative,
             "cosine": self.cosine,
             "equal": self.equal,
@@ -134,12 +138,13 @@ def compare_output(
     count = int(finite.sum())
     cosine = _cosine(right, own)
     largest_relative = float(relative.max())
+    most_relative = float(np.quantile(relative[finite], _MOST, method="higher"))
     mean_relative = float(relative.sum() / count)
     if spoilt:
         verdict: OutputVerdict = "not-finite"
         why = _spoilt(spoilt, found.size)
     else:
-        verdict, why = _judged(largest_relative, mean_relative, cosine, tolerance)
+        verdict, why = _judged(most_relative, mean_relative, cosine, tolerance)
     return OutputDifference(
         name=name,
         verdict=verdict,
@@ -147,6 +152,7 @@ def compare_output(
         largest=float(apart.max()),
         mean=float(apart.sum() / count),
         largest_relative=largest_relative,
+        most_relative=most_relative,
         mean_relative=mean_relative,
         cosine=cosine,
         **counts,
@@ -183,17 +189,18 @@ def scales(right: np.ndarray) -> np.ndarray:
 
 
 def _judged(
-    largest: float, mean: float, cosine: float | None, tolerance: Tolerance
+    most: float, mean: float, cosine: float | None, tolerance: Tolerance
 ) -> tuple[OutputVerdict, str]:
-    if tolerance.largest is not None and largest > tolerance.largest:
-        return "outside", f"{percentage(largest)} apart, {percentage(tolerance.largest)} is allowed"
+    up_to = f"99 of 100 values are at most {percentage(most)} apart"
+    if tolerance.most is not None and most > tolerance.most:
+        return "outside", f"{up_to}, {percentage(tolerance.most)} is allowed"
     if mean > tolerance.mean:
         return "outside", (
             f"{percentage(mean)} apart on average, {percentage(tolerance.mean)} is allowed"
         )
     if cosine is not None and cosine < tolerance.cosine:
         return "outside", f"the cosine is {cosine:.5f}, {tolerance.cosine:g} is the least allowed"
-    return "within", f"{percentage(largest)} apart, {percentage(mean)} on average"
+    return "within", f"{up_to}, {percentage(mean)} on average"
 
 
 def _exactly(

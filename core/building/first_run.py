@@ -88,12 +88,14 @@ class FirstRun:
         if self.verdict == "not-compared":
             return (f"The engine was not compared with its ONNX: {self.note}",)
         assert self.tolerance is not None  # it was compared
-        compared = [one for one in self.outputs if one.largest_relative is not None]
-        apart = (
-            f", at most {percentage(max(one.largest_relative or 0.0 for one in compared))} apart"
-            if compared
-            else ""
-        )
+        apart = ""
+        if compared := [one for one in self.outputs if one.largest_relative is not None]:
+            most = max(one.most_relative or 0.0 for one in compared)
+            largest = max(one.largest_relative or 0.0 for one in compared)
+            apart = (
+                f": 99 of 100 values are at most {percentage(most)} apart, the furthest "
+                f"{percentage(largest)}"
+            )
         verdict = (
             "gives what its ONNX gives"
             if self.verdict == "agrees"
@@ -207,7 +209,7 @@ def compare_with_onnx(
         )
     try:
         reference = _run_onnx(run.inputs, onnx, progress)
-        predictions = _predictions(run, reference)
+        predictions = _predictions(run, reference, tolerance)
     except EnginebayError as error:
         return _not_compared(run, error.message)
     except MemoryError:
@@ -251,7 +253,7 @@ def _run_onnx(inputs: Arrays, onnx: ModelFile, progress: Progress) -> Arrays:
         return {name: array.copy() for name, array in session.run(given).outputs.items()}
 
 
-def _predictions(run: EngineRun, reference: Arrays) -> Agreement | None:
+def _predictions(run: EngineRun, reference: Arrays, tolerance: Tolerance) -> Agreement | None:
     """What both see, with the engine's outputs read as they were; None for random input."""
     if not run.is_picture:
         return None
@@ -262,7 +264,13 @@ def _predictions(run: EngineRun, reference: Arrays) -> Agreement | None:
             f"The ONNX's outputs read as {decoded.guess.task}, the engine's as {run.task}.",
         )
     threshold = run.reading.choices.score_threshold
-    return agreement(decoded.predictions, run.predictions, threshold)
+    return agreement(
+        decoded.predictions,
+        run.predictions,
+        threshold,
+        pixels=tolerance.pixels,
+        margin=tolerance.score,
+    )
 
 
 def _not_compared(run: EngineRun, note: str) -> FirstRun:

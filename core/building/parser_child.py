@@ -10,7 +10,7 @@ from typing import Any
 from core.building.capabilities import capabilities_of, require_available
 from core.building.configure import network_flags
 from core.building.options import BuildOptions
-from core.child_process import Say, answer
+from core.child_process import Parent, answer_parent
 from core.cuda import open_context
 from core.modelfile import check_external_data
 from core.modelfile.onnx_nodes import read_onnx_nodes
@@ -26,8 +26,12 @@ _NAMED = re.compile(
 )
 
 
-def parse(order: dict[str, Any], doing: Say) -> dict[str, object]:
-    """Parse the model of an order; see core.building.parser_verdict."""
+def parse(order: dict[str, Any], parent: Parent) -> dict[str, object]:
+    """Parse the model of an order; see core.building.parser_verdict.
+
+    The errors are told as soon as they are known: what is asked after them may crash.
+    """
+    doing = parent.doing
     onnx = Path(order["onnx"])
     context = open_context()
     library = load_library()
@@ -56,21 +60,25 @@ def parse(order: dict[str, Any], doing: Say) -> dict[str, object]:
         doing("reading the ONNX")
         parses = bool(parser.parse_from_file(str(onnx)))
         errors = [_error(parser.get_error(index)) for index in range(parser.num_errors)]
-        supports = None if parses else _supports(trt, builder, options, onnx, library)
     if not parses:
         _name_operators(errors, onnx, [line.text for line in lines])
         if not errors:
             errors.append({"desc": "; ".join(line.text for line in lines) or "no reason given"})
-    del parser, network, builder
-    context.close()
     texts = dict.fromkeys(line.text for line in lines)
-    return {
+    found: dict[str, object] = {
         "parses": parses,
         "tensorrt_version": library.version,
-        "supports_model": True if parses else supports,
+        "supports_model": True if parses else None,
         "errors": [] if parses else errors,
         "log": list(texts)[-_MOST_LOG:],
     }
+    if not parses:
+        parent.say(found)
+        doing("asking what it supports")
+        found["supports_model"] = _supports(trt, builder, options, onnx, library)
+    del parser, network, builder
+    context.close()
+    return found
 
 
 def _error(error: Any) -> dict[str, object]:
@@ -128,4 +136,4 @@ def _name_operators(errors: list[dict[str, object]], onnx: Path, log: Sequence[s
 
 
 if __name__ == "__main__":
-    answer(parse)
+    answer_parent(parse)

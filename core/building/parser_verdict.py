@@ -83,6 +83,7 @@ def parser_verdict(
         "plugins": [[str(path), sha256] for path, sha256 in libraries],
         "strongly_typed": strongly_typed,
     }
+    heard: list[dict[str, Any]] = []
     try:
         answer = run_child(
             "core.building.parser_child",
@@ -90,8 +91,11 @@ def parser_verdict(
             lambda doing, elapsed: progress(
                 None, f"Checking {onnx.name}: {doing} ({elapsed:.0f} s)"
             ),
+            hear=heard.append,
         )
     except ChildDied as death:
+        if heard:  # it had read the model, and died of a further question
+            return verdict_of_json(heard[-1])
         raise ModelError(
             "parser-crashed",
             f"TensorRT's parser died over {onnx.name} without a word to us.",

@@ -3,14 +3,18 @@
 No single number is right for all networks; these are the ones that Enginebay judges by, and it
 always shows the differences themselves beside the verdict. Differences are relative to what is
 large in an output (core.building.differences), not to each element: values near zero say nothing.
+Judged are the 99 of 100 values that are least apart, the mean, and the direction. The very largest
+difference is shown, too, but one steep sigmoid among a million values can turn by itself.
 
 Sources. Polygraphy's comparison (CompareFunc.simple) has 1e-5 absolute and relative for every
 precision, which hardly any engine keeps: its own guide tells to loosen it for FP16 and INT8. Tests
 of single operators in ONNX Runtime (onnxruntime/test/providers/checkers.cc) allow a relative 1e-4
 for FP32, 1e-3 (and 2.5e-3 absolute) for FP16 and 1e-2 for BF16. A whole network adds errors up over
-tens of layers, so that here it is about ten times as much: 1e-3, 2e-2, 1e-1. TF32 has FP16's
-10 bits of mantissa, but sums and stores in FP32: 1e-2. Of 8 bits and less single values can be
-anywhere: their mean and the direction count.
+tens of layers. Seen on YOLOX-Nano and a photo with nothing but its weights rounded, on ONNX
+Runtime: 99 of 100 values within 0.7 % for FP16's 10 bits of mantissa, 4 % for BF16's 7, 13 % for
+INT8; 0.03 %, 0.2 % and 0.6 % on average; the cosine 1e-4, 3e-3 and 2e-2 below 1. Rounding what
+flows between the layers does as much again, so that here it is some four times these. TF32 rounds
+like FP16, but only products. A quantized box may be some pixels off and still be the same box.
 """
 
 from __future__ import annotations
@@ -25,47 +29,58 @@ from core.building.real_precision import RealPrecision
 class Tolerance:
     """What counts as the same; differences are relative to the output's scale.
 
-    `largest` is None where it is not judged. `equal` is the least share of equal elements in an
-    output of integers or truth values.
+    Attributes:
+        precision: that it is for.
+        most: what 99 of 100 values keep; None where that is not judged.
+        mean: of all values.
+        cosine: the least between both outputs as vectors.
+        equal: the least share of equal elements in an output of integers or truth values.
+        pixels: that a box's edge may be off.
+        score: a box that is less above the threshold than this may be missing.
     """
 
     precision: str
-    largest: float | None
+    most: float | None
     mean: float
     cosine: float
     equal: float
+    pixels: float
+    score: float
 
     def as_json(self) -> dict[str, object]:
         """The object `tolerance` of a first run."""
         return {
             "precision": self.precision,
-            "largest_relative": self.largest,
+            "most_relative": self.most,
             "mean_relative": self.mean,
             "least_cosine": self.cosine,
             "least_equal_share": self.equal,
+            "pixels": self.pixels,
+            "score": self.score,
         }
 
     def words(self) -> str:
-        """For people: "FP16: at most 2 % apart, 0.5 % on average"."""
-        largest = "" if self.largest is None else f"at most {self.largest * 100:g} % apart, "
-        return f"{self.precision}: {largest}{self.mean * 100:g} % on average"
+        """For people: "FP16: 99 of 100 values at most 3 % apart, 0.5 % on average"."""
+        most = (
+            "" if self.most is None else f"99 of 100 values at most {self.most * 100:g} % apart, "
+        )
+        return f"{self.precision}: {most}{self.mean * 100:g} % on average"
 
 
-def _of(
-    precision: str, largest: float | None, mean: float, cosine: float, equal: float
-) -> Tolerance:
-    return Tolerance(precision=precision, largest=largest, mean=mean, cosine=cosine, equal=equal)
-
-
-TOLERANCES: tuple[Tolerance, ...] = (
-    _of("FP32", 1e-3, 1e-4, 0.99999, 0.999),
-    _of("TF32", 1e-2, 1e-3, 0.9999, 0.995),
-    _of("FP16", 2e-2, 5e-3, 0.999, 0.99),
-    _of("BF16", 1e-1, 2e-2, 0.995, 0.97),
-    _of("INT8", None, 5e-2, 0.98, 0.95),
-    _of("FP8", None, 5e-2, 0.98, 0.95),
-    _of("INT4", None, 1e-1, 0.95, 0.9),
-    _of("FP4", None, 1e-1, 0.95, 0.9),
+TOLERANCES: tuple[Tolerance, ...] = tuple(
+    Tolerance(
+        precision=name, most=most, mean=mean, cosine=cosine, equal=equal, pixels=px, score=score
+    )
+    for name, most, mean, cosine, equal, px, score in (
+        ("FP32", 1e-3, 1e-4, 0.9999, 0.999, 2.0, 0.05),
+        ("TF32", 2e-2, 2e-3, 0.999, 0.995, 2.0, 0.05),
+        ("FP16", 3e-2, 5e-3, 0.999, 0.99, 2.0, 0.05),
+        ("BF16", 2e-1, 2e-2, 0.98, 0.97, 2.0, 0.1),
+        ("INT8", None, 5e-2, 0.95, 0.95, 8.0, 0.2),
+        ("FP8", None, 5e-2, 0.95, 0.95, 8.0, 0.2),
+        ("INT4", None, 1e-1, 0.9, 0.9, 16.0, 0.3),
+        ("FP4", None, 1e-1, 0.9, 0.9, 16.0, 0.3),
+    )
 )
 """The finest first."""
 

@@ -11,7 +11,7 @@ from core.text import one_line
 
 _MAX_OPTIONS = 12
 _MAX_SENTENCES = 12
-_LEFT_OUT: tuple[object, ...] = (None, False, "", [], {})  # options that were not chosen
+_LEFT_OUT: tuple[object, ...] = (None, False, "", "none", [], {})  # options that were not chosen
 
 
 def sidecar_facts(sidecar: Sidecar) -> Iterator[tuple[str, str]]:
@@ -63,7 +63,25 @@ def _onnx(onnx: Mapping[str, Any]) -> str:
 
 
 def _value(value: object) -> str:
+    """An option's value: a word, a list of words, or shapes as trtexec and people write them."""
     try:
-        return "yes" if value is True else one_line(str(value), 120)
+        if value is True:
+            return "yes"
+        if isinstance(value, list) and value and all(isinstance(one, dict) for one in value):
+            return one_line(" | ".join(map(_profile, value)), 200)
+        if isinstance(value, list):
+            return one_line(", ".join(map(str, value)), 120)
+        return one_line(str(value), 120)
     except (RecursionError, ValueError):
         return "not readable"
+
+
+def _profile(inputs: Mapping[str, Any]) -> str:
+    """An optimization profile: "images 1x3x8x8 / 4x3x8x8 / 16x3x8x8"."""
+    told = []
+    for name, limits in inputs.items():
+        known = limits if isinstance(limits, dict) else {}
+        shapes = [known.get(limit) for limit in ("min", "opt", "max")]
+        sides = ["x".join(map(str, one)) if isinstance(one, list) else "?" for one in shapes]
+        told.append(f"{name} {' / '.join(sides)}")
+    return ", ".join(told)

@@ -50,9 +50,22 @@ def refusing(builder: StandInBuilder, *faults: Fault) -> None:
     builder.get_error = faults.__getitem__  # type: ignore[method-assign, assignment]
 
 
+class Heard:
+    """core.child_process.Parent."""
+
+    def __init__(self) -> None:
+        self.said: list[Any] = []
+
+    def doing(self, text: str) -> None:
+        pass
+
+    def say(self, said: Any) -> None:
+        self.said.append(dict(said))
+
+
 def parsed(path: Path, **more: Any) -> parser_verdict.ParserVerdict:
     order = {"onnx": str(path), "plugins": [], "strongly_typed": False, **more}
-    return verdict_of_json(json.loads(json.dumps(parser_child.parse(order, lambda _text: None))))
+    return verdict_of_json(json.loads(json.dumps(parser_child.parse(order, Heard()))))
 
 
 def test_a_model_that_parses_is_said_to(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -145,6 +158,26 @@ def test_a_child_that_dies_is_an_error_with_its_output(
         parser_verdict.parser_verdict(onnx_models.identity(tmp_path))
     assert caught.value.kind == "parser-crashed"
     assert caught.value.details == "Segmentation fault"
+
+
+def test_errors_are_kept_where_the_child_dies_after_them(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    builder = install_builder(monkeypatch, "8.6.1")
+    refusing(builder, Fault("Assertion failed: creator", 0))
+    heard = Heard()
+    order = {"onnx": str(onnx_models.unknown_operator(tmp_path)), "plugins": []}
+    parser_child.parse({**order, "strongly_typed": False}, heard)  # type: ignore[arg-type]
+    [said] = heard.said
+
+    def dies(*_arguments: Any, **options: Any) -> Any:
+        options["hear"](said)
+        raise ChildDied(-11, "")
+
+    monkeypatch.setattr(parser_verdict, "run_child", dies)
+    verdict = parser_verdict.parser_verdict(tmp_path / "unknown_operator.onnx")
+    assert [one.operator for one in verdict.findings] == ["acme.Sparkle"]
+    assert verdict.supports_model is None
 
 
 @pytest.mark.skipif("tensorrt" in sys.modules, reason="TensorRT is here")

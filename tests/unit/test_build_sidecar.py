@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from core.building import BuildOptions
 from core.building.metadata_editor import with_metadata
 from core.building.sidecar import find_source, read_sidecar, write_sidecar
 from core.cli import main
@@ -17,11 +18,12 @@ from core.errors import EnginebayError, ModelFileError
 from core.modelfile import read_model_file, sidecar_path
 from core.modelfile.facts import all_facts, card_facts
 from core.recipe_guess import guess_recipe
-from core.tensors import TensorSpec
+from core.tensors import Profile, TensorSpec
 from tests.unit import onnx_models
 from tests.unit.plan_writer import Plan, with_prefix
 
 PLAN = Plan(layout="ftrt-8.6", body_bytes=200_000).to_bytes()
+LIMITS = Profile(min=(1, 3, 8, 8), opt=(4, 3, 8, 8), max=(16, 3, 8, 8))
 METADATA = {"task": "detect", "names": "{0: 'cat', 1: 'dog'}", "stride": "32", "imgsz": "[8, 8]"}
 SPECS = (
     TensorSpec(name="images", mode="input", dtype="float32", shape=(1, 3, 8, 8)),
@@ -37,7 +39,9 @@ def built(folder: Path, content: bytes = PLAN, **more: Any) -> tuple[Path, Path]
     write_sidecar(
         engine,
         onnx,
-        options={"precision": ["fp16"], "refit": False, "optimization_level": 3},
+        options=BuildOptions(
+            precision=frozenset({"fp16"}), optimization_level=3, profiles=({"images": LIMITS},)
+        ).as_json(),
         versions={"tensorrt": "8.6.1"},
         gpu="NVIDIA H200",
         driver="550.54",
@@ -82,7 +86,10 @@ def test_the_facts_tell_the_build_and_what_was_not_chosen_is_left_out(tmp_path: 
     facts = dict(all_facts(read_model_file(built(tmp_path)[0])))
     assert facts["built from"].startswith("identity.onnx, ")
     assert facts["built by"].startswith("TensorRT 8.6.1, NVIDIA H200, driver 550.54, 41.2 s, 20")
-    assert facts["build options"] == "precision: ['fp16']; optimization_level: 3"
+    assert facts["build options"] == (
+        "profiles: images 1x3x8x8 / 4x3x8x8 / 16x3x8x8; precision: fp16; optimization_level: 3; "
+        "timing_cache: yes; profiling_verbosity: detailed"
+    )
     told = [text for name, text in all_facts(read_model_file(tmp_path / "best.engine"))
             if name == "seen when built"]  # fmt: skip
     assert told == ["Look out.", "94 % of the layers are FP16."]
@@ -173,6 +180,7 @@ def test_malformed_values_read_as_absent(tmp_path: Path) -> None:
     engine, _ = built(tmp_path)
     path = sidecar_path(engine)
     value = json.loads(path.read_text())
+    value["options"] = {"profiles": [{"images": 3, "x": {"min": [1], "opt": "a"}}], "deep": [[1]]}
     value |= {"seconds": "long", "gpu": 7, "metadata": [], "truth": "good", "versions": {"a": 1}}
     path.write_text(json.dumps(value))
     found = read_model_file(engine).sidecar
