@@ -58,15 +58,17 @@ core.demo.demo_model = lambda progress: DEMO_MODEL
 _BUILD = """
 import core.building, core.child_process, core.demo, subprocess
 from core.paths import DEMO_MODEL
+from core.tensors import Profile
 popen = subprocess.Popen
 core.child_process.subprocess.Popen = lambda command, **options: popen(
     ["sleep", "600"], **options | {"start_new_session": False}  # so that it is found below
 )
 
 def build(progress):
-    core.building.build_engine(
-        DEMO_MODEL, Path("built.engine"), core.building.BuildOptions(), progress
+    options = core.building.BuildOptions(
+        profiles=({"images": Profile(*[(1, 3, 256, 256)] * 3)},)
     )
+    core.building.build_engine(DEMO_MODEL, Path("built.engine"), options, progress)
 core.demo.demo_model = build
 """
 
@@ -159,7 +161,7 @@ def said(progress):
     told = []
     def tell(fraction, text):
         progress(fraction, text)
-        if not told:
+        if not told and text.startswith("Building"):  # the child is there
             told.append(print("building", flush=True))
     return real_build(tell)
 core.demo.demo_model = said
