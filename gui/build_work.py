@@ -6,6 +6,9 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+import core.building.commands
+import core.building.memory
+import core.building.script  # noqa: F401 - so that the GUI's thread finds all three imported
 from core.building import build_engine, options_of_json
 from core.building.capabilities import installed_capabilities
 from core.building.estimates import estimate

@@ -157,7 +157,8 @@ def test_an_engine_with_a_record_is_built_again_with_its_options(
     assert app_.window.building.path == model
     assert window.form.options() == OPTIONS
     assert window.form.target() == engine
-    assert "RTX 3060" in texts(window)
+    assert "Built before: " in window.check.lines.text()
+    assert "RTX 3060, TensorRT 8.6.1." in window.check.lines.text()
     assert not window.banner.isVisible()
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from PySide6.QtCore import QPoint, Qt
@@ -17,6 +19,7 @@ from tests.gui.build_hands import (
     click,
     model_in,
     press_build,
+    set_up,
     states,
     type_into,
     wait_built,
@@ -309,3 +312,28 @@ def test_a_feed_keeps_new_phases_and_new_lines_only() -> None:
         "Looking at it",
     ]
     assert version == 4
+
+
+def test_closing_the_program_ends_a_real_child_and_leaves_no_file(
+    qtbot: QtBot, app_: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """The build's own code, with a child that neither ends nor listens in place of TensorRT."""
+    import core.child_process
+
+    children: list[subprocess.Popen[str]] = []
+    start = subprocess.Popen
+
+    def sleep(_command: object, **options: Any) -> subprocess.Popen[str]:
+        children.append(start([sys.executable, "-c", "import time; time.sleep(600)"], **options))
+        return children[-1]
+
+    use_tensorrt(monkeypatch)
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    qtbot.waitUntil(lambda: not app_.window.building.is_asking_parser, timeout=WAIT_MS)
+    monkeypatch.setattr(core.child_process.subprocess, "Popen", sleep)
+    press_build(window)
+    qtbot.waitUntil(lambda: bool(children) and states(window) == ["building"], timeout=WAIT_MS)
+    app_.window.close()
+    app_.stop()
+    assert [child.poll() is None for child in children] == [False]
+    assert sorted(path.name for path in tmp_path.iterdir() if "engine" in path.name) == []

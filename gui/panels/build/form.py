@@ -171,9 +171,12 @@ class BuildForm(QWidget):
 
     def _choose_precision(self, precision: frozenset[str]) -> None:
         """Choose one, or the first where this TensorRT has it not; a rare one is added."""
-        if self.precision.findData(precision) < 0 and self._has(precision):
-            self.precision.addItem(precision_words(precision), precision)
-        self.precision.setCurrentIndex(max(self.precision.findData(precision), 0))
+        box = self.precision  # whose findData knows Python's sets by identity alone
+        offered = [box.itemData(at) for at in range(box.count())]
+        if precision not in offered and self._has(precision):
+            box.addItem(precision_words(precision), precision)
+            offered.append(precision)
+        box.setCurrentIndex(offered.index(precision) if precision in offered else 0)
 
     def record_lines(self) -> tuple[Line, ...]:
         """What is to be said of the record that was put in: where it is from, what is not here."""

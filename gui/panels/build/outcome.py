@@ -9,6 +9,7 @@ from PySide6.QtWidgets import (
     QPlainTextEdit,
     QProgressBar,
     QScrollArea,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -42,6 +43,8 @@ class Outcome(QScrollArea):
         self.details = QPlainTextEdit(readOnly=True)
         self.details.setAccessibleName("details of the failure")
         self.details.setMinimumHeight(80)
+        # As high as there is room: two scroll bars side by side are one too many.
+        self.details.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.details.setTabChangesFocus(True)
         self.lines = LinesView()
         inner = QWidget()

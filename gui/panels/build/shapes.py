@@ -126,7 +126,7 @@ class ShapesGrid(QWidget):
                     grid.addWidget(field, line, 1 + column)
                 line += 1
             self.fields.append(fields)
-        for column, share in enumerate((2, 3, 3, 3)):
+        for column, share in enumerate((1, 1, 1, 1)):
             grid.setColumnStretch(column, share)
         self._room.addWidget(self._lines)
         self._lines.setVisible(bool(self._typed))
