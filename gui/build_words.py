@@ -28,6 +28,13 @@ PRECISIONS: dict[frozenset[str], str] = {
 }
 """Sets of BuildOptions.precision that are offered, in words."""
 
+TYPED_PRECISIONS: dict[frozenset[str], str] = {
+    frozenset(): "as the ONNX has it",
+    frozenset({"fp16"}): "FP16, to which the ONNX is cast",
+    frozenset({"bf16"}): "BF16, to which the ONNX is cast",
+}
+"""The same where types come from the ONNX alone (TensorRT 11)."""
+
 
 class Line(NamedTuple):
     """A line of a result; mark is "good", "bad" or "unsure" for one that is stressed, or ""."""

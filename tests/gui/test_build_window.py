@@ -175,11 +175,12 @@ def test_tensorrt_11_takes_precision_from_the_onnx_and_says_so(
 ) -> None:
     use_tensorrt(monkeypatch, TENSORRT_11)
     window = set_up(qtbot, app_, model_in(tmp_path))
-    assert offered(window.form) == ["FP32, with TF32 allowed", "strict FP32, without TF32"]
+    assert offered(window.form) == ["as the ONNX has it", "strict FP32, without TF32"]
+    assert "No FP16 here: From TensorRT 11 on precision comes" in texts(window.form)
     QTest.mouseClick(window.form.more_button, LEFT)
     assert not window.form.more.switches["strongly_typed"].isVisible()
     text = window.form.more.absent.text()
-    assert "fp16: From TensorRT 11 on precision comes from the ONNX itself." in text
+    assert "fp16, bf16, int8, fp8, best, calibration: From TensorRT 11 on precision" in text
     assert "TensorRT 11.0.0" in window.trtexec.words.text()
 
 

@@ -17,7 +17,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
-from gui.build_words import PRECISIONS, Line, precision_words, saved_path
+from gui.build_words import PRECISIONS, TYPED_PRECISIONS, Line, precision_words, saved_path
 from gui.panels.build.more import MoreOptions
 from gui.panels.build.path_row import PathRow
 from gui.panels.build.shapes import ShapesGrid
@@ -66,6 +66,10 @@ class BuildForm(QWidget):
         self.precision = QComboBox()
         self.precision.currentIndexChanged.connect(self._on_changed)
         self._row("&Precision", self.precision, _PRECISION_TIP)
+        self.no_fp16 = QLabel(wordWrap=True)
+        self.no_fp16.setForegroundRole(self.palette().ColorRole.PlaceholderText)
+        self.no_fp16.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._row("", self.no_fp16, "")
         self.calibration = PathRow("calibration folder", placeholder="not needed with Q/DQ nodes")
         self.calibration.field.textChanged.connect(self._on_changed)
         self.calibration.choose_wanted.connect(self._choose_calibration)
@@ -161,9 +165,14 @@ class BuildForm(QWidget):
         kept = self.precision.currentData()
         self.precision.blockSignals(True)
         self.precision.clear()
+        by_onnx = capabilities is not None and capabilities.always_strongly_typed
         for precision, words in PRECISIONS.items():
             if self._has(precision):
-                self.precision.addItem(words, precision)
+                typed = TYPED_PRECISIONS.get(precision, words)
+                self.precision.addItem(typed if by_onnx else words, precision)
+        why_not = "" if capabilities is None else capabilities.why_not("fp16")
+        self.no_fp16.setText(f"No FP16 here: {why_not}" if why_not else "")
+        self._form.setRowVisible(self.no_fp16, bool(why_not))
         self._choose_precision(kept or frozenset())
         self.precision.blockSignals(False)
         self.more.show_capabilities(capabilities)

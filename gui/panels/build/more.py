@@ -204,11 +204,11 @@ class MoreOptions(QWidget):
         box.setCurrentIndex(max(box.findData(kept), 0))
         box.blockSignals(False)
         missing = {} if capabilities is None else capabilities.missing
-        lines = [
-            f"{name.replace('-', ' ')}: {one_line(why, 400)}"
-            for name, why in missing.items()
-            if name not in ("build", "progress")
-        ]
+        names: dict[str, list[str]] = {}  # by the reason, which several may share
+        for name, why in missing.items():
+            if name not in ("build", "progress"):
+                names.setdefault(why, []).append(name.replace("-", " "))
+        lines = [f"{', '.join(some)}: {one_line(why, 500)}" for why, some in names.items()]
         version = "" if capabilities is None else f"TensorRT {capabilities.version}"
         self.absent.setText(f"Not in {version}:\n" + "\n".join(lines))
         self.absent.setVisible(bool(lines))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, QTimer, Signal
-from PySide6.QtGui import QKeySequence, QShortcut
+from PySide6.QtGui import QFontDatabase, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -81,6 +81,7 @@ class BuildWindow(QDialog):
         self.log.setAccessibleName("log of the chosen build")
         self.log.setPlaceholderText("The lines of the build chosen under Builds come here.")
         self.log.setTabChangesFocus(True)
+        self.log.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.trtexec = CommandPage("the trtexec command", "The same with TensorRT's own tool.")
         self.python = CommandPage("the Python script", "The same with TensorRT's Python API.")
         self._log_version = (-1, -1)
