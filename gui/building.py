@@ -219,11 +219,6 @@ class Building(QObject):
             self._thread.cancel(_slot(build))
             self.build_changed.emit(build)
 
-    def cancel_all(self) -> None:
-        """End the running build and all that wait."""
-        for build in reversed(self.builds):  # else the next one would begin in between
-            self.cancel(build)
-
     def remove(self, build: Build) -> None:
         """Forget a build that is over. Its engine stays."""
         if build.is_over and build in self.builds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QSize, Qt, QTimer, Signal
+from PySide6.QtCore import QSize, Qt, QTimer
 from PySide6.QtGui import QFontDatabase, QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QDialog,
@@ -44,8 +44,6 @@ _SHARES = (400, 260)  # of the height: what is set up, and the builds
 
 class BuildWindow(QDialog):
     """Not modal: the main window stays free. Closing it leaves the builds running."""
-
-    model_wanted = Signal()  # the open model, or a file that is asked for
 
     def __init__(self, building: Building, parent: QWidget | None = None) -> None:
         super().__init__(parent, Qt.WindowType.Window)
