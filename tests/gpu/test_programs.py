@@ -13,7 +13,7 @@ from core.building import BuildOptions, build_engine
 from core.errors import Cancelled, ModelError
 from core.machine import find_package
 from core.paths import DEMO_MODEL, DEMO_PICTURE
-from tests.gpu.conftest import RESULTS
+from tests.gpu.conftest import DEMO_BATCH, RESULTS
 from tests.gpu.programs import enginebay, in_window
 from tests.gpu.small_models import unknown_operator_model
 
@@ -160,7 +160,10 @@ def test_cancelling_a_build_kills_it_within_a_second(workshop: Path) -> None:
         if time.monotonic() - begin > 8:
             raise Cancelled
 
+    options = BuildOptions(
+        precision=frozenset({"fp16"}), profiles=({"images": DEMO_BATCH},), timing_cache=False
+    )
     with pytest.raises(Cancelled):
-        build_engine(DEMO_MODEL, target, BuildOptions(precision=frozenset({"fp16"})), progress)
+        build_engine(DEMO_MODEL, target, options, progress)
     assert time.monotonic() - begin < 9.5
     assert not list(workshop.glob("cancelled*"))
