@@ -151,7 +151,10 @@ class App(QObject):
         A full collection waits until nothing goes on: what a model's opening has imported is
         then frozen, and going through all of it would hold the window up for 50 ms.
         """
-        busy = self.document.is_busy or (self.furnished and self.window.benchmarking.is_running)
+        busy = self.document.is_busy or (
+            self.furnished
+            and (self.window.benchmarking.is_running or self.window.building.is_building)
+        )
         due = zip(gc.get_count(), gc.get_threshold(), strict=True)
         for generation, (count, threshold) in enumerate(due):
             if count <= threshold or (generation == 2 and busy):
@@ -177,6 +180,7 @@ class App(QObject):
         if self.furnished:
             stopped = self.window.shelf.panel.stop(500) and stopped
             stopped = self.window.layers.stop(500) and stopped
+            stopped = self.window.building.stop(2_000) and stopped
             stopped = self.window.outputs.detail.stop(500) and stopped
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from PySide6.QtGui import QAction
     from PySide6.QtWidgets import QVBoxLayout
 
+    from gui.build_entry import BuildEntry
+    from gui.building import Building
     from gui.layer_reading import LayerReading
     from gui.panels.dock import Dock
     from gui.work_thread import WorkThread
@@ -37,6 +39,8 @@ class MainWindow(QMainWindow):
     """
 
     layers: LayerReading  # of gui.tabs
+    building: Building  # of gui.build_entry
+    build_entry: BuildEntry
     panels_action: QAction  # of gui.menus; checked while the docks are shown
 
     def __init__(self, document: Document, settings: Settings) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtGui import QAction, QActionGroup, QKeySequence
 from PySide6.QtWidgets import QMenu, QMenuBar
 
-from gui import dialogs
+from gui import build_entry, dialogs
 from gui.escape import on_escape
 from gui.result_actions import add_result_actions
 from gui.tabs import start_benchmark
@@ -33,7 +33,14 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     recent.aboutToShow.connect(lambda: _fill_recent(recent, window))
     _add(file, "Open the &demo", "Ctrl+D", document.open_demo)
     plugin = _add(file, "Use a &plugin library...", "", partial(dialogs.choose_plugin, window))
-    file.aboutToShow.connect(lambda: plugin.setEnabled(document.file is not None))
+    _add(file, "&Build engine...", build_entry.KEY, window.build_entry.open)
+    rebuild = _add(file, "Build again for this &machine...", "", window.build_entry.rebuild)
+
+    def show_possible() -> None:
+        plugin.setEnabled(document.file is not None)
+        rebuild.setEnabled(window.building.has_record)
+
+    file.aboutToShow.connect(show_possible)
     file.addSeparator()
     _add(file, "Add &images...", "Ctrl+I", partial(dialogs.choose_images, window))
     _add(file, "&Clear images", "", document.clear_images)
@@ -46,7 +53,7 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     _add(run, "Run a&gain", "F5", window.run_again)
     _add(run, "Run &all images", "F6", window.many.run_all)
     _add(run, "Run on &random input", "Ctrl+R", document.run_random)
-    _add(run, "Start the &benchmark", "Ctrl+B", lambda: start_benchmark(window))
+    _add(run, "Start the &benchmark", "Ctrl+M", lambda: start_benchmark(window))
     _add(run, "&Next image", "Alt+Right", lambda: document.select(document.current + 1))
     _add(run, "&Previous image", "Alt+Left", lambda: document.select(document.current - 1))
     _add(run, "&Cancel", "Esc", lambda: on_escape(window))

@@ -46,6 +46,7 @@ class Screenshot(QObject):
             and app.window.turns.is_idle
             and not app.window.layers.is_busy
             and not app.window.benchmarking.is_busy
+            and not app.window.building.is_busy
             and app.window.timings.has_plot
         )
         self._calm = self._calm + 1 if ready else 0

@@ -29,9 +29,11 @@ def start_benchmark(window: MainWindow) -> None:
 
 def add_tabs(window: MainWindow, inference: WorkThread) -> None:
     """Add the tabs of a window whose panels are made; their widgets come when they are shown."""
+    from gui.build_entry import BuildEntry
     from gui.layer_reading import LayerReading
     from gui.layer_thread import LayerThread
 
+    window.build_entry = BuildEntry(window)
     center, document = window.center, window.document
     window.layers = LayerReading(document, inference, LayerThread())
 

@@ -134,9 +134,13 @@ class TableView(QTableView):
             lines.append("\t".join(str(model.index(row, c).data()) for c in columns))
         return "\n".join(lines)
 
+    def copy(self) -> None:
+        """Put the selected rows on the clipboard, or all."""
+        QGuiApplication.clipboard().setText(self.copied_text())
+
     def keyPressEvent(self, event: Any) -> None:
         if event.matches(QKeySequence.StandardKey.Copy):
-            QGuiApplication.clipboard().setText(self.copied_text())
+            self.copy()
             event.accept()
             return
         super().keyPressEvent(event)

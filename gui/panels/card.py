@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.theme import BAD, GOOD, UNSURE, ElidedLabel, pill_style
 
@@ -33,6 +33,7 @@ class CardPanel(QWidget):
     """One line of facts with the verdict at its right."""
 
     facts_clicked = Signal()
+    build_wanted = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -48,6 +49,9 @@ class CardPanel(QWidget):
         self._verdict = QLabel()
         self._verdict.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self._verdict.setAccessibleName("verdict for this machine")
+        self.build_button = QPushButton("Build engine...")
+        self.build_button.setToolTip("Build a TensorRT engine from this ONNX (Ctrl+Shift+B)")
+        self.build_button.clicked.connect(self.build_wanted)
         texts = QVBoxLayout()
         texts.setSpacing(2)
         texts.addWidget(self._name)
@@ -55,6 +59,7 @@ class CardPanel(QWidget):
         row = QHBoxLayout(self)
         row.setContentsMargins(12, 8, 12, 8)
         row.addLayout(texts, 1)
+        row.addWidget(self.build_button, 0, Qt.AlignmentFlag.AlignVCenter)
         row.addWidget(self._verdict, 0, Qt.AlignmentFlag.AlignVCenter)
         self.show_model(None, None)
 
@@ -62,6 +67,7 @@ class CardPanel(QWidget):
         self, file: ModelFile | None, verdict: Verdict | None, *, is_loaded: bool = True
     ) -> None:
         """Show a file's card, or that there is none."""
+        self.build_button.setVisible(file is not None and file.kind == "onnx")
         if file is None:
             self._name.set_text("No model open")
             self._facts.set_text("Open or drop a TensorRT engine or an ONNX model.")

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QObject, QSize, Qt
-from PySide6.QtWidgets import QLabel, QVBoxLayout, QWidget
+from PySide6.QtCore import QObject, QSize, Qt, Signal
+from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from core.jobs import Cancelled, Event, Failed, Finished, JobContext, Progress
 from gui.item_models.rows import Row, RowsModel, TableView
@@ -95,6 +95,8 @@ class _FactsTable(TableView):
 class FileFactsPanel(QWidget):
     """A table of facts: the verdict first, the fingerprint last, once it is known."""
 
+    rebuild_wanted = Signal()
+
     def __init__(self, thread: WorkThread, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._thread = thread
@@ -114,6 +116,13 @@ class FileFactsPanel(QWidget):
         column.setContentsMargins(6, 6, 6, 6)
         column.addWidget(self.table)
         column.addWidget(self._empty)
+        self.rebuild_button = QPushButton("Build again for this machine...")
+        self.rebuild_button.setToolTip(
+            "Set up the build as it is recorded beside the engine: the same ONNX and options"
+        )
+        self.rebuild_button.clicked.connect(self.rebuild_wanted)
+        column.addWidget(self.rebuild_button)
+        self.rebuild_button.hide()
         self.table.hide()
         thread.happened.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
 
@@ -131,6 +140,7 @@ class FileFactsPanel(QWidget):
         self._file, self._verdict = file, verdict
         self.table.setVisible(file is not None)
         self._empty.setVisible(file is None)
+        self.rebuild_button.setVisible(file is not None and file.sidecar is not None)
         if file is None:
             self._thread.cancel(_SLOT)
             self._job = -1

@@ -1,0 +1,225 @@
+"""What the threads of the Build window do. Nothing here runs on the GUI's thread."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import core.building.commands
+import core.building.memory
+import core.building.script  # noqa: F401 - so that the GUI's thread finds all three imported
+from core.building import build_engine, options_of_json
+from core.building.capabilities import installed_capabilities
+from core.building.estimates import estimate
+from core.building.looking import look_at_built
+from core.building.operator_findings import Finding
+from core.building.parser_verdict import parser_verdict
+from core.building.precheck import CheckedInput, check_onnx
+from core.building.profiles import inputs_of
+from core.building.shapes import propose_profiles
+from core.errors import EnginebayError, MachineError, ModelFileError
+from core.jobs import JobContext
+from core.machine import read_machine
+from core.modelfile import fingerprint, read_sidecar
+from core.modelfile.facts import card_facts
+from core.modelfile.onnx_parts import read_onnx_parts
+from core.text import counted, one_line
+from gui.build_thread import (
+    Ability,
+    Built,
+    Checked,
+    ModelMatched,
+    ParserAsked,
+    Record,
+    RecordRead,
+    RunBuild,
+    TargetSeen,
+)
+from gui.build_words import PRECISIONS, Line, report_lines
+from gui.problem import Problem
+
+_MOST_LINES = 6  # findings in the window
+_ELSEWHERE = "copy the command and build on the machine that the engine is for."
+_WHY_NOT = {
+    "no-driver": (
+        "No NVIDIA driver answers on this machine, so nothing can be built here.",
+        f"Install NVIDIA's driver, or {_ELSEWHERE}",
+    ),
+    "no-gpu": (
+        "The NVIDIA driver shows no GPU, so nothing can be built here.",
+        f"Check nvidia-smi and CUDA_VISIBLE_DEVICES, or {_ELSEWHERE}",
+    ),
+}
+"""What is said of a machine in place of core.machine's words, which are for running engines."""
+
+
+def ability() -> Ability:
+    """What the installed TensorRT has, and whether anything can be built here."""
+    problem = read_machine().problem()
+    why_not = None if problem is None else (problem.message, problem.hint)
+    if problem is not None:
+        why_not = _WHY_NOT.get(problem.kind, why_not)
+    try:
+        capabilities = installed_capabilities()
+    except MachineError as error:
+        return Ability(None, why_not or (error.message, error.hint))
+    if not capabilities.has("build"):
+        return Ability(None, (capabilities.why_not("build"), ""))
+    return Ability(capabilities, why_not)
+
+
+def look_at_target(path: Path, onnx: Path | None) -> TargetSeen:
+    """What is to be said of the place where an engine shall go."""
+    from core.building.target import check_target
+
+    try:
+        check_target(path.parent if onnx is None else onnx, path, 0)
+    except EnginebayError as error:
+        return TargetSeen(path, f"{error.message} {error.hint}", is_bad=True)
+    if path.exists():
+        name = one_line(path.name, 80)
+        return TargetSeen(path, f"{name} is there already; it is replaced by the complete new one.")
+    return TargetSeen(path, "")
+
+
+def read_record(engine: Path) -> RecordRead:
+    """How an engine was built.
+
+    Raises:
+        ModelFileError: if it has no side-car, or one that cannot be used.
+        EnginebayError: if its options are none.
+    """
+    from core.building.sidecar import find_source
+
+    name = one_line(engine.name, 80)
+    reading = read_sidecar(engine)
+    sidecar = reading.sidecar
+    if sidecar is None:
+        raise ModelFileError(
+            "no-record",
+            reading.note or f"Nothing is recorded beside {name} of how it was built.",
+            "Open the ONNX that it came from, and build that (Ctrl+Shift+B).",
+        )
+    options = options_of_json(sidecar.options)
+    found = find_source(engine, sidecar)
+    told = sidecar.onnx.get("relative_path") or sidecar.onnx.get("name") or "its ONNX"
+    onnx = Path(os.path.normpath(engine.parent / str(told))) if found is None else found
+    sha256 = sidecar.onnx.get("sha256")
+    parts = [sidecar.date[:10], sidecar.gpu]
+    if "tensorrt" in sidecar.versions:
+        parts.append(f"TensorRT {sidecar.versions['tensorrt']}")
+    words = f"Built before: {', '.join(one_line(one, 60) for one in parts if one)}."
+    record = Record(
+        engine, onnx.absolute(), sha256 if isinstance(sha256, str) else "", options, words
+    )
+    return RecordRead(record, found is not None)
+
+
+def match_model(record: Record, onnx: Path, context: JobContext) -> ModelMatched:
+    """Whether an ONNX has the fingerprint that was recorded."""
+    name = one_line(onnx.name, 80)
+    try:
+        digits = fingerprint(onnx, context.progress)
+    except OSError as error:
+        raise ModelFileError(
+            "unreadable", f"{name} cannot be read: {error}.", "Check the disk and the path."
+        ) from None
+    problem = None
+    if digits != record.sha256:
+        problem = Problem(
+            "other-model",
+            f"{name} is not the file that {one_line(record.engine.name, 80)} was built from: its "
+            "SHA-256 is another.",
+            "Choose the original, or build from this one if the change is meant.",
+            details=f"recorded: {record.sha256 or 'nothing'}\nthis file: {digits}",
+            is_warning=True,
+        )
+    return ModelMatched(record, onnx, problem)
+
+
+def check(path: Path, context: JobContext) -> Checked:
+    """What an ONNX is, what is free in it, and what it may be built with.
+
+    Raises:
+        ModelFileError: as core.building.precheck.check_onnx.
+    """
+    found = check_onnx(path, progress=context.progress)
+    file = found.file
+    graph = None if file.onnx is None else file.onnx.graph
+    values = () if graph is None else graph.inputs or ()
+    names = {one.name: tuple(name or "" for name in one.symbols) for one in found.inputs}
+    symbols = {one.name: one.symbols for one in found.inputs}
+    elements = read_onnx_parts(path).elements
+    raw = {} if file.metadata is None else file.metadata.raw
+    facts = [*card_facts(file)[1:], *(_free_words(one) for one in found.inputs if one.free)]
+    if found.external_data:
+        facts.append(f"{counted(len(found.external_data), 'other file')} with weights")
+    inputs = ", ".join(one.words() for one in found.inputs)
+    return Checked(
+        path=path,
+        check=found,
+        facts="  \N{MIDDLE DOT}  ".join(facts),
+        findings=_finding_lines(found.findings),
+        notes=tuple(Line(text, "unsure") for text in found.notes),
+        free={one.name: one.shape for one in inputs_of(values) if one.is_free},
+        names={name: dims for name, dims in names.items() if dims},
+        profiles=propose_profiles(values, symbols, file.metadata),
+        inputs=values,
+        fixed_words=f"Every shape is fixed ({inputs}), so there is nothing to choose.",
+        estimates={precision: estimate(elements, precision).sentence() for precision in PRECISIONS},
+        metadata={key: str(value) for key, value in raw.items()},
+    )
+
+
+def _free_words(one: CheckedInput) -> str:
+    """For the line of facts: "images: batch, height, width are free"."""
+    dims = (one.symbols[at] if one.symbols else None for at in one.free)
+    named = [name or f"dimension {at}" for at, name in zip(one.free, dims, strict=True)]
+    verb = "is" if len(named) == 1 else "are"
+    return one_line(f"{one.name}: {', '.join(named)} {verb} free", 120)
+
+
+def _finding_lines(findings: Sequence[Finding]) -> tuple[Line, ...]:
+    """The first few, with what to do; all the others are counted."""
+    lines = [
+        Line(one.details(), "bad" if one.is_refused else "unsure") for one in findings[:_MOST_LINES]
+    ]
+    if len(findings) > _MOST_LINES:
+        lines.append(Line(f"And {len(findings) - _MOST_LINES:,} more like these."))
+    return tuple(lines)
+
+
+def ask_parser(checked: Checked, context: JobContext) -> ParserAsked:
+    """What TensorRT's own parser says of it, which counts before what is published."""
+    try:
+        verdict = parser_verdict(checked.path, progress=context.progress)
+    except EnginebayError as error:
+        line = Line(f"TensorRT's parser could not be asked: {error.message} {error.hint}", "unsure")
+        return ParserAsked(checked.path, (*checked.findings, line))
+    if verdict.parses:
+        return ParserAsked(checked.path, (Line(verdict.sentence(), "good"),))
+    refused = checked.check.with_verdict(verdict).refused
+    return ParserAsked(checked.path, (Line(verdict.sentence(), "bad"), *_finding_lines(refused)))
+
+
+def build(request: RunBuild, context: JobContext) -> Built:
+    """Build an engine, look at what came out, and record it beside the engine."""
+    feed = request.feed
+    report = build_engine(
+        request.onnx,
+        request.target,
+        request.options,
+        context.progress,
+        watch=feed.watch,
+        allow_native_code=request.allow_native_code,
+    )
+    feed.log(report.log)
+    feed.has_engine = True
+
+    def look(_fraction: float | None, text: str) -> None:
+        feed.tell(text)
+        context.progress(None, text)
+
+    looked = look_at_built(report, look)
+    return Built(report, report_lines(report, looked))
