@@ -90,6 +90,7 @@ def test_only_what_is_asked_for_is_measured(ask: Ask, model: Path) -> None:
     assert (one["name"], one["contexts"], one["batch"]) == ("pipelined", 3, 2)
     assert one["images_per_s"] == pytest.approx(2 * one["throughput_per_s"])
     assert [one["batch"] for one in answer["tried"]] == [1, 2]
+    assert {one["tried_by"] for one in answer["tried"]} == {"sweep"}
     assert answer["options"]["sweep"] == [1, 2]
 
 
