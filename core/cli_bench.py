@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from core.benchmark.checks import check_options
 from core.benchmark.history import History
 from core.benchmark.report import main_measurement, result_json, result_text, samples_csv
 from core.benchmark.run import run_benchmark
@@ -36,6 +37,22 @@ from core.tensors import Shape
 from core.whole_file import save_text
 
 _DEFAULT = BenchmarkOptions()
+
+_FOR_TIMES = frozenset(
+    [
+        "file",
+        "images",
+        "batch",
+        "csv",
+        "export_times",
+        "no_save",
+        "json",
+        "verbose",
+        "command",
+        "parser",
+    ]
+)
+"""What applies to an imported file too; nothing of it is kept in the history anyway."""
 
 
 def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
@@ -165,6 +182,15 @@ def _imported(options: argparse.Namespace) -> BenchmarkResult:
     """What trtexec measured, in the same form."""
     if options.images:
         options.parser.error("the times that trtexec measured take no images")
+    given = [
+        name
+        for name, value in vars(options).items()
+        if name not in _FOR_TIMES and value != options.parser.get_default(name)
+    ]
+    if given:
+        option = f"--{given[0].replace('_', '-')}"
+        options.parser.error(f"{option} is for a model, not for the times that trtexec measured")
+    check_options(BenchmarkOptions(measurements=("pipelined",), batch=options.batch))
     path = Path(options.file)
     return result_of(read_times(path), path, batch=options.batch or 1)
 

@@ -13,6 +13,8 @@ MOST_CONTEXTS = 16
 LONGEST_S = 24 * 3600.0
 MOST_ITERATIONS = 100_000_000
 """Each is 80 bytes of samples."""
+LARGEST_BATCH = 2**31 - 1
+"""A dimension of TensorRT's had 32 bits up to TensorRT 9."""
 
 
 def check_options(options: BenchmarkOptions) -> None:
@@ -55,6 +57,8 @@ def check_options(options: BenchmarkOptions) -> None:
     for batch in (options.batch, *options.sweep):
         if batch is not None and batch < 1:
             raise _bad(f"A batch of {batch} is none.", "Give 1 or more.")
+        if batch is not None and batch > LARGEST_BATCH:
+            raise _bad("Such a large batch is none.", f"Give 1 to {LARGEST_BATCH:,}.")
     if "end-to-end" in options.measurements and not options.images:
         raise _bad("End to end needs pictures, and none is given.", "Give one image file or more.")
 

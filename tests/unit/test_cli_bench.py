@@ -14,6 +14,7 @@ import pytest
 
 from core import cli_bench
 from core.benchmark.history import History
+from core.benchmark.trtexec_times import TIME_KEYS
 from core.cli import main
 from core.modelfile import fingerprint
 from tests.unit import onnx_models
@@ -151,6 +152,39 @@ def test_what_is_exported_is_imported_again_in_the_same_form(
         for key, value in pipelined[name].items():
             assert one[name][key] == pytest.approx(value, abs=1e-5)
     assert one["throughput_per_s"] == pytest.approx(pipelined["throughput_per_s"], rel=1e-5)
+
+
+@pytest.fixture
+def times(tmp_path: Path) -> Path:
+    """Of trtexec, one query."""
+    starts = {key: 0.5 * at for at, key in enumerate(TIME_KEYS)}
+    path = tmp_path / "times.json"
+    path.write_text(json.dumps([starts]))
+    return path
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--contexts", "99"), ("--duration", "nan"), ("--find-best",), ("--measure", "pipelined"),
+     ("--no-graph",), ("--sweep", "1,2"), ("--shape", "a=1x2"), ("--no-trial",), ("--top-k", "3")],
+)  # fmt: skip
+def test_what_does_not_apply_to_imported_times_is_refused(
+    times: Path, given: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", str(times), *given])
+    assert ended.value.code == 2
+    assert f"{given[0]} is for a model" in capsys.readouterr().err
+
+
+def test_the_batch_of_imported_times_is_checked(ask: Ask, times: Path) -> None:
+    for batch in ("-3", "0", "1" + "0" * 400):
+        status, answer = ask(times, "--batch", batch)
+        assert (status, answer["error"]["kind"]) == (1, "benchmark-options")
+    status, answer = ask(times, "--batch", "4", "--no-save", "--csv", times.with_suffix(".csv"))
+    assert status == 0
+    [one] = answer["measurements"]
+    assert one["images_per_s"] == pytest.approx(4 * one["throughput_per_s"])
 
 
 def test_foreign_json_is_an_error_that_says_so(ask: Ask, tmp_path: Path) -> None:
