@@ -34,7 +34,7 @@ from core.progress_line import ProgressLine
 from core.recipe_arguments import add_recipe_arguments, apply_options
 from core.suffixes import IMAGES, MODELS, VIDEOS
 from core.tensors import Shape
-from core.whole_file import save_text
+from core.whole_file import check_can_save, save_text
 
 _DEFAULT = BenchmarkOptions()
 
@@ -154,6 +154,9 @@ def bench(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, 
     if options.find_recipe or options.save_recipe is not None:
         options.parser.error("--find-recipe and --save-recipe are for run")
     _refuse_to_overwrite(options)
+    for target in (options.export_times, options.csv):
+        if target is not None:
+            check_can_save(target)
     is_times = _is_json(Path(options.file))
     result = _imported(options) if is_times else _measured(options, opening)
     answer = result_json(result)
@@ -290,6 +293,8 @@ def _export(options: argparse.Namespace, result: BenchmarkResult) -> list[Engine
 def _refuse_to_overwrite(options: argparse.Namespace) -> None:
     """End the program, as wrong usage does, where what it writes would replace what it reads."""
     read = {Path(one).resolve() for one in (options.file, *options.images)}
+    if options.csv is not None and options.csv == options.export_times:
+        options.parser.error("--csv and --export-times would write the same file")
     for option, target in (("--csv", options.csv), ("--export-times", options.export_times)):
         if target is None:
             continue

@@ -19,6 +19,7 @@ from core.report import table as text_table
 from core.suffixes import IMAGES, MODELS, VIDEOS
 from core.tensors import bytes_text, shape_text
 from core.text import counted, one_line, printable
+from core.whole_file import check_can_save
 
 _SHOWN = 20  # layers in the text; --json and --csv give all
 _WIDEST = 60  # characters of a name
@@ -68,6 +69,8 @@ def layers(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str,
         opening: how a model is opened.
     """
     _refuse_to_overwrite(options)
+    if options.csv is not None:
+        check_can_save(options.csv)
     chosen_inputs = argparse.Namespace(input=options.input, shape=options.shape, profile=None)
     line = ProgressLine()
     try:

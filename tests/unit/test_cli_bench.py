@@ -212,6 +212,19 @@ def test_nothing_is_written_over_a_model_or_what_is_read(model: Path, tmp_path: 
         assert ended.value.code == 2
 
 
+def test_what_cannot_be_saved_is_an_error_before_anything_is_measured(
+    ask: Ask, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_bench, "run_benchmark", pytest.fail)
+    for option in ("--csv", "--export-times"):
+        for target in (tmp_path.anchor, ".", tmp_path, tmp_path / "missing" / "a"):
+            status, answer = ask(model, option, target)
+            assert (status, answer["error"]["kind"]) == (1, "cannot-save")
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", str(model), "--csv", "a.txt", "--export-times", "a.txt"])
+    assert ended.value.code == 2
+
+
 def test_people_get_text(capfd: pytest.CaptureFixture[str], model: Path) -> None:
     assert main(["bench", str(model), *SHORT, "--find-best"]) == 0
     output, errors = capfd.readouterr()

@@ -19,6 +19,7 @@ from core.layers.values import Layer, LayerTensor
 from core.opening import OpenOptions
 from core.paths import DEMO_MODEL
 from core.sessions import layer_timing
+from core.whole_file import save_text
 from tests.unit import fake_cuda, fake_tensorrt, layer_json, onnx_models
 from tests.unit.fake_tensorrt import simple_plan
 from tests.unit.layer_json import NAMES, of_10, of_11, profile, text
@@ -311,3 +312,19 @@ def test_an_open_model_is_timed_on_its_chosen_shapes(
         table = timed_layers_of(model, OpenOptions())
         assert table.layers[-1].outputs[0].dims == (3, 3)
         assert model.test_random().outputs["logits"].shape == (3, 3)
+
+
+def test_a_csv_that_cannot_be_saved_is_an_error_before_the_model_is_opened(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.cli_layers.read_layers", pytest.fail)
+    for target in (tmp_path.anchor, ".", tmp_path, tmp_path / "missing" / "a.csv"):
+        status, answer = ask(DEMO_MODEL, "--csv", target)
+        assert (status, answer["error"]["kind"]) == (1, "cannot-save")
+
+
+def test_a_folder_without_a_name_is_never_replaced(tmp_path: Path) -> None:
+    for target in (Path(tmp_path.anchor), Path()):
+        with pytest.raises(EnginebayError) as caught:
+            save_text(target, "a")
+        assert caught.value.kind == "cannot-save"
