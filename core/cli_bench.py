@@ -16,6 +16,7 @@ from core.benchmark.checks import check_options
 from core.benchmark.history import History
 from core.benchmark.report import main_measurement, result_json, result_text, samples_csv
 from core.benchmark.run import run_benchmark
+from core.benchmark.sweep import FAILED
 from core.benchmark.trtexec_times import export_times, read_times, result_of
 from core.benchmark.values import (
     MEASUREMENTS,
@@ -166,10 +167,22 @@ def bench(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, 
             History().save(result)
         except EnginebayError as error:  # the numbers are printed all the same
             problems.append(error)
+    problems += _failures(result)
     problems += _export(options, result)
     if problems:
         answer["error"] = problems[0].as_json()
     return answer, result_text(result)
+
+
+def _failures(result: BenchmarkResult) -> list[EnginebayError]:
+    """Of what was asked for: what find_best tries is, unless all of it fails, no failure."""
+    asked = (*result.measurements, *(one for one in result.tried if one.tried_by == "sweep"))
+    return [
+        EnginebayError(FAILED, mark.message, mark.advice)
+        for one in asked
+        for mark in one.marks
+        if mark.kind == FAILED
+    ]
 
 
 def _is_json(path: Path) -> bool:

@@ -16,7 +16,10 @@ from core import cli_bench
 from core.benchmark.history import History
 from core.benchmark.trtexec_times import TIME_KEYS
 from core.cli import main
+from core.errors import ModelError
 from core.modelfile import fingerprint
+from core.sessions.lanes import LaneOptions
+from core.sessions.onnx import OnnxSession
 from tests.unit import onnx_models
 
 SHORT = ("--duration", "0.05", "--warm-up", "5", "--iterations", "5")
@@ -81,6 +84,41 @@ def test_images_are_measured_end_to_end(ask: Ask, model: Path, tmp_path: Path) -
     assert names == ["one-at-a-time", "pipelined", "end-to-end"]
     assert answer["measurements"][2]["latency_ms"].keys() == PERCENTILES
     assert answer["measurements"][2]["compute_ms"] is None
+
+
+@pytest.mark.parametrize("content", [None, b"no picture", b"cut"])
+def test_every_picture_is_looked_at_before_anything_is_measured(
+    ask: Ask, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    good, bad = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    if content is not None:
+        bad.write_bytes(good.read_bytes()[:60] if content == b"cut" else content)
+    monkeypatch.setattr("core.benchmark.run.measure_way", pytest.fail)
+    status, answer = ask(model, good, bad, *SHORT)
+    assert status == 1
+    assert "b.png" in answer["error"]["message"]
+    assert "measurements" not in answer
+
+
+@pytest.mark.parametrize(
+    "given", [("--contexts", "2"), ("--sweep", "1,2", "--measure", "one-at-a-time")]
+)
+def test_a_measurement_that_failed_among_others_is_an_error(
+    ask: Ask, model: Path, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
+) -> None:
+    lanes = OnnxSession.lanes
+
+    def refuse(session: OnnxSession, shapes: Any, options: LaneOptions, values: Any) -> Any:
+        if options.count > 1:
+            raise ModelError("contexts", "There is room for one.", "Use fewer.")
+        return lanes(session, shapes, options, values)
+
+    monkeypatch.setattr(OnnxSession, "lanes", refuse)
+    status, answer = ask(model, *SHORT, *given)
+    assert status == 1
+    assert answer["error"]["message"] == "There is room for one."
+    assert answer["error"]["hint"] == "Use fewer."
+    assert answer["measurements"][0]["samples"] >= 5
 
 
 def test_only_what_is_asked_for_is_measured(ask: Ask, model: Path) -> None:
