@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +22,7 @@ from core.benchmark.values import (
     MeasurementName,
     Reading,
 )
+from core.ctrl_c import noted_ctrl_c
 from core.errors import EnginebayError
 from core.input_arguments import add_input_arguments, apply_input_arguments
 from core.many_images import expanded
@@ -237,7 +235,7 @@ def _measured(options: argparse.Namespace, opening: OpenOptions) -> BenchmarkRes
             images=tuple(expanded(options.images)),
             sweep=options.sweep,
         )
-        with _interruptible() as interrupted:
+        with noted_ctrl_c() as interrupted:
             try:
                 result = run_benchmark(model, asked, _Shown(line), lambda: bool(interrupted))
             finally:
@@ -269,23 +267,6 @@ class _Shown:
 
     def reading(self, reading: Reading) -> None:
         pass
-
-
-@contextmanager
-def _interruptible() -> Iterator[list[int]]:
-    """Ctrl-C fills the list instead of raising; a second one raises."""
-    interrupted: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        if interrupted:
-            raise KeyboardInterrupt
-        interrupted.append(number)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _export(options: argparse.Namespace, result: BenchmarkResult) -> list[EnginebayError]:

@@ -37,7 +37,8 @@ def measure_end_to_end(
     A sample is a picture: its wall time goes from when its file is opened to when its predictions
     are there, in their order; waiting for its turn at the model is part of it. Every file has
     been read before, see core.benchmark.checks. The warm-up is the run's beginning: until its
-    time and count are reached, and lanes are set up. Pictures that are on their way when it ends do not count, nor do those at the end.
+    time and count are reached, and lanes are set up. Pictures that are on their way when it ends
+    do not count, nor do those at the end.
 
     Args:
         model: with its choices made; nobody runs it meanwhile.

@@ -293,11 +293,30 @@ def test_ctrl_c_prints_what_there_is_and_ends_with_130(
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_ctrl_c_ends_it_at_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_ctrl_c_ends_it_at_once(
+    ask: Ask, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def press_twice(_shown: object, _name: str, _rows: np.ndarray) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(cli_bench._Shown, "samples", press_twice)
-    with pytest.raises(KeyboardInterrupt):
-        main(["bench", str(model), "--duration", "3600"])
+    status, answer = ask(model, "--duration", "3600")
+    assert status == 130
+    assert list(answer) == ["error"]
+    assert answer["error"]["kind"] == "interrupted"
+
+
+def test_ctrl_c_while_the_model_is_opened_is_said(
+    ask: Ask, model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def press(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("core.model.Model.of", press)
+    status, answer = ask(model)
+    assert (status, answer["error"]["kind"]) == (130, "interrupted")
+    assert main(["bench", str(model)]) == 130
+    output, errors = capfd.readouterr()
+    assert output == ""
+    assert errors.startswith("enginebay: Interrupted.")
