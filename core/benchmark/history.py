@@ -233,7 +233,9 @@ def _best_of(result: BenchmarkResult) -> BenchmarkOptions | None:
     rates = [
         (rate, one)
         for one in pipelined or result.tried
-        if one.is_complete and (rate := throughput_per_s(one.samples)) is not None
+        if one.is_complete
+        and one.tried_by != "sweep"
+        and (rate := throughput_per_s(one.samples)) is not None
     ]
     if not rates:
         return None

@@ -119,6 +119,48 @@ def test_a_click_on_a_point_of_the_sweep_shows_its_samples(
     assert drawn.min() == pytest.approx(5.0)
 
 
+def arranged() -> BenchmarkResult:
+    """Three contexts in three arrangements, the second of which is fastest; and one context."""
+    ways = (("apart", 3.0), ("shared-copies", 2.0), ("queued-ahead", 4.0))
+    tried = [
+        measurement(ms=ms, contexts=3, arrangement=way, tried_by="find-best") for way, ms in ways
+    ]
+    return result(
+        measurement(contexts=1, ms=5.0),
+        options=BenchmarkOptions(find_best=True),
+        tried=(*tried, measurement(ms=3.0, contexts=3, tried_by="sweep")),
+    )
+
+
+def test_arrangements_are_told_apart_and_laid_over_their_own_kind() -> None:
+    from gui.benchmark_shown import show_result
+
+    first, second = show_result(arranged()), show_result(arranged())
+    assert len({one.label for one in first.items}) == 5
+    assert [second.items.index(second.like(one)) for one in first.items] == [0, 1, 2, 3, 4]
+
+
+def test_the_contexts_picture_has_the_best_arrangement_of_each_count_and_names_it(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    child.answer = arranged()
+    panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
+    bar = panel.pictures.tabBar()
+    QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(3).center())
+    picture = panel.pictures.contexts
+    x, y = picture._lines[False, True].getData()
+    assert list(x) == [1, 3]
+    fastest = show_rate(1000, 2.0)
+    assert y[1] == pytest.approx(fastest)
+    tip = picture.plots[0].toolTip().splitlines()
+    assert tip[1].startswith("3 contexts, CUDA graph, inputs copied on one stream: ")
+
+
+def show_rate(count: int, ms: float) -> float:
+    """Queries a second of rows_of(): one starts every 3 * ms, the last takes twice as long."""
+    return count / ((count - 1) * 3 * ms + 2 * ms) * 1000
+
+
 def _point(x: float, y: float):  # type: ignore[no-untyped-def]
     from PySide6.QtCore import QPointF
 

@@ -292,6 +292,32 @@ def test_a_search_that_did_not_end_finds_no_best(history: History, result: Bench
 # One JSON text
 
 
+def test_arrangements_and_what_tried_them_come_back_and_old_files_are_read() -> None:
+    one = a_measurement(arrangement="queued-ahead", tried_by="find-best")
+    text = to_json(a_result(tried=(one,)))
+    [found] = from_json(text).tried
+    assert (found.arrangement, found.tried_by) == ("queued-ahead", "find-best")
+    old = json.loads(text)
+    for item in (*old["measurements"], *old["tried"]):
+        del item["arrangement"], item["tried_by"]
+    [found] = from_json(json.dumps(old)).tried
+    assert (found.arrangement, found.tried_by) == ("apart", "")
+    for key in ("arrangement", "tried_by"):
+        wrong = json.loads(text)
+        wrong["tried"][0][key] = ["apart"]
+        with pytest.raises(EnginebayError, match=key):
+            from_json(json.dumps(wrong))
+
+
+def test_a_sweep_is_no_search_for_the_best(history: History) -> None:
+    slow = a_measurement(samples_of([2.0] * 9), contexts=3, tried_by="find-best")
+    swept = a_measurement(samples_of([1.0] * 9), contexts=4, tried_by="sweep")
+    alone = a_measurement(name="one-at-a-time")
+    entry = history.save(a_result(alone, options=BEST, tried=(slow, swept)))
+    assert entry.best is not None
+    assert entry.best.contexts == 3
+
+
 def test_a_result_as_json_comes_back_the_same() -> None:
     text = to_json(a_full_result())
     json.loads(text, parse_constant=pytest.fail)
