@@ -16,6 +16,7 @@ from core.benchmark.history import History, from_json, to_json
 from core.benchmark.values import BenchmarkOptions
 from core.modelfile import fingerprint
 from core.paths import DEMO_MODEL
+from gui import dialogs
 from tests.gui.benchmark_hands import cells, click_page, keep_history_in, tab_of, wait_done
 from tests.gui.fake_benchmarks import measurement, result
 from tests.gui.hands import PICTURES, drop, texts
@@ -255,3 +256,32 @@ def test_a_file_that_cannot_be_written_is_said(
     export(qtbot, shown, "csv", tmp_path / "nowhere" / "samples.csv", monkeypatch)
     assert shown.document.problem is not None
     assert shown.document.problem.kind == "cannot-save"
+
+
+@pytest.mark.parametrize("dropped", [True, False])
+def test_a_benchmark_that_comes_to_the_window_goes_to_its_tab(
+    qtbot: QtBot, app_: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, dropped: bool
+) -> None:
+    path = tmp_path / "a.benchmark.json"
+    path.write_text(to_json(result(measurement(ms=4.0), options=BenchmarkOptions())))
+    if dropped:
+        assert drop(app_.window, [path])
+    else:
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+        dialogs.choose_model(app_.window)
+    qtbot.waitUntil(lambda: app_.window.benchmarking.shown is not None, timeout=WAIT_MS)
+    assert app_.document.problem is None
+    panel = app_.window.center.made("Benchmark")
+    assert panel is not None
+    assert panel.isVisible()
+    assert cells(panel)[0][2] == "4.000"
+
+
+def test_a_large_benchmark_is_read_whole(
+    qtbot: QtBot, app_: App, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.benchmark.trtexec_times.MAX_BYTES", 1000)
+    path = tmp_path / "a.json"
+    path.write_text(to_json(result(measurement(ms=4.0))))
+    app_.window.benchmarking.import_from(path)
+    qtbot.waitUntil(lambda: app_.window.benchmarking.shown is not None, timeout=WAIT_MS)

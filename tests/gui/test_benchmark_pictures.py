@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -154,6 +155,28 @@ def test_the_contexts_picture_has_the_best_arrangement_of_each_count_and_names_i
     assert y[1] == pytest.approx(fastest)
     tip = picture.plots[0].toolTip().splitlines()
     assert tip[1].startswith("3 contexts, CUDA graph, inputs copied on one stream: ")
+
+
+def test_on_the_cpu_nothing_is_said_of_contexts_and_graphs(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    on_cpu = result(
+        measurement(graph=False),
+        options=BenchmarkOptions(find_best=True),
+        tried=tuple(measurement(graph=False, contexts=n, ms=n) for n in (1, 2)),
+    )
+    runtime = {"runtime": "ONNX Runtime 1.20.0 (CPU)"}
+    child.answer = replace(on_cpu, model={**on_cpu.model, **runtime})
+    panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
+    bar = panel.pictures.tabBar()
+    assert bar.tabText(3) == "Threads"
+    QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(3).center())
+    picture = panel.pictures.contexts
+    plot = picture.plots[0]
+    said = f"{picture.legend.text()} {plot.toolTip()} {plot.getAxis('bottom').labelText}"
+    assert "1 thread: " in said
+    assert "graph" not in said
+    assert "context" not in said
 
 
 def show_rate(count: int, ms: float) -> float:

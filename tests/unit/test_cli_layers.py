@@ -21,7 +21,6 @@ from core.opening import OpenOptions
 from core.paths import DEMO_MODEL
 from core.sessions import layer_timing
 from core.sessions.onnx import OnnxSession
-from core.whole_file import save_text
 from tests.unit import fake_cuda, fake_tensorrt, layer_json, onnx_models
 from tests.unit.fake_tensorrt import simple_plan
 from tests.unit.layer_json import NAMES, of_10, of_11, profile, text
@@ -323,13 +322,6 @@ def test_a_csv_that_cannot_be_saved_is_an_error_before_the_model_is_opened(
     for target in (tmp_path.anchor, ".", tmp_path, tmp_path / "missing" / "a.csv"):
         status, answer = ask(DEMO_MODEL, "--csv", target)
         assert (status, answer["error"]["kind"]) == (1, "cannot-save")
-
-
-def test_a_folder_without_a_name_is_never_replaced(tmp_path: Path) -> None:
-    for target in (Path(tmp_path.anchor), Path()):
-        with pytest.raises(EnginebayError) as caught:
-            save_text(target, "a")
-        assert caught.value.kind == "cannot-save"
 
 
 @pytest.mark.parametrize(("pressed_at", "runs"), [(2, None), (8, 5)])

@@ -37,12 +37,17 @@ class ThroughputByContexts(Picture):
                     pen=pen, symbol="o", symbolSize=7, symbolBrush=color, symbolPen=None
                 )
 
+    @staticmethod
+    def word(shown: ShownResult) -> str:
+        """What is counted: contexts, or threads on the CPU."""
+        return "threads" if is_on_cpu(shown.result) else "contexts"
+
     def draw(self, first: ShownResult, second: ShownResult | None, chosen: int) -> None:
         mine, others = by_contexts(first), [] if second is None else by_contexts(second)
         if len({one.measurement.contexts for one in mine}) < 2:
             self.say(
-                'Only one number of contexts was measured. Choose "Find the best" in the options '
-                "to try several."
+                f"Only one number of {self.word(first)} was measured. "
+                'Choose "Find the best" in the options to try several.'
             )
             return
         self._show_plots()
@@ -69,7 +74,7 @@ class ThroughputByContexts(Picture):
         top = max(one.queries_per_s for one in (*mine, *others))
         plot = self.plots[0]
         plot.setToolTip("\n".join(_words(one, on_cpu) for one in mine))
-        plot.setLabel("bottom", "threads" if on_cpu else "contexts")
+        plot.setLabel("bottom", self.word(first))
         plot.getAxis("bottom").setTicks([[(at, str(at)) for at in range(least, most + 1)]])
         set_range(plot, (least - 0.3, most + 0.3), (0.0, round_up(top)))
 

@@ -58,6 +58,7 @@ class Pictures(QTabWidget):
         """Show a finished result, and another over it."""
         self._shown, self._live = (first, second, chosen), None
         self._drawn.clear()
+        self.setTabText(self.indexOf(self.contexts), self.contexts.word(first).capitalize())
         self._draw_front()
 
     def show_live(self, live: Live) -> None:
