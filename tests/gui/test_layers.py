@@ -762,9 +762,11 @@ def test_measuring_shows_progress_and_cancelling_keeps_the_runs_so_far(bench: Be
     QTest.mouseClick(button(bench.panel, "Cancel"), LEFT)
     assert request.stop.is_set()
     timed = replace(TABLE.layers[0], time_ms=1.5, share=1.0)
-    bench.answer(replace(TABLE, layers=(timed, *TABLE.layers[1:]), runs=4, notes=("Cut short.",)))
+    cut = "Timing was cancelled: the times are of 4 runs."
+    bench.answer(replace(TABLE, layers=(timed, *TABLE.layers[1:]), runs=4, notes=(cut,)))
     assert not bench.panel.progress_bar.isVisible()
     assert column(bench.panel, "time (ms)") == ["1.5000", "", ""]
+    assert "incomplete: measuring was cancelled" in texts(bench.panel)
     assert "the mean of 4 runs" in texts(bench.panel)
 
 

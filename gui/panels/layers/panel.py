@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from core.layers.profile import was_cancelled
 from core.text import counted, printable
 from gui.item_models.layer_rows import LayersModel
 from gui.layer_reading import READING_CANCELLED
@@ -243,6 +244,8 @@ class LayersPanel(RowsPanel):
         if timed:
             runs = f", the mean of {counted(table.runs, 'run')}" if table.runs else ""
             parts.append(f"{sum(timed):.3f} ms in all layers{runs}")
+            if was_cancelled(table):  # first, for the line is cut at its end
+                parts.insert(0, "incomplete: measuring was cancelled")
         return printable(" · ".join(part for part in parts if part))
 
     def _empty_text(self) -> tuple[str, str]:
