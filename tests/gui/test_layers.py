@@ -265,6 +265,32 @@ def test_control_characters_in_names_obey_nobody(app_: App, tmp_path: Path, show
     assert panel.graph.view.drawing.boxes[0].title.isprintable()
 
 
+def test_the_slowest_are_those_that_the_search_found(timed: LayersPanel, qtbot: QtBot) -> None:
+    def drawn() -> set[int]:
+        return {index for index, _ in timed.slowest.bars()}
+
+    timed.views.setCurrentWidget(timed.slowest)
+    qtbot.waitUntil(lambda: bool(drawn()), timeout=WAIT_MS)
+    QTest.keyClicks(timed.filter, "Reformat")
+    found = {int(number) for number in column(timed, "#")}
+    assert 0 < len(found) < COUNT
+    qtbot.waitUntil(lambda: drawn() <= found, timeout=WAIT_MS)
+    # Layer k takes 0.01 x (1 + k mod 7) ms.
+    slowest = sorted((0.01 * (1 + k % 7) for k in found), reverse=True)
+    lengths = [ms for _, ms in timed.slowest.bars()]
+    assert lengths == pytest.approx(slowest[: len(lengths)])
+    timed.filter.clear()
+    qtbot.waitUntil(lambda: not drawn() <= found, timeout=WAIT_MS)
+
+
+def test_without_a_model_no_times_are_to_be_measured(app_: App, layers: Path, shown: Shown) -> None:
+    drop(app_.window, [layers])
+    panel = shown(app_.window)
+    panel.views.setCurrentWidget(panel.slowest)
+    assert "measure them" not in texts(panel)
+    assert "No times yet: drop a profile" in texts(panel)
+
+
 def test_a_search_in_vain_says_so(timed: LayersPanel) -> None:
     timed.filter.setText("nothing like it")
     assert "No layer holds 'nothing like it'." in texts(timed)

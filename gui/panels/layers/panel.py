@@ -157,7 +157,8 @@ class LayersPanel(RowsPanel):
         self.model.show_matching(text)
         self.table.choose(chosen)
         found = frozenset(row.index for row in self.model.shown_rows())
-        self.graph.show_matching(found if text.strip() else None)
+        for view in (self.graph, self.slowest):
+            view.show_matching(found if text.strip() else None)
         self.refresh()
 
     def _to_next(self) -> None:
@@ -183,6 +184,7 @@ class LayersPanel(RowsPanel):
         self.measure.setText("Measure again" if has_times else "Measure layer times")
         self.measure.setVisible(reading.can_measure and not is_going)
         self.measure.setEnabled(not self._document.is_busy)
+        self.slowest.allow_measuring(reading.can_measure or reading.is_measuring)
         self.cancel.setVisible(is_going)
         self.back.setVisible(bool(reading.name) and self._document.loaded is not None)
         self._save.setEnabled(ready is not None)
