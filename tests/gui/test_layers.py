@@ -409,6 +409,12 @@ def test_a_click_in_the_graph_selects_and_a_row_brings_its_layer_into_sight(
     assert view.viewport().rect().contains(place_in(view, COUNT - 1))
 
 
+def test_a_box_of_the_graph_tells_its_time_first(timed: LayersPanel) -> None:
+    (box,) = [one for one in timed.graph.view.drawing.boxes if one.index == 6]
+    assert box.below.startswith("0.070 ms · ")  # 0.01 x (1 + 6 mod 7)
+    assert timed.model.row_at(6).type in box.below
+
+
 def tip_at(surface: QWidget, place: QPoint) -> str:
     """What the mouse brings up when it rests over a place."""
     event = QHelpEvent(QEvent.Type.ToolTip, place, surface.mapToGlobal(place))
