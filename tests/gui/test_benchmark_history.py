@@ -243,6 +243,26 @@ def test_a_file_of_something_else_is_said_in_the_banner(
     assert app_.window.benchmarking.shown is None
 
 
+def test_a_files_problem_goes_when_the_next_file_succeeds(
+    qtbot: QtBot, app_: App, tmp_path: Path
+) -> None:
+    broken, good = tmp_path / "broken.json", tmp_path / "good.json"
+    broken.write_text("{")
+    good.write_text(to_json(result(measurement(ms=4.0), options=BenchmarkOptions())))
+    panel = tab_of(app_)
+    for _ in range(2):
+        drop(panel, [broken])
+        wait_done(qtbot, app_)
+        assert app_.document.problem is not None
+    drop(panel, [good])
+    wait_done(qtbot, app_)
+    assert cells(panel)[0][2] == "4.000"
+    assert app_.document.problem is None
+    drop(panel, [broken, good])  # of these at once, one is still broken
+    wait_done(qtbot, app_)
+    assert app_.document.problem is not None
+
+
 def test_pictures_dropped_on_the_tab_go_on_to_the_window(app_: App) -> None:
     panel = tab_of(app_)
     assert drop(panel, [PICTURES[0]])
