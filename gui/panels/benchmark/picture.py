@@ -8,7 +8,15 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QScrollArea,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.theme import color_plot
 
@@ -18,6 +26,9 @@ if TYPE_CHECKING:
 
 FIRST, SECOND = "#4e79a7", "#f28e2b"  # of the shown result, and of the one laid over it
 _LEAST = (150, 96)  # pixels of a plot in a grid, across and down
+_LOWEST = 132  # pixels of a picture's height: its axes with their titles, and some plot
+_WITH_LEGEND = 190  # pixels of height from which there is room for a legend
+_UNBROKEN = 44  # letters of a legend's entry that stay on one line
 _WIDE = 200  # a grid has another column where each plot keeps this much
 
 
@@ -41,6 +52,8 @@ class Picture(QWidget):
         self.plots: list[Any] = []
         self.legend = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
         self.legend.setContentsMargins(8, 2, 8, 0)
+        self.legend.setMinimumWidth(1)  # an unbroken entry does not widen the window
+        self.setMinimumHeight(_LOWEST)
         self._text = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._text.setForegroundRole(self.palette().ColorRole.PlaceholderText)
@@ -50,9 +63,15 @@ class Picture(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.legend)
-        self._grid = QGridLayout()
+        grid = QWidget()
+        self._grid = QGridLayout(grid)
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(0)
-        column.addLayout(self._grid, 1)
+        scroll = QScrollArea(widgetResizable=True)  # where several plots have no room
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(grid)
+        column.addWidget(scroll, 1)
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._text)
         self._stack.addWidget(inner)
@@ -102,14 +121,25 @@ class Picture(QWidget):
         self._stack.setCurrentIndex(1)
 
     def _set_legend(self, *entries: tuple[str, str]) -> None:
-        """A colour and a text each; "" for no chip. Unchanged legends cost no layout."""
+        """A colour and a text each; "" for no chip. Unchanged legends cost no layout.
+
+        A line breaks between entries, and never between a colour and its words.
+        """
         parts = []
         for color, text in entries:
-            chip = f'<span style="color:{color}">■</span> ' if color else ""
-            parts.append(f"{chip}{html.escape(text)}")
-        line = " &nbsp; ".join(parts)
+            chip = f'<span style="color:{color}">■</span>&nbsp;' if color else ""
+            words = html.escape(text)
+            parts.append(chip + (words.replace(" ", "&nbsp;") if len(text) < _UNBROKEN else words))
+        line = "&nbsp; ".join(parts)
         if line != self.legend.text():
             self.legend.setText(line)
+            self._place_legend()
+
+    def _place_legend(self) -> None:
+        """Where there is no room for the legend, the mouse brings it up."""
+        has_room = self.height() >= _WITH_LEGEND
+        self.legend.setVisible(has_room)
+        self.setToolTip("" if has_room else f"<qt>{self.legend.text()}</qt>")
 
     def _make(self) -> None:
         import pyqtgraph
@@ -151,6 +181,7 @@ class Picture(QWidget):
 
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
+        self._place_legend()
         self._arrange()
 
     def changeEvent(self, event: Any) -> None:
