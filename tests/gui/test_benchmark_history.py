@@ -102,6 +102,32 @@ def test_enter_shows_a_result_and_space_lays_another_over_it(
     assert "laid over" in panel.second_facts.text()
 
 
+def test_a_low_window_keeps_its_size_and_its_pictures(qtbot: QtBot, shown: App) -> None:
+    window, panel = shown.window, tab_of(shown)
+    window.resize(1024, 700)
+    click_page(panel, "History")
+    press(panel, Qt.Key.Key_Down, Qt.Key.Key_Space)
+    wait_done(qtbot, shown)
+    click_page(panel, "Results")
+    bar = panel.pictures.tabBar()
+    for at in range(bar.count()):
+        QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(at).center())
+        assert panel.pictures.front().height() >= 132
+    assert (window.width(), window.height()) == (1024, 700)
+
+
+def test_a_legend_breaks_no_entry_and_gives_way_to_the_plot(qtbot: QtBot, shown: App) -> None:
+    histogram = tab_of(shown).pictures.histogram
+    tab_of(shown).pictures.setCurrentWidget(histogram)
+    text = histogram.legend.text()
+    assert "</span>&nbsp;p50&nbsp;2" in text, "a colour and its words stay together"
+    histogram.resize(400, 400)
+    assert not histogram.legend.isHidden()
+    histogram.resize(400, 140)
+    assert histogram.legend.isHidden()
+    assert "p50&nbsp;2" in histogram.toolTip()
+
+
 def test_what_is_laid_over_can_be_taken_away(qtbot: QtBot, make_app: MakeApp) -> None:
     app = make_app(file=DEMO_MODEL)
     panel = history_of(qtbot, app)

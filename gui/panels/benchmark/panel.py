@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QMimeData, Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
+    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -121,7 +123,11 @@ class BenchmarkPanel(QWidget):
         self._numbers = numbers
         self._results = QStackedWidget()
         self._results.addWidget(self._empty)
-        self._results.addWidget(self._splitter)
+        scroll = QScrollArea(widgetResizable=True)  # a low window does not squeeze the pictures
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(self._splitter)
+        self._results.addWidget(scroll)
         for page in (self._results, self.form, self.history):
             self._pages.addWidget(page)
         column = QVBoxLayout(self)
@@ -265,7 +271,8 @@ class BenchmarkPanel(QWidget):
         self.table.setMinimumHeight(lines * self.table.verticalHeader().defaultSectionSize())
         self.table.show_result(shown, second)
         self.table.choose(chosen)
-        self.marks.show_marks(shown.items[chosen].measurement.marks)
+        measurement = shown.items[chosen].measurement
+        self.marks.show_marks(measurement.marks, measurement.convention)
         self.pictures.show_result(shown, second, chosen)
         if benchmarking.is_new:
             self.show_page(RESULTS)
