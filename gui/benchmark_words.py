@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from core.benchmark.report import is_on_cpu
 from core.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -36,7 +37,8 @@ def facts_line(result: BenchmarkResult) -> str:
     if machine.get("driver"):
         parts.append(f"driver {machine['driver']}")
     if machine:  # of what was imported from others nobody knows how it was measured
-        parts.append(_options_text(result.options))
+        lanes = "threads" if is_on_cpu(result) else "contexts"
+        parts.append(_options_text(result.options, lanes))
     if result.taken_at:
         parts.append(local_time(result.taken_at))
     if not result.is_complete:
@@ -44,12 +46,12 @@ def facts_line(result: BenchmarkResult) -> str:
     return printable("; ".join(parts))
 
 
-def _options_text(options: BenchmarkOptions) -> str:
+def _options_text(options: BenchmarkOptions, lanes: str) -> str:
     parts = [f"{options.duration_s:g} s, at least {options.iterations:,} queries"]
     if options.find_best:
-        parts.append("best of several contexts")
+        parts.append(f"best of several {lanes}")
     elif options.contexts is not None:
-        parts.append(f"contexts {options.contexts}")
+        parts.append(f"{lanes} {options.contexts}")
     if options.batch is not None:
         parts.append(f"batch {options.batch}")
     if not options.transfers:

@@ -16,6 +16,7 @@ from core.benchmark.history import History, from_json, to_json
 from core.benchmark.values import BenchmarkOptions
 from core.modelfile import fingerprint
 from core.paths import DEMO_MODEL
+from gui.panels.benchmark.pictures import title_of
 from tests.gui.benchmark_hands import cells, click_page, keep_history_in, tab_of, wait_done
 from tests.gui.fake_benchmarks import measurement, result
 from tests.gui.hands import PICTURES, drop, texts
@@ -222,7 +223,18 @@ def test_the_pictures_are_exported_as_png(
     image = QImage(str(path))
     assert image.width() == 900
     # Latency, histogram and stages: there are no contexts, sweep or telemetry.
-    assert image.height() == 3 * 360
+    # Above them stands of what they are: its facts and its convention, a line or some each.
+    pictures = tab_of(shown).pictures
+    assert pictures._shown is not None
+    title = title_of(*pictures._shown)
+    assert title.splitlines() == [
+        tab_of(shown).facts.text(),
+        "pipelined: with transfers, 1 context, CUDA graph, spin wait",
+    ]
+    assert image.height() > 3 * 360 + 2 * pictures.fontMetrics().height()
+    paper = image.pixelColor(2, 2)
+    written = {image.pixelColor(x, 16).name() for x in range(300)}
+    assert written - {paper.name()}, "the title is drawn"
 
 
 def test_times_go_to_trtexecs_form_and_back(

@@ -203,9 +203,11 @@ class BenchmarkPanel(QWidget):
         self._empty.setText(self._empty_text(why_not))
 
     def _show_words_line(self) -> None:
-        """What goes on, or why nothing can; where there is no result its page says it itself."""
-        is_said = self._pages.currentIndex() == RESULTS and self._benchmarking.shown is None
-        running = self._benchmarking.is_running
+        """What goes on, or why nothing can; not where the page in front says it itself."""
+        page, benchmarking = self._pages.currentIndex(), self._benchmarking
+        is_said = page == RESULTS and benchmarking.shown is None
+        is_said |= page == OPTIONS and benchmarking.why_not is None  # what is typed is wrong
+        running = benchmarking.is_running
         self._words.setVisible(running or (bool(self._words.text()) and not is_said))
 
     def _empty_text(self, why_not: tuple[str, str] | None) -> str:
