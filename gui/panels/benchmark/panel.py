@@ -116,9 +116,9 @@ class BenchmarkPanel(QWidget):
         self._splitter = QSplitter(Qt.Orientation.Vertical)
         self._splitter.addWidget(numbers)
         self._splitter.addWidget(self.pictures)
-        self._splitter.setStretchFactor(0, 2)
-        self._splitter.setStretchFactor(1, 3)
-        self._splitter.setSizes([200, 300])  # in this proportion
+        self._splitter.setStretchFactor(0, 1)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setSizes([280, 300])  # in this proportion
         self._splitter.setChildrenCollapsible(False)
         self._numbers = numbers
         self._results = QStackedWidget()

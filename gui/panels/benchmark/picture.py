@@ -7,7 +7,8 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QPainter
 from PySide6.QtWidgets import (
     QFrame,
     QGridLayout,
@@ -67,11 +68,14 @@ class Picture(QWidget):
         self._grid = QGridLayout(grid)
         self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(0)
-        scroll = QScrollArea(widgetResizable=True)  # where several plots have no room
+        self._scroll = scroll = QScrollArea(
+            widgetResizable=True
+        )  # where several plots have no room
         scroll.setFrameShape(QFrame.Shape.NoFrame)
         scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         scroll.setWidget(grid)
         column.addWidget(scroll, 1)
+        self._inner = inner
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._text)
         self._stack.addWidget(inner)
@@ -133,11 +137,11 @@ class Picture(QWidget):
         line = "&nbsp; ".join(parts)
         if line != self.legend.text():
             self.legend.setText(line)
-            self._place_legend()
+            self._place_legend(self.height())
 
-    def _place_legend(self) -> None:
+    def _place_legend(self, down: int) -> None:
         """Where there is no room for the legend, the mouse brings it up."""
-        has_room = self.height() >= _WITH_LEGEND
+        has_room = down >= _WITH_LEGEND
         self.legend.setVisible(has_room)
         self.setToolTip("" if has_room else f"<qt>{self.legend.text()}</qt>")
 
@@ -161,7 +165,7 @@ class Picture(QWidget):
             self.plots.append(plot)
         self._furnish()
         self._color()
-        self._arrange()
+        self._arrange(self.width())
 
     def _color(self) -> None:
         for plot in self.plots:
@@ -171,18 +175,36 @@ class Picture(QWidget):
                 if axis.labelText:
                     axis.setLabel(axis.labelText, color=text.name())
 
-    def _arrange(self) -> None:
-        across = max(1, min(len(self.plots), self.width() // _WIDE))
+    def _arrange(self, width: int) -> None:
+        across = max(1, min(len(self.plots), width // _WIDE))
         if across == self._across or not self.plots:
             return
         self._across = across
         for at, plot in enumerate(self.plots):
             self._grid.addWidget(plot, at // across, at % across)
 
+    def render_to(self, painter: QPainter, at: QPoint, across: int, down: int) -> None:
+        """Paint it in another size, in which all of its plots have room."""
+        before, policy = self.size(), self._scroll.verticalScrollBarPolicy()
+        self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # First, for showing the legend lays out the window, and with it this picture:
+        self._fit(across, down)
+        self.resize(across, down)
+        for layout in (self._stack, self._inner.layout(), self._grid):
+            if layout is not None:
+                layout.activate()
+        self.render(painter, at)
+        self.resize(before)
+        self._fit(before.width(), before.height())
+        self._scroll.setVerticalScrollBarPolicy(policy)
+
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
-        self._place_legend()
-        self._arrange()
+        self._fit(self.width(), self.height())
+
+    def _fit(self, across: int, down: int) -> None:
+        self._place_legend(down)
+        self._arrange(across)
 
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)

@@ -110,10 +110,7 @@ class Pictures(QTabWidget):
         painter.setPen(self.palette().color(self.palette().ColorRole.WindowText))
         painter.drawText(box, flags, title)
         for number, picture in enumerate(parts):
-            before = picture.size()
-            picture.resize(across, down)
-            picture.render(painter, QPoint(0, top + number * down))
-            picture.resize(before)
+            picture.render_to(painter, QPoint(0, top + number * down), across, down)
         painter.end()
         return image
 
