@@ -37,8 +37,8 @@ class Telemetry(Picture):
 
     title = "Telemetry"
     definition = (
-        "What NVML tells of the GPU during all measurements: every 0.2 s at first, less often "
-        "the longer they go on."
+        "What NVML tells of the GPU during all measurements, every 0.2 s; in runs of many hours less "
+        "often."
     )
     labels = (("GPU %", ""), ("MHz", ""), ("W", ""), ("°C", ""), ("MB used", ""))
 
