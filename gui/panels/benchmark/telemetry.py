@@ -36,9 +36,9 @@ class Telemetry(Picture):
     """Utilisation, clocks, power, temperature and memory over the whole benchmark."""
 
     title = "Telemetry"
-    definition = (
-        "What NVML tells of the GPU during all measurements, every 0.2 s; in runs of many hours less "
-        "often."
+    definition = (  # core.benchmark.telemetry keeps 10,000 readings, then halves their rate
+        "What NVML tells of the GPU during all measurements, every 0.2 s; less often once they go "
+        "on for half an hour."
     )
     labels = (("GPU %", ""), ("MHz", ""), ("W", ""), ("°C", ""), ("MB used", ""))
 
