@@ -61,11 +61,12 @@ def test_marks_are_shown_with_their_advice(
     child.answer = result(measurement(marks=(NOISY, odd)), measurement("one-at-a-time"))
     panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
     assert panel.marks.isVisible()
+    assert "with transfers, 1 context, CUDA graph, spin wait" in panel.marks.text()
     assert NOISY.advice in panel.marks.text()
     assert "&lt;b&gt;tags" in panel.marks.text()
     panel.table.setFocus()
     QTest.keyClick(panel.table, Qt.Key.Key_Down)
-    assert not panel.marks.isVisible()
+    assert NOISY.advice not in panel.marks.text()
 
 
 def test_every_picture_is_drawn_when_it_is_looked_at(
@@ -80,6 +81,31 @@ def test_every_picture_is_drawn_when_it_is_looked_at(
     bars = panel.pictures.histogram._bars.opts["height"]
     assert bars.sum() == 1000
     assert [mark.value() for mark in panel.pictures.histogram._marks] == [2.0] * 4
+
+
+def test_stages_say_why_end_to_end_has_none(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    end_to_end = measurement("end-to-end")
+    end_to_end.samples.rows[:, 2:8] = np.nan
+    child.answer = result(measurement(), end_to_end)
+    panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
+    panel.pictures.setCurrentWidget(panel.pictures.stages)
+    said = panel.pictures.stages.legend.text().replace("&nbsp;", " ")
+    assert "end to end has no bar: its stages overlap" in said
+
+
+def test_the_cpu_has_threads_and_no_contexts(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    on_gpu = result(measurement(), options=BenchmarkOptions(contexts=3))
+    on_cpu = replace(on_gpu, model={**on_gpu.model, "runtime": "ONNX Runtime 1.20.0 (CPU)"})
+    app = make_app(file=DEMO_MODEL)
+    for answer, word, tab in ((on_gpu, "contexts 3", "Contexts"), (on_cpu, "threads 3", "Threads")):
+        child.answer = answer
+        panel = measure(qtbot, app, child)
+        assert word in panel.facts.text()
+        assert panel.pictures.tabText(panel.pictures.indexOf(panel.pictures.contexts)) == tab
 
 
 def swept() -> BenchmarkResult:
