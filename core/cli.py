@@ -22,7 +22,7 @@ from core.cli_build import add_build_arguments, build
 from core.cli_layers import add_layers_arguments, layers
 from core.cli_metadata import add_metadata_arguments, metadata
 from core.cli_run import add_run_arguments, run
-from core.errors import EnginebayError, out_of_memory
+from core.errors import Cancelled, EnginebayError, interrupted, out_of_memory
 from core.machine import describe
 from core.modelfile import ModelFile, fingerprint, read_model_file
 from core.modelfile.identify import without_stale_sidecar
@@ -71,6 +71,9 @@ def main(arguments: Sequence[str]) -> int:
         answer, text = {"error": error.as_json()}, ""
     except MemoryError as error:
         answer, text = {"error": out_of_memory(error).as_json()}, ""
+    except (KeyboardInterrupt, Cancelled):
+        options.status = 130  # as a shell reports it
+        answer, text = {"error": interrupted().as_json()}, ""
     except OSError as error:  # a disk or a network that fails in the middle of a file
         known = EnginebayError(
             "unreadable", f"Reading failed: {error}.", "Check the disk and the path."
@@ -83,7 +86,8 @@ def main(arguments: Sequence[str]) -> int:
         print(text)
     if failure and not options.json:
         print(f"enginebay: {failure['message']}\n{failure['hint']}", file=sys.stderr)
-    return 1 if failure else getattr(options, "status", 0)
+    status: int = getattr(options, "status", 0)
+    return status or (1 if failure else 0)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import argparse
-import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from core.benchmark.checks import check_options
 from core.benchmark.history import History
 from core.benchmark.report import main_measurement, result_json, result_text, samples_csv
 from core.benchmark.run import run_benchmark
+from core.benchmark.sweep import FAILED
 from core.benchmark.trtexec_times import export_times, read_times, result_of
 from core.benchmark.values import (
     MEASUREMENTS,
@@ -23,6 +22,7 @@ from core.benchmark.values import (
     MeasurementName,
     Reading,
 )
+from core.ctrl_c import noted_ctrl_c
 from core.errors import EnginebayError
 from core.input_arguments import add_input_arguments, apply_input_arguments
 from core.many_images import expanded
@@ -33,9 +33,25 @@ from core.progress_line import ProgressLine
 from core.recipe_arguments import add_recipe_arguments, apply_options
 from core.suffixes import IMAGES, MODELS, VIDEOS
 from core.tensors import Shape
-from core.whole_file import save_text
+from core.whole_file import check_can_save, save_text
 
 _DEFAULT = BenchmarkOptions()
+
+_FOR_TIMES = frozenset(
+    [
+        "file",
+        "images",
+        "batch",
+        "csv",
+        "export_times",
+        "no_save",
+        "json",
+        "verbose",
+        "command",
+        "parser",
+    ]
+)
+"""What applies to an imported file too; nothing of it is kept in the history anyway."""
 
 
 def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
@@ -143,6 +159,9 @@ def bench(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, 
     if options.find_recipe or options.save_recipe is not None:
         options.parser.error("--find-recipe and --save-recipe are for run")
     _refuse_to_overwrite(options)
+    for target in (options.export_times, options.csv):
+        if target is not None:
+            check_can_save(target)
     is_times = _is_json(Path(options.file))
     result = _imported(options) if is_times else _measured(options, opening)
     answer = result_json(result)
@@ -152,10 +171,22 @@ def bench(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, 
             History().save(result)
         except EnginebayError as error:  # the numbers are printed all the same
             problems.append(error)
+    problems += _failures(result)
     problems += _export(options, result)
     if problems:
         answer["error"] = problems[0].as_json()
     return answer, result_text(result)
+
+
+def _failures(result: BenchmarkResult) -> list[EnginebayError]:
+    """Of what was asked for: what find_best tries is, unless all of it fails, no failure."""
+    asked = (*result.measurements, *(one for one in result.tried if one.tried_by == "sweep"))
+    return [
+        EnginebayError(FAILED, mark.message, mark.advice)
+        for one in asked
+        for mark in one.marks
+        if mark.kind == FAILED
+    ]
 
 
 def _is_json(path: Path) -> bool:
@@ -171,6 +202,15 @@ def _imported(options: argparse.Namespace) -> BenchmarkResult:
     """What trtexec measured, in the same form."""
     if options.images:
         options.parser.error("the times that trtexec measured take no images")
+    given = [
+        name
+        for name, value in vars(options).items()
+        if name not in _FOR_TIMES and value != options.parser.get_default(name)
+    ]
+    if given:
+        option = f"--{given[0].replace('_', '-')}"
+        options.parser.error(f"{option} is for a model, not for the times that trtexec measured")
+    check_options(BenchmarkOptions(measurements=("pipelined",), batch=options.batch))
     path = Path(options.file)
     return result_of(read_times(path), path, batch=options.batch or 1)
 
@@ -202,7 +242,7 @@ def _measured(options: argparse.Namespace, opening: OpenOptions) -> BenchmarkRes
             images=tuple(expanded(options.images)),
             sweep=options.sweep,
         )
-        with _interruptible() as interrupted:
+        with noted_ctrl_c() as interrupted:
             try:
                 result = run_benchmark(model, asked, _Shown(line), lambda: bool(interrupted))
             finally:
@@ -236,23 +276,6 @@ class _Shown:
         pass
 
 
-@contextmanager
-def _interruptible() -> Iterator[list[int]]:
-    """Ctrl-C fills the list instead of raising; a second one raises."""
-    interrupted: list[int] = []
-
-    def note(number: int, _frame: object) -> None:
-        if interrupted:
-            raise KeyboardInterrupt
-        interrupted.append(number)
-
-    before = signal.signal(signal.SIGINT, note)
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
 def _export(options: argparse.Namespace, result: BenchmarkResult) -> list[EnginebayError]:
     """Write what is asked for; what cannot be written does not keep the rest from it."""
     main = main_measurement(result)
@@ -271,6 +294,8 @@ def _export(options: argparse.Namespace, result: BenchmarkResult) -> list[Engine
 def _refuse_to_overwrite(options: argparse.Namespace) -> None:
     """End the program, as wrong usage does, where what it writes would replace what it reads."""
     read = {Path(one).resolve() for one in (options.file, *options.images)}
+    if options.csv is not None and options.csv == options.export_times:
+        options.parser.error("--csv and --export-times would write the same file")
     for option, target in (("--csv", options.csv), ("--export-times", options.export_times)):
         if target is None:
             continue

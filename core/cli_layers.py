@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+from core.ctrl_c import noted_ctrl_c
 from core.input_arguments import apply_input_arguments
 from core.layers.dtype_words import short_name
 from core.layers.reading import read_layers
 from core.layers.rows import ORDERS, LayerOrder, found, in_order, save_layers_csv, table_json
 from core.layers.shares import Share, sentence, shares_of
 from core.layers.values import Layer, LayerTable
+from core.model import Model
 from core.opening import OpenOptions
 from core.progress_line import ProgressLine
 from core.report import table as text_table
 from core.suffixes import IMAGES, MODELS, VIDEOS
 from core.tensors import bytes_text, shape_text
 from core.text import counted, one_line, printable
+from core.whole_file import check_can_save
 
 _SHOWN = 20  # layers in the text; --json and --csv give all
 _WIDEST = 60  # characters of a name
@@ -63,24 +67,42 @@ def add_layers_arguments(parser: argparse.ArgumentParser) -> None:
 def layers(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, Any], str]:
     """The answer of `enginebay layers`, as JSON and as text.
 
+    Sets `options.status` to 130 where Ctrl-C ended the timing early: the answer has the runs
+    until then.
+
     Args:
         options: as add_layers_arguments parses them.
         opening: how a model is opened.
+
+    Raises:
+        Cancelled: where Ctrl-C came before the first run.
     """
     _refuse_to_overwrite(options)
+    if options.csv is not None:
+        check_can_save(options.csv)
     chosen_inputs = argparse.Namespace(input=options.input, shape=options.shape, profile=None)
     line = ProgressLine()
-    try:
+    with ExitStack() as stack:
+        stack.callback(line.clear)
+        interrupted: list[int] = []
+
+        def choose(model: Model) -> None:
+            nonlocal interrupted
+            apply_input_arguments(model, chosen_inputs)
+            if options.time:  # what comes next can end early with what there is
+                interrupted = stack.enter_context(noted_ctrl_c())
+
         table = read_layers(
             options.file,
             profile=options.profile,
             timed=options.time,
             options=opening,
-            choose=lambda model: apply_input_arguments(model, chosen_inputs),
+            choose=choose,
+            stop=lambda: bool(interrupted),
             progress=line.show,
         )
-    finally:
-        line.clear()
+    if interrupted:
+        options.status = 130  # as a shell reports Ctrl-C
     order: LayerOrder = options.sort or ("time" if table.runs else "index")
     chosen = in_order(found(table.layers, options.search), order)
     if options.csv is not None:

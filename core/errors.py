@@ -93,6 +93,11 @@ class WrongThreadError(RuntimeError):
     """CUDA was touched from a thread that does not own the context: a mistake in the program."""
 
 
+def interrupted() -> EnginebayError:
+    """Ctrl-C ended a command before it had an answer."""
+    return EnginebayError("interrupted", "Interrupted.", "There is no answer; run it again.")
+
+
 def out_of_memory(error: MemoryError) -> EnginebayError:
     """The machine's own memory ran out: a huge shape, or a picture made huge."""
     return EnginebayError(

@@ -23,6 +23,8 @@ def replacing(target: Path) -> Iterator[Path]:
     Raises:
         OSError: if the target cannot be replaced.
     """
+    if not target.name:  # "/", "C:\\" and ".", beside which no name can be made up
+        raise IsADirectoryError(errno.EISDIR, "it is a folder")
     part = target.with_name(f"{target.name}.{os.getpid()}-{threading.get_ident()}.part")
     try:
         yield part

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import json
 import os
 import re
 import sys
@@ -10,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from core import __version__
+from core.errors import interrupted
 from core.opening_arguments import add_opening_arguments
 from gui.window_options import WindowOptions
 
@@ -61,16 +64,36 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run_command(arguments: Sequence[str]) -> int:
     try:
         from core.cli import main as command_line
-
+    except KeyboardInterrupt:
+        return _say_interrupted(as_json="--json" in arguments)
+    try:
         status = command_line(arguments)
         sys.stdout.flush()
-    except KeyboardInterrupt:
-        return 130  # as a shell reports it
+    except KeyboardInterrupt:  # while the answer is being written: a second one would make it none
+        return 130
     except OSError as error:  # a full disk or a closed pipe behind standard output
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if _is_closed_pipe(error):
+            return 141  # as a shell reports SIGPIPE
         print(f"enginebay: the answer cannot be written: {error}", file=sys.stderr)
         return 1
     return status
+
+
+def _say_interrupted(*, as_json: bool) -> int:
+    """Ctrl-C while the commands were still being imported."""
+    error = interrupted()
+    if as_json:
+        print(json.dumps({"error": error.as_json()}, indent=2), flush=True)
+    else:
+        print(f"enginebay: {error.message}\n{error.hint}", file=sys.stderr)
+    return 130
+
+
+def _is_closed_pipe(error: OSError) -> bool:
+    """Whether who read the output wants no more of it, as `head`; Windows has two words for it."""
+    windows = sys.platform == "win32" and error.errno == errno.EINVAL
+    return isinstance(error, BrokenPipeError) or windows
 
 
 def _require_x11_plugin() -> None:

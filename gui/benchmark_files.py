@@ -140,6 +140,7 @@ def _fingerprint(model: Path, context: JobContext) -> str:
 def _read_file(path: Path) -> BenchmarkResult:
     """A result that was exported here is an object of JSON, trtexec's times are a list."""
     from core.benchmark.history import from_json
+    from core.benchmark.result_file import MAX_CHARACTERS
     from core.benchmark.trtexec_times import MAX_BYTES, import_times, result_of
     from core.errors import EnginebayError
     from core.text import one_line
@@ -147,7 +148,7 @@ def _read_file(path: Path) -> BenchmarkResult:
     name = one_line(str(path))
     try:
         with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
+            content = file.read(max(MAX_BYTES, MAX_CHARACTERS) + 1)  # each reader has its limit
     except OSError as error:
         raise EnginebayError(
             "unreadable", f"{name} cannot be read: {error.strerror or error}.", "Check the path."

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 COLUMNS = 1024  # of an envelope: more than the plot has pixels on most screens
 RECENT = 4096  # samples, for the histogram and the percentiles while it runs
-READINGS = 1200  # NVML tells some ten a second; older ones are then thinned out
+READINGS = 1200  # NVML tells some five a second; older ones are then thinned out
 
 
 class Chunk(NamedTuple):

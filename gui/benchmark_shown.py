@@ -13,7 +13,7 @@ import numpy as np
 
 from core.benchmark.samples import Samples
 from core.benchmark.statistics import Summary, latency_of, summary, throughput_per_s
-from core.benchmark.values import Measurement
+from core.benchmark.values import ARRANGED, Measurement
 
 if TYPE_CHECKING:
     from core.benchmark.values import BenchmarkResult, MeasurementName
@@ -72,8 +72,8 @@ class ShownResult:
 
 def _key(shown: Shown) -> tuple[object, ...]:
     one = shown.measurement
-    setting = (one.batch, one.contexts, one.graph) if shown.is_tried else ()
-    return one.name, shown.is_tried, *setting
+    setting = (one.tried_by, one.batch, one.contexts, one.graph, one.arrangement)
+    return one.name, shown.is_tried, *(setting if shown.is_tried else ())
 
 
 def latency_of_rows(name: MeasurementName, rows: np.ndarray) -> np.ndarray:
@@ -129,8 +129,10 @@ def _show(measurement: Measurement, *, is_tried: bool) -> Shown:
 def _label(one: Measurement, *, is_tried: bool) -> str:
     if not is_tried:
         return one.name
+    what = "sweep" if one.tried_by == "sweep" else "tried"
     graph = ", graph" if one.graph else ""
-    return f"tried: batch {one.batch}, {one.contexts}x{graph}"
+    arranged = ARRANGED.get(one.arrangement, one.arrangement)
+    return f"{what}: batch {one.batch}, {one.contexts}x{graph}{arranged and f', {arranged}'}"
 
 
 def _stages(samples: Samples, latency: Summary | None) -> tuple[float, float, float, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from core.benchmark.report import is_on_cpu
 from core.text import one_line, printable
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def facts_line(result: BenchmarkResult) -> str:
     if machine.get("driver"):
         parts.append(f"driver {machine['driver']}")
     if machine:  # of what was imported from others nobody knows how it was measured
-        parts.append(_options_text(result.options))
+        parts.append(_options_text(result.options, on_cpu=is_on_cpu(result)))
     if result.taken_at:
         parts.append(local_time(result.taken_at))
     if not result.is_complete:
@@ -44,12 +45,13 @@ def facts_line(result: BenchmarkResult) -> str:
     return printable("; ".join(parts))
 
 
-def _options_text(options: BenchmarkOptions) -> str:
+def _options_text(options: BenchmarkOptions, *, on_cpu: bool) -> str:
+    what = "threads" if on_cpu else "contexts"
     parts = [f"{options.duration_s:g} s, at least {options.iterations:,} queries"]
     if options.find_best:
-        parts.append("best of several contexts")
+        parts.append(f"best of several {what}")
     elif options.contexts is not None:
-        parts.append(f"contexts {options.contexts}")
+        parts.append(f"{what} {options.contexts}")
     if options.batch is not None:
         parts.append(f"batch {options.batch}")
     if not options.transfers:

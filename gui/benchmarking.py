@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, Signal
 
-from core.jobs import Failed
 from gui.benchmark_files import (
     BenchmarkListed,
     BenchmarkRead,
@@ -21,6 +20,7 @@ from gui.benchmark_files import (
     ReadEntry,
 )
 from gui.benchmark_thread import BenchmarkRan, RunBenchmark, WarmUp
+from gui.file_problem import FileProblem
 from gui.problem import Problem
 from gui.requests import Requests
 from gui.work_thread import WorkThread
@@ -77,6 +77,7 @@ class Benchmarking(QObject):
         self._live: Live | None = None
         self._stop = threading.Event()
         self._listed_for: object = None
+        self._file_problem = FileProblem(document)
         self.shown: ShownResult | None = None  # has at least one measurement
         self.second: ShownResult | None = None
         self.chosen = 0
@@ -89,7 +90,7 @@ class Benchmarking(QObject):
         self._requests.busy_changed.connect(self._on_busy)
         self._files = Requests(files, self)
         self._files.finished.connect(self._on_file)
-        self._files.failed.connect(self._on_file_failed)
+        self._files.failed.connect(self._file_problem.failed)
         document.model_changed.connect(self._on_model)
         document.images_changed.connect(self.images_changed)
         document.busy_changed.connect(self._on_window_busy)
@@ -230,7 +231,7 @@ class Benchmarking(QObject):
 
     def show_entry(self, entry: Entry) -> None:
         """Show an earlier result."""
-        self._files.submit("read", ReadEntry(entry, is_second=False))
+        self._ask_files("read", ReadEntry(entry, is_second=False))
 
     def lay_over(self, entry: Entry | None) -> None:
         """Lay an earlier result over the shown one, or take it away."""
@@ -238,7 +239,7 @@ class Benchmarking(QObject):
             self.second = None
             self.shown_changed.emit()
         else:
-            self._files.submit("read second", ReadEntry(entry, is_second=True))
+            self._ask_files("read second", ReadEntry(entry, is_second=True))
 
     def delete(self, entry: Entry) -> None:
         """Delete an earlier result from the history."""
@@ -246,14 +247,19 @@ class Benchmarking(QObject):
 
     def import_from(self, path: Path) -> None:
         """Show a result of a file: one exported here, or trtexec's --exportTimes."""
-        self._files.submit(f"import {path}", ImportBenchmark(path))
+        self._ask_files(f"import {path}", ImportBenchmark(path))
 
     def export(self, kind: str, path: Path, image: QImage | None = None) -> None:
         """Write the shown result to a file; see gui.benchmark_files.KINDS."""
         if self.shown is not None:
             chosen = self.shown.items[self.chosen].measurement
             request = ExportBenchmark(kind, self.shown.result, chosen, image, path)
-            self._files.submit(f"export {path}", request)
+            self._ask_files(f"export {path}", request)
+
+    def _ask_files(self, slot: str, request: object) -> None:
+        """Ask for a file; its success takes away what an earlier file's failure left."""
+        self._file_problem.asked()
+        self._files.submit(slot, request)
 
     def look_up_history(self) -> None:
         """Read what was measured of the open model before; a large file is hashed for it once."""
@@ -281,6 +287,8 @@ class Benchmarking(QObject):
         self.state_changed.emit()
 
     def _on_file(self, _slot: str, answer: object) -> None:
+        if not isinstance(answer, BenchmarkListed):  # that nobody asked for
+            self._file_problem.succeeded()
         match answer:
             case BenchmarkListed(entries):
                 self.entries = entries
@@ -302,9 +310,6 @@ class Benchmarking(QObject):
         self.is_new = True
         self.shown_changed.emit()
         self.is_new = False
-
-    def _on_file_failed(self, failed: Failed) -> None:
-        self._document.show_problem(Problem.of_failure(failed))
 
     # -- what the document tells ---------------------------------------------------------
 

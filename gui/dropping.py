@@ -26,7 +26,7 @@ class Dropped(NamedTuple):
     images: list[Path]  # those directly in the folders too; and what is neither
     videos: list[Path]
     folders: list[Path]
-    layer_files: list[Path]  # JSON, such as trtexec writes
+    layer_files: list[Path]  # JSON, such as trtexec writes; or a benchmark that was exported here
 
     @property
     def are_many(self) -> bool:

@@ -32,7 +32,7 @@ class Box:
     x: float  # of its middle, as y
     y: float
     title: str
-    below: str  # the second line: its type and time
+    below: str  # the second line: its time, type and precision
 
 
 @dataclass(frozen=True)
@@ -110,9 +110,9 @@ def drawing_of(
     places = _folded({layer.index: positions[layer.index] for layer in layers})
     boxes = {}
     for layer in layers:
-        words = [layer.type, short_name(layer.precision) if layer.precision else ""]
-        if layer.time_ms is not None:
-            words.append(f"{layer.time_ms:.3f} ms")
+        # The time comes first: a long type is cut at its end.
+        ms = "" if layer.time_ms is None else f"{layer.time_ms:.3f} ms"
+        words = [ms, layer.type, short_name(layer.precision) if layer.precision else ""]
         below = " · ".join(word for word in words if word)
         x, y, _band = places[layer.index]
         title = printable(layer.name[-_LONGEST:]) or "(no name)"

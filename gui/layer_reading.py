@@ -54,7 +54,7 @@ class LayerReading(QObject):
     drawn = Signal(object)  # a Drawing of the layers around one
     progress = Signal(object, str)  # fraction or None, text
     files_taken = Signal()  # layer files were opened
-    times_found = Signal(object)  # the Path of a file that has trtexec's --exportTimes instead
+    times_found = Signal(object)  # the Path of a file that has a benchmark, or --exportTimes
     noted = Signal(str)  # something was done, for the status bar
 
     def __init__(self, document: Document, inference: WorkThread, thread: WorkThread) -> None:

@@ -70,7 +70,10 @@ class LayersRead(NamedTuple):
 
 
 class QueryTimes(NamedTuple):
-    """The answer to ReadLayerFiles where the file has no layers, but trtexec's --exportTimes."""
+    """The answer to ReadLayerFiles where the file has no layers, but the times of queries.
+
+    It is trtexec's --exportTimes, or a benchmark that was exported here.
+    """
 
     path: Path
 
@@ -147,7 +150,7 @@ def _read(
         context.progress(None, f"Reading {path.name}")
         text = json_text.read_json_file(path)
         kind = json_text.kind_of_json(json_text.parse_json(text, path.name))
-        if kind == "times" and len(paths) == 1:
+        if kind in ("times", "benchmark") and len(paths) == 1:
             return QueryTimes(path)
         if kind == "profile":
             times = text

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 from core.benchmark.inputs import plan_benchmark
+from core.benchmark.listener import Listener
 from core.benchmark.values import MEASUREMENTS, BenchmarkOptions
 from core.errors import InputError
+from core.images import read_image
 from core.model import Model
 
 MOST_CONTEXTS = 16
 LONGEST_S = 24 * 3600.0
 MOST_ITERATIONS = 100_000_000
 """Each is 80 bytes of samples."""
+LARGEST_BATCH = 2**31 - 1
+"""A dimension of TensorRT's had 32 bits up to TensorRT 9."""
 
 
 def check_options(options: BenchmarkOptions) -> None:
@@ -55,6 +60,8 @@ def check_options(options: BenchmarkOptions) -> None:
     for batch in (options.batch, *options.sweep):
         if batch is not None and batch < 1:
             raise _bad(f"A batch of {batch} is none.", "Give 1 or more.")
+        if batch is not None and batch > LARGEST_BATCH:
+            raise _bad("Such a large batch is none.", f"Give 1 to {LARGEST_BATCH:,}.")
     if "end-to-end" in options.measurements and not options.images:
         raise _bad("End to end needs pictures, and none is given.", "Give one image file or more.")
 
@@ -71,6 +78,29 @@ def check_for_model(model: Model, options: BenchmarkOptions) -> None:
     if "end-to-end" in options.measurements and model.recipe is None:
         assert model.recipe_problem is not None
         raise model.recipe_problem
+
+
+def check_pictures(options: BenchmarkOptions, listener: Listener, stop: Callable[[], bool]) -> None:
+    """Read every picture of an end-to-end measurement once, whole.
+
+    One that is missing or damaged is told before anything is measured; and the disk is not what
+    is measured later, where the system's memory holds them all.
+
+    Args:
+        options: checked.
+        listener: told how far it is.
+        stop: asked before each picture; once it gives True nothing more is read.
+
+    Raises:
+        ImageError: naming the first file that cannot be read.
+    """
+    if "end-to-end" not in options.measurements:
+        return
+    for index, path in enumerate(options.images):
+        if stop():
+            return
+        listener.phase("Reading the pictures", index / len(options.images))
+        read_image(path)
 
 
 def _bad(message: str, hint: str) -> InputError:

@@ -51,8 +51,13 @@ def convention(
         prepared_on_gpu: whether the GPU made the inputs of the pictures, end to end.
     """
     if not on_gpu:
-        threads = "" if name == "one-at-a-time" else f", {counted(contexts, 'thread')}"
-        return f"on the CPU{threads}; trtexec measures GPUs only"
+        # End to end, pictures are read on threads of their own, which `contexts` does not count.
+        own = {
+            "one-at-a-time": "",
+            "pipelined": f", {counted(contexts, 'thread')}",
+            "end-to-end": ", one query at a time, from image files to predictions",
+        }[name]
+        return f"on the CPU{own}; trtexec measures GPUs only"
     how = ", ".join(
         (
             "with transfers" if transfers else "without transfers",

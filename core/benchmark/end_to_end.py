@@ -35,10 +35,10 @@ def measure_end_to_end(
     """Measure files to predictions through core.folder_run, so with reading ahead; no marks.
 
     A sample is a picture: its wall time goes from when its file is opened to when its predictions
-    are there, in their order; waiting for its turn at the model is part of it. Every file is read
-    once before, so the disk is not what is measured where the system's memory holds them. The
-    warm-up is the run's beginning: until its time and count are reached, and lanes are set up.
-    Pictures that are on their way when it ends do not count, nor do those at the end.
+    are there, in their order; waiting for its turn at the model is part of it. Every file has
+    been read before, see core.benchmark.checks. The warm-up is the run's beginning: until its
+    time and count are reached, and lanes are set up. Pictures that are on their way when it ends
+    do not count, nor do those at the end.
 
     Args:
         model: with its choices made; nobody runs it meanwhile.
@@ -54,9 +54,6 @@ def measure_end_to_end(
     run = _Run(model, options, lanes, listener, stop)
     rows, is_complete, first_run_ms = np.empty((0, len(COLUMNS))), False, None
     try:
-        for index, path in enumerate(options.images):
-            run.tell(f"{_TEXT}: reading the pictures", index / len(options.images))
-            read_image(path)
         with closing(run.pictures()) as pictures:
             first_run_ms = run.warm_up(pictures)
             is_complete = run.measure(pictures)

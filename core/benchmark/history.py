@@ -55,6 +55,9 @@ class Entry:
         machine: what it ran on: the GPU's name, or the CPU's.
         gpu: the machine's GPU, whether it was used or not.
         best: the options that won, where the best were looked for to the end.
+        p50_ms: latency of the measurement of the summary, as p99_ms; None where it has none, and
+            for what was kept before entries told it.
+        images_per_s: of that measurement; likewise.
     """
 
     path: Path
@@ -64,6 +67,9 @@ class Entry:
     machine: str
     gpu: str | None = None
     best: BenchmarkOptions | None = None
+    p50_ms: float | None = None
+    p99_ms: float | None = None
+    images_per_s: float | None = None
 
 
 class History:
@@ -212,6 +218,8 @@ def summary_line(measurement: Measurement) -> str:
 def _entry_of(result: BenchmarkResult, path: Path) -> Entry:
     main = main_measurement(result)
     words = "nothing measured" if main is None else summary_line(main)
+    latency = None if main is None else summary(latency_of(main))
+    rate = None if main is None else throughput_per_s(main.samples)
     machine = result.machine
     gpu = machine.get("gpu")
     return Entry(
@@ -222,6 +230,9 @@ def _entry_of(result: BenchmarkResult, path: Path) -> Entry:
         machine=str((machine.get("cpu") if is_on_cpu(result) else gpu) or ""),
         gpu=None if gpu is None else str(gpu),
         best=_best_of(result),
+        p50_ms=None if latency is None else latency.p50,
+        p99_ms=None if latency is None else latency.p99,
+        images_per_s=None if main is None or rate is None else rate * main.batch,
     )
 
 
@@ -233,7 +244,9 @@ def _best_of(result: BenchmarkResult) -> BenchmarkOptions | None:
     rates = [
         (rate, one)
         for one in pipelined or result.tried
-        if one.is_complete and (rate := throughput_per_s(one.samples)) is not None
+        if one.is_complete
+        and one.tried_by != "sweep"
+        and (rate := throughput_per_s(one.samples)) is not None
     ]
     if not rates:
         return None
@@ -252,7 +265,11 @@ def _read_entry(info: Any, path: Path) -> Entry:
     gpu, best = info["gpu"], info["best"]
     if not all(isinstance(text, str) for text in (*texts.values(), gpu or "")):
         raise ValueError("its entry is not whole")
-    return Entry(path, **texts, gpu=gpu, best=None if best is None else read_options(best))
+    numbers = {name: info.get(name) for name in ("p50_ms", "p99_ms", "images_per_s")}
+    if not all(one is None or type(one) in (int, float) for one in numbers.values()):
+        raise ValueError("its entry is not whole")
+    best = None if best is None else read_options(best)
+    return Entry(path, **texts, gpu=gpu, best=best, **numbers)
 
 
 def _rows_name(at: int) -> str:

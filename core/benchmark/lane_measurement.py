@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
@@ -14,7 +13,15 @@ from core.benchmark.convention import convention
 from core.benchmark.inputs import make_arrays, plan_benchmark
 from core.benchmark.listener import Listener
 from core.benchmark.loop import MOST_QUERIES, measure
-from core.benchmark.values import BenchmarkOptions, Mark, Measurement, MeasurementName
+from core.benchmark.values import (
+    ARRANGED,
+    Arrangement,
+    BenchmarkOptions,
+    Mark,
+    Measurement,
+    MeasurementName,
+    TriedBy,
+)
 from core.model import Model
 from core.sessions.lanes import Lane, LaneOptions
 
@@ -26,16 +33,6 @@ CPU_THREADS = 2
 
 TIMED_EVERY = 8
 """Of short queries on a GPU one in so many is timed by events, which cost it some 10 us."""
-
-Arrangement = Literal["apart", "shared-copies", "queued-ahead"]
-"""How several contexts share the bus: each copies in on its own stream; all on one, one after
-another; or each has a second query queued behind the first, as trtexec does."""
-
-ARRANGED: dict[Arrangement, str] = {
-    "apart": "",
-    "shared-copies": "inputs copied on one stream",
-    "queued-ahead": "a second query queued on each",
-}
 
 _LOOK_S = 0.1  # how often a query is asked whether it shall be interrupted
 _GRACE_S = 0.2  # in which the loop would stop by itself, with nothing lost
@@ -50,6 +47,7 @@ class Way:
     graph: bool
     batch: int | None  # as BenchmarkOptions.batch
     arrangement: Arrangement = "apart"
+    tried_by: TriedBy = ""
 
 
 def default_contexts(model: Model) -> int:
@@ -131,6 +129,8 @@ def measure_way(
             first_run_ms=lanes[0].first_run_ms or measured.first_run_ms,
             device_memory_bytes=sum(lane.device_bytes for lane in lanes) or None,
             why_no_graph=next((lane.why_no_graph for lane in lanes if lane.why_no_graph), ""),
+            arrangement=way.arrangement,
+            tried_by=way.tried_by,
             is_complete=measured.is_complete,
             marks=_full_mark() if measured.is_full else (),
         )

@@ -17,7 +17,7 @@ from core.benchmark.statistics import (
     summary,
     throughput_per_s,
 )
-from core.benchmark.values import BenchmarkResult, Measurement, Reading
+from core.benchmark.values import ARRANGED, BenchmarkResult, Measurement, Reading
 from core.csv_lines import csv_lines
 from core.tensors import bytes_text
 from core.text import counted, printable
@@ -39,6 +39,8 @@ _STAGES = (
     ("device_to_host_ms", "copy out"),
     ("enqueue_ms", "enqueue"),
 )
+
+_TRIED = {"": "tried", "find-best": "tried for the best", "sweep": "tried in the sweep"}
 
 
 def json_safe(value: Any) -> Any:
@@ -77,6 +79,8 @@ def measurement_json(measurement: Measurement) -> dict[str, Any]:
         "graph": m.graph,
         "why_no_graph": m.why_no_graph,
         "transfers": m.transfers,
+        "arrangement": m.arrangement,
+        "tried_by": m.tried_by,
         "first_run_ms": json_safe(m.first_run_ms),
         "device_memory_bytes": m.device_memory_bytes,
         "complete": m.is_complete,
@@ -167,10 +171,11 @@ def result_text(result: BenchmarkResult) -> str:
         lines.append("It was ended early: what follows is what was measured until then.")
     for one in result.measurements:
         lines += ["", *_measurement_lines(one)]
-    if result.tried:
-        lines += ["", "tried", *_tried_lines(result.tried)]
-        failures = (mark for one in result.tried for mark in one.marks if mark.kind == "failed")
-        lines += [f"  ! {printable(mark.message)}" for mark in failures]
+    for tried_by, title in _TRIED.items():
+        if tried := [one for one in result.tried if one.tried_by == tried_by]:
+            lines += ["", title, *_tried_lines(tried, on_cpu=is_on_cpu(result))]
+            failures = (mark for one in tried for mark in one.marks if mark.kind == "failed")
+            lines += [f"  ! {printable(mark.message)}" for mark in failures]
     if not is_on_cpu(result):
         lines += _telemetry_lines(result.telemetry)
     return "\n".join(lines)
@@ -224,14 +229,15 @@ def _labelled(m: Measurement) -> list[tuple[str, Summary | None]]:
     ]
 
 
-def _tried_lines(tried: Sequence[Measurement]) -> list[str]:
+def _tried_lines(tried: Sequence[Measurement], *, on_cpu: bool) -> list[str]:
+    """A line each; how contexts share the bus comes last, as it is words."""
     rows = []
     for m in tried:
         rate, images, latency = throughput_per_s(m.samples), images_per_s(m), summary(latency_of(m))
         rows.append(
             (
-                counted(m.contexts, "context"),
-                "graph" if m.graph else "no graph",
+                counted(m.contexts, "thread" if on_cpu else "context"),
+                *(() if on_cpu else ("graph" if m.graph else "no graph",)),
                 str(m.batch),
                 "" if rate is None else f"{rate:,.1f}",
                 "" if images is None else f"{images:,.1f}",
@@ -240,8 +246,14 @@ def _tried_lines(tried: Sequence[Measurement]) -> list[str]:
                 bytes_text(m.device_memory_bytes) if m.device_memory_bytes is not None else "",
             )
         )
-    titles = ("", "", "batch", "queries/s", "images/s", "p50 ms", "p99 ms", "memory")
-    return _columns(titles, rows)
+    titles = ("", "batch", "queries/s", "images/s", "p50 ms", "p99 ms", "memory")
+    lines = _columns(titles if on_cpu else ("", *titles), rows)
+    width = max(map(len, lines))
+    arranged = ("", *(ARRANGED.get(m.arrangement, m.arrangement) for m in tried))
+    return [
+        f"{line.ljust(width)}  {words}".rstrip()
+        for line, words in zip(lines, arranged, strict=True)
+    ]
 
 
 def _telemetry_lines(telemetry: Sequence[Reading]) -> list[str]:

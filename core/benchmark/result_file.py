@@ -14,7 +14,9 @@ import numpy as np
 from core.benchmark.report import result_json
 from core.benchmark.samples import COLUMNS, Samples
 from core.benchmark.values import (
+    ARRANGED,
     MEASUREMENTS,
+    TRIED_BY,
     BenchmarkOptions,
     BenchmarkResult,
     Mark,
@@ -193,6 +195,11 @@ def _measurement(item: Any, rows: np.ndarray) -> Measurement:
     name = item.get("name")
     if name not in MEASUREMENTS:
         raise _Wrong(f"a measurement's name is none of {', '.join(MEASUREMENTS)}")
+    arrangement, tried_by = item.get("arrangement", "apart"), item.get("tried_by", "")
+    if arrangement not in [*ARRANGED]:
+        raise _Wrong(f"a measurement's arrangement is none of {', '.join(ARRANGED)}")
+    if tried_by not in TRIED_BY:
+        raise _Wrong("a measurement's tried_by is neither find-best nor sweep")
     queries = _whole(item.get("samples"), "samples")
     if queries < len(rows):
         raise _Wrong("a measurement has more rows than samples")
@@ -207,6 +214,8 @@ def _measurement(item: Any, rows: np.ndarray) -> Measurement:
         first_run_ms=_or_none(_number, item.get("first_run_ms"), "first_run_ms"),
         device_memory_bytes=_or_none(_whole, item.get("device_memory_bytes"), "device memory"),
         why_no_graph=_text(item.get("why_no_graph", ""), "why_no_graph"),
+        arrangement=arrangement,
+        tried_by=tried_by,
         marks=tuple(_mark(mark) for mark in _list(item.get("warnings"), "its warnings")),
         is_complete=_flag(item.get("complete"), "complete"),
     )

@@ -9,7 +9,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from core.benchmark.best_lanes import best_lanes
-from core.benchmark.checks import check_for_model, check_options
+from core.benchmark.checks import check_for_model, check_options, check_pictures
 from core.benchmark.end_to_end import measure_end_to_end
 from core.benchmark.inputs import described, plan_benchmark, with_choices
 from core.benchmark.lane_measurement import Way, is_on_gpu, measure_way
@@ -57,13 +57,14 @@ def run_benchmark(
 
     Raises:
         InputError: for options that make no sense or do not fit the model.
-        ImageError: for a picture that cannot be read, where nothing else is measured.
+        ImageError: for a picture that cannot be read.
         EnginebayError: if the model cannot be measured at all.
     """
     check_options(options)
     with _choices_kept(model):
         with_choices(model, options)
         check_for_model(model, options)
+        check_pictures(options, listener, stop)
         return _Benchmark(model, options, listener, stop).run(sha256)
 
 

@@ -8,17 +8,11 @@ from dataclasses import replace
 import numpy as np
 
 from core.benchmark.convention import convention
-from core.benchmark.lane_measurement import (
-    Arrangement,
-    Way,
-    default_contexts,
-    is_on_gpu,
-    measure_way,
-)
+from core.benchmark.lane_measurement import Way, default_contexts, is_on_gpu, measure_way
 from core.benchmark.listener import Listener
 from core.benchmark.samples import COLUMNS, Samples
 from core.benchmark.statistics import images_per_s
-from core.benchmark.values import BenchmarkOptions, Mark, Measurement
+from core.benchmark.values import ARRANGED, Arrangement, BenchmarkOptions, Mark, Measurement
 from core.errors import EnginebayError, out_of_memory
 from core.model import Model
 
@@ -63,7 +57,7 @@ def find_best(
 
     def attempt(way: Way) -> Measurement:
         nonlocal best
-        one = try_way(model, short, way, listener, stop)
+        one = try_way(model, short, replace(way, tried_by="find-best"), listener, stop)
         tried.append(one)
         rate = images_per_s(one)
         if rate is not None and one.is_complete and (best is None or rate > best[0]):
@@ -110,7 +104,8 @@ def sweep_batches(
     for batch in options.sweep:
         if stop():
             break
-        found.append(try_way(model, options, replace(way, batch=batch), listener, stop))
+        one = replace(way, batch=batch, tried_by="sweep")
+        found.append(try_way(model, options, one, listener, stop))
     return found
 
 
@@ -143,6 +138,7 @@ def try_way(
 
 def failed(model: Model, options: BenchmarkOptions, way: Way, error: EnginebayError) -> Measurement:
     """A measurement that gave nothing."""
+    on_gpu = is_on_gpu(model)
     return Measurement(
         name=way.name,
         convention=convention(
@@ -151,13 +147,16 @@ def failed(model: Model, options: BenchmarkOptions, way: Way, error: EnginebayEr
             contexts=way.contexts,
             graph=way.graph,
             wait=options.wait,
-            on_gpu=is_on_gpu(model),
+            on_gpu=on_gpu,
+            arranged=ARRANGED[way.arrangement],
         ),
         samples=Samples(np.empty((0, len(COLUMNS)))),
         batch=way.batch or 1,
         contexts=way.contexts,
-        graph=way.graph,
+        graph=way.graph and on_gpu,
         transfers=options.transfers,
+        arrangement=way.arrangement,
+        tried_by=way.tried_by,
         marks=(Mark(FAILED, error.message, error.hint),),
         is_complete=False,
     )

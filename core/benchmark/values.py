@@ -22,6 +22,20 @@ DEFINITIONS: Mapping[MeasurementName, str] = {
 }
 """For tooltips."""
 
+Arrangement = Literal["apart", "shared-copies", "queued-ahead"]
+"""How several contexts share the bus: each copies in on its own stream; all on one, one after
+another; or each has a second query queued behind the first, as trtexec does."""
+
+ARRANGED: Mapping[str, str] = {
+    "apart": "",
+    "shared-copies": "inputs copied on one stream",
+    "queued-ahead": "a second query queued on each",
+}
+"""Each Arrangement in words."""
+
+TriedBy = Literal["", "find-best", "sweep"]
+TRIED_BY: tuple[TriedBy, ...] = ("", "find-best", "sweep")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BenchmarkOptions:
@@ -84,6 +98,8 @@ class Measurement:
     first_run_ms: float | None = None  # told apart; not in the samples
     device_memory_bytes: int | None = None  # of buffers and contexts
     why_no_graph: str = ""
+    arrangement: str = "apart"  # an Arrangement
+    tried_by: TriedBy = ""  # what tried it; "" for MEASUREMENTS, and in files that do not say
     marks: tuple[Mark, ...] = ()
     is_complete: bool = True  # False when it was cancelled
 

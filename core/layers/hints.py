@@ -51,15 +51,14 @@ def _reformats(table: LayerTable) -> Hint | None:
             return None
         message = (
             f"{found.share * 100:.0f} % of the time ({found.time_ms or 0:.3g} ms) goes into "
-            f"{counted(found.layers, 'reformat')}, which only copy tensors into another format."
+            f"{counted(found.layers, 'reformat')}, {_only_copy(found.layers)}."
         )
     else:
         if shares.total_ms is not None or found.layers <= REFORMAT_LAYERS * total:
             return None
-        message = (
-            f"{found.layers:,} of {counted(total, 'layer')} are reformats, which only copy tensors "
-            "into another format."
-        )
+        are = "is a reformat" if found.layers == 1 else "are reformats"
+        of = f"{found.layers:,} of {counted(total, 'layer')}"
+        message = f"{of} {are}, {_only_copy(found.layers)}."
     if table.source == "onnx":
         advice = "ONNX Runtime adds them around layers that its fast format does not know."
     else:
@@ -69,6 +68,11 @@ def _reformats(table: LayerTable) -> Hint | None:
             "(--inputIOFormats, --outputIOFormats)."
         )
     return Hint("reformats", message, advice)
+
+
+def _only_copy(layers: int) -> str:
+    copy = "copies a tensor" if layers == 1 else "copy tensors"
+    return f"which only {copy} into another format"
 
 
 def _all_fp32(table: LayerTable) -> Hint | None:

@@ -14,9 +14,9 @@ from core.errors import EnginebayError, ModelFileError
 from core.modelfile import read_model_file
 from core.text import one_line
 
-JsonKind = Literal["layer-info", "profile", "times", "outputs", "other"]
+JsonKind = Literal["layer-info", "profile", "times", "outputs", "benchmark", "other"]
 """trtexec's --exportLayerInfo (and the inspector), --exportProfile, --exportTimes, --exportOutput;
-anything else."""
+Enginebay's own benchmark; anything else."""
 
 MAX_BYTES = 256_000_000
 """Larger files are refused: Python needs about ten times as much to hold them. The inspector
@@ -27,6 +27,7 @@ _KIND_WORDS: dict[JsonKind, str] = {
     "profile": "trtexec's times by layer (--exportProfile)",
     "times": "trtexec's times by query (--exportTimes)",
     "outputs": "trtexec's outputs (--exportOutput)",
+    "benchmark": "a benchmark of Enginebay's",
     "other": "some other JSON",
 }
 # A profile's entry as trtexec writes it: sampleReporting.cpp puts the name between quotes as it
@@ -115,7 +116,11 @@ def _no_number(_word: str) -> None:
 def kind_of_json(value: Any) -> JsonKind:
     """What a parsed JSON is, by its content alone."""
     if isinstance(value, Mapping):
-        return "layer-info" if isinstance(value.get("Layers"), list) else "other"
+        if isinstance(value.get("Layers"), list):
+            return "layer-info"
+        # As core.benchmark.report.result_json writes it.
+        parts = isinstance(value.get("measurements"), list), isinstance(value.get("options"), dict)
+        return "benchmark" if all(parts) else "other"
     if not isinstance(value, list):
         return "other"
     first = next((one for one in value if isinstance(one, Mapping) and "count" not in one), None)
@@ -152,6 +157,7 @@ def require_kind(value: Any, kind: JsonKind, name: str) -> None:
     hints: dict[JsonKind, str] = {
         "profile": "Give it with --profile, beside the layer information of the same engine.",
         "times": "It belongs to `enginebay bench`.",
+        "benchmark": "Open it in the window, whose Benchmark tab shows it.",
         "layer-info": "Give it as the FILE, and the profile with --profile.",
     }
     option = "--exportLayerInfo" if kind == "layer-info" else "--exportProfile"

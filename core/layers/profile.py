@@ -163,6 +163,11 @@ def with_times(table: LayerTable, profile: Profile) -> LayerTable:
     return replace(table, layers=tuple(layers), runs=profile.runs, notes=tuple(notes))
 
 
+def was_cancelled(table: LayerTable) -> bool:
+    """Whether a table's times are of fewer runs than were wanted, as its notes say."""
+    return any(note.startswith(_CANCELLED) for note in table.notes)
+
+
 def _mismatch(
     table: LayerTable, profile: Profile, missing: LayerTime, found: Mapping[int, LayerTime]
 ) -> EnginebayError:

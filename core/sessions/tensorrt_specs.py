@@ -62,7 +62,10 @@ def require_explicit_batch(engine: Any, name: str) -> None:
     Raises:
         ModelError: kind "implicit-batch".
     """
-    if getattr(engine, "has_implicit_batch_dimension", False):
+    with warnings.catch_warnings():  # 10.x calls the question itself deprecated
+        warnings.simplefilter("ignore", DeprecationWarning)
+        is_implicit = getattr(engine, "has_implicit_batch_dimension", False)
+    if is_implicit:
         raise ModelError(
             "implicit-batch",
             f"{name} was built with an implicit batch, which TensorRT 10 removed.",

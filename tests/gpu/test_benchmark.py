@@ -196,5 +196,5 @@ def test_the_benchmark_against_bare_loops_of_driver_calls(figures: dict[str, Any
 
 
 def test_the_window_while_a_benchmark_runs(demo_engine: Path, figures: dict[str, Any]) -> None:
-    found = benchmark("live_window", demo_engine, "--duration", 1.5, "--rounds", 5)
+    found = benchmark("live_window", demo_engine, "--duration", 1.2, "--rounds", 3)
     figures["window while a benchmark runs"] = found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -60,11 +61,12 @@ def test_marks_are_shown_with_their_advice(
     child.answer = result(measurement(marks=(NOISY, odd)), measurement("one-at-a-time"))
     panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
     assert panel.marks.isVisible()
+    assert "with transfers, 1 context, CUDA graph, spin wait" in panel.marks.text()
     assert NOISY.advice in panel.marks.text()
     assert "&lt;b&gt;tags" in panel.marks.text()
     panel.table.setFocus()
     QTest.keyClick(panel.table, Qt.Key.Key_Down)
-    assert not panel.marks.isVisible()
+    assert NOISY.advice not in panel.marks.text()
 
 
 def test_every_picture_is_drawn_when_it_is_looked_at(
@@ -79,6 +81,31 @@ def test_every_picture_is_drawn_when_it_is_looked_at(
     bars = panel.pictures.histogram._bars.opts["height"]
     assert bars.sum() == 1000
     assert [mark.value() for mark in panel.pictures.histogram._marks] == [2.0] * 4
+
+
+def test_stages_say_why_end_to_end_has_none(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    end_to_end = measurement("end-to-end")
+    end_to_end.samples.rows[:, 2:8] = np.nan
+    child.answer = result(measurement(), end_to_end)
+    panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
+    panel.pictures.setCurrentWidget(panel.pictures.stages)
+    said = panel.pictures.stages.legend.text().replace("&nbsp;", " ")
+    assert "end to end has no bar: its stages overlap" in said
+
+
+def test_the_cpu_has_threads_and_no_contexts(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    on_gpu = result(measurement(), options=BenchmarkOptions(contexts=3))
+    on_cpu = replace(on_gpu, model={**on_gpu.model, "runtime": "ONNX Runtime 1.20.0 (CPU)"})
+    app = make_app(file=DEMO_MODEL)
+    for answer, word, tab in ((on_gpu, "contexts 3", "Contexts"), (on_cpu, "threads 3", "Threads")):
+        child.answer = answer
+        panel = measure(qtbot, app, child)
+        assert word in panel.facts.text()
+        assert panel.pictures.tabText(panel.pictures.indexOf(panel.pictures.contexts)) == tab
 
 
 def swept() -> BenchmarkResult:
@@ -117,6 +144,70 @@ def test_a_click_on_a_point_of_the_sweep_shows_its_samples(
     QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(0).center())
     _x, drawn = panel.pictures.latency._line.getData()
     assert drawn.min() == pytest.approx(5.0)
+
+
+def arranged() -> BenchmarkResult:
+    """Three contexts in three arrangements, the second of which is fastest; and one context."""
+    ways = (("apart", 3.0), ("shared-copies", 2.0), ("queued-ahead", 4.0))
+    tried = [
+        measurement(ms=ms, contexts=3, arrangement=way, tried_by="find-best") for way, ms in ways
+    ]
+    return result(
+        measurement(contexts=1, ms=5.0),
+        options=BenchmarkOptions(find_best=True),
+        tried=(*tried, measurement(ms=3.0, contexts=3, tried_by="sweep")),
+    )
+
+
+def test_arrangements_are_told_apart_and_laid_over_their_own_kind() -> None:
+    from gui.benchmark_shown import show_result
+
+    first, second = show_result(arranged()), show_result(arranged())
+    assert len({one.label for one in first.items}) == 5
+    assert [second.items.index(second.like(one)) for one in first.items] == [0, 1, 2, 3, 4]
+
+
+def test_the_contexts_picture_has_the_best_arrangement_of_each_count_and_names_it(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    child.answer = arranged()
+    panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
+    bar = panel.pictures.tabBar()
+    QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(3).center())
+    picture = panel.pictures.contexts
+    x, y = picture._lines[False, True].getData()
+    assert list(x) == [1, 3]
+    fastest = show_rate(1000, 2.0)
+    assert y[1] == pytest.approx(fastest)
+    tip = picture.plots[0].toolTip().splitlines()
+    assert tip[1].startswith("3 contexts, CUDA graph, inputs copied on one stream: ")
+
+
+def test_on_the_cpu_nothing_is_said_of_contexts_and_graphs(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    on_cpu = result(
+        measurement(graph=False),
+        options=BenchmarkOptions(find_best=True),
+        tried=tuple(measurement(graph=False, contexts=n, ms=n) for n in (1, 2)),
+    )
+    runtime = {"runtime": "ONNX Runtime 1.20.0 (CPU)"}
+    child.answer = replace(on_cpu, model={**on_cpu.model, **runtime})
+    panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
+    bar = panel.pictures.tabBar()
+    assert bar.tabText(3) == "Threads"
+    QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(3).center())
+    picture = panel.pictures.contexts
+    plot = picture.plots[0]
+    said = f"{picture.legend.text()} {plot.toolTip()} {plot.getAxis('bottom').labelText}"
+    assert "1 thread: " in said
+    assert "graph" not in said
+    assert "context" not in said
+
+
+def show_rate(count: int, ms: float) -> float:
+    """Queries a second of rows_of(): one starts every 3 * ms, the last takes twice as long."""
+    return count / ((count - 1) * 3 * ms + 2 * ms) * 1000
 
 
 def _point(x: float, y: float):  # type: ignore[no-untyped-def]

@@ -139,6 +139,10 @@ def test_a_sweep_that_cannot_be_is_said_before_anything_starts(
     assert "sweep" in panel.form.trouble
     assert not panel.start_button.isEnabled()
     assert panel.form.trouble in texts(panel)
+    assert not panel._words.isVisible(), "it is said once, beside what is typed"
+    click_page(panel, "History")
+    assert panel._words.text() == panel.form.trouble
+    assert panel._words.isVisible()
     panel.form.sweep.clear()
     assert panel.start_button.isEnabled()
 

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import shutil
+import subprocess
+import sys
+import types
 from pathlib import Path
 
 import pytest
@@ -11,7 +16,9 @@ from PySide6.QtGui import QImage
 from core import __version__
 from core.machine import read_driver
 from core.paths import DEMO_MODEL, DEMO_PICTURE
-from tests.gui.programs import Outcome, finish, run, start
+from gui.__main__ import _is_closed_pipe, main
+from tests.gui.limits import WAIT_MS
+from tests.gui.programs import Outcome, environment, finish, run, start
 
 
 def enginebay(folder: Path, *arguments: str | Path) -> Outcome:
@@ -137,3 +144,44 @@ def test_version_and_help(tmp_path: Path) -> None:
     assert helped.status == 0
     for option in ("--drop", "--demo", "--screenshot", "--size", "info", "run", "doctor"):
         assert option in helped.out
+
+
+@pytest.mark.parametrize("arguments", [("layers", str(DEMO_MODEL), "--json"), ("doctor",)])
+def test_a_reader_that_wants_no_more_ends_a_command_quietly(
+    tmp_path: Path, arguments: tuple[str, ...]
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "gui", *arguments],
+        cwd=tmp_path,
+        env=environment(tmp_path),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    ) as program:
+        assert program.stdout is not None
+        program.stdout.close()
+        assert program.stderr is not None
+        assert program.stderr.read() == b""
+        assert program.wait(WAIT_MS / 1000) == 141
+
+
+def test_windows_says_invalid_argument_of_a_closed_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    invalid, full = OSError(errno.EINVAL, "Invalid"), OSError(errno.ENOSPC, "Full")
+    monkeypatch.setattr(sys, "platform", "win32")
+    assert [_is_closed_pipe(one) for one in (invalid, full)] == [True, False]
+    monkeypatch.setattr(sys, "platform", "linux")
+    assert not _is_closed_pipe(invalid)
+
+
+def test_ctrl_c_while_a_command_is_imported_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted(types.ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "core.cli", Interrupted("core.cli"))
+    assert main(["info", "a.onnx", "--json"]) == 130
+    assert json.loads(capsys.readouterr().out)["error"]["kind"] == "interrupted"
+    assert main(["info", "a.onnx"]) == 130
+    printed = capsys.readouterr()
+    assert (printed.out, printed.err.splitlines()[0]) == ("", "enginebay: Interrupted.")

@@ -265,6 +265,32 @@ def test_control_characters_in_names_obey_nobody(app_: App, tmp_path: Path, show
     assert panel.graph.view.drawing.boxes[0].title.isprintable()
 
 
+def test_the_slowest_are_those_that_the_search_found(timed: LayersPanel, qtbot: QtBot) -> None:
+    def drawn() -> set[int]:
+        return {index for index, _ in timed.slowest.bars()}
+
+    timed.views.setCurrentWidget(timed.slowest)
+    qtbot.waitUntil(lambda: bool(drawn()), timeout=WAIT_MS)
+    QTest.keyClicks(timed.filter, "Reformat")
+    found = {int(number) for number in column(timed, "#")}
+    assert 0 < len(found) < COUNT
+    qtbot.waitUntil(lambda: drawn() <= found, timeout=WAIT_MS)
+    # Layer k takes 0.01 x (1 + k mod 7) ms.
+    slowest = sorted((0.01 * (1 + k % 7) for k in found), reverse=True)
+    lengths = [ms for _, ms in timed.slowest.bars()]
+    assert lengths == pytest.approx(slowest[: len(lengths)])
+    timed.filter.clear()
+    qtbot.waitUntil(lambda: not drawn() <= found, timeout=WAIT_MS)
+
+
+def test_without_a_model_no_times_are_to_be_measured(app_: App, layers: Path, shown: Shown) -> None:
+    drop(app_.window, [layers])
+    panel = shown(app_.window)
+    panel.views.setCurrentWidget(panel.slowest)
+    assert "measure them" not in texts(panel)
+    assert "No times yet: drop a profile" in texts(panel)
+
+
 def test_a_search_in_vain_says_so(timed: LayersPanel) -> None:
     timed.filter.setText("nothing like it")
     assert "No layer holds 'nothing like it'." in texts(timed)
@@ -381,6 +407,12 @@ def test_a_click_in_the_graph_selects_and_a_row_brings_its_layer_into_sight(
     assert timed.chosen == COUNT - 1
     timed.views.setCurrentWidget(timed.graph)
     assert view.viewport().rect().contains(place_in(view, COUNT - 1))
+
+
+def test_a_box_of_the_graph_tells_its_time_first(timed: LayersPanel) -> None:
+    (box,) = [one for one in timed.graph.view.drawing.boxes if one.index == 6]
+    assert box.below.startswith("0.070 ms · ")  # 0.01 x (1 + 6 mod 7)
+    assert timed.model.row_at(6).type in box.below
 
 
 def tip_at(surface: QWidget, place: QPoint) -> str:
@@ -762,9 +794,11 @@ def test_measuring_shows_progress_and_cancelling_keeps_the_runs_so_far(bench: Be
     QTest.mouseClick(button(bench.panel, "Cancel"), LEFT)
     assert request.stop.is_set()
     timed = replace(TABLE.layers[0], time_ms=1.5, share=1.0)
-    bench.answer(replace(TABLE, layers=(timed, *TABLE.layers[1:]), runs=4, notes=("Cut short.",)))
+    cut = "Timing was cancelled: the times are of 4 runs."
+    bench.answer(replace(TABLE, layers=(timed, *TABLE.layers[1:]), runs=4, notes=(cut,)))
     assert not bench.panel.progress_bar.isVisible()
     assert column(bench.panel, "time (ms)") == ["1.5000", "", ""]
+    assert "incomplete: measuring was cancelled" in texts(bench.panel)
     assert "the mean of 4 runs" in texts(bench.panel)
 
 

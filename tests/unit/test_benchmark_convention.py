@@ -63,6 +63,10 @@ def test_the_cpu_has_threads_and_nothing_of_the_gpu() -> None:
     text = words(on_gpu=False, contexts=4, graph=True)
     assert text == "on the CPU, 4 threads; trtexec measures GPUs only"
     assert words("one-at-a-time", on_gpu=False) == "on the CPU; trtexec measures GPUs only"
+    assert words("end-to-end", on_gpu=False) == (
+        "on the CPU, one query at a time, from image files to predictions; "
+        "trtexec measures GPUs only"
+    )
 
 
 def test_the_machine_names_its_gpu_driver_and_versions() -> None:

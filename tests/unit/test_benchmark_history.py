@@ -181,6 +181,27 @@ def test_samples_that_are_damaged_are_told_on_loading(history: History) -> None:
     assert caught.value.kind == "unreadable"
 
 
+def test_an_entry_tells_its_numbers_and_one_of_before_has_none(history: History) -> None:
+    entry = history.save(a_result(a_measurement(samples_of([1.0, 2.0, 3.0, 9.0]), batch=2)))
+    (kept,) = history.entries(SHA)
+    rate = throughput_per_s(samples_of([1.0, 2.0, 3.0, 9.0]))
+    assert rate is not None
+    # By nearest rank; copies in and out take 0.375 ms more: samples_of().
+    assert (kept.p50_ms, kept.p99_ms) == pytest.approx((2.375, 9.375))
+    assert kept.images_per_s == pytest.approx(2 * rate)
+    with zipfile.ZipFile(entry.path) as archive:
+        info, text = json.loads(archive.read("entry.json")), archive.read("result.json")
+    for value, found in ((None, 1), ("fast", 0)):
+        for name in ("p50_ms", "p99_ms", "images_per_s"):
+            info.pop(name, None)
+        with zipfile.ZipFile(entry.path, "w") as archive:
+            archive.writestr(
+                "entry.json", json.dumps(info if not value else {**info, "p50_ms": value})
+            )
+            archive.writestr("result.json", text)
+        assert [one.p50_ms for one in history.entries(SHA)] == [None] * found
+
+
 @pytest.mark.parametrize("rows", [np.zeros((3, 9)), np.zeros((3, 10), "<i8"), np.zeros(10)])
 def test_samples_of_another_form_are_refused(history: History, rows: np.ndarray) -> None:
     entry = history.save(a_result())
@@ -290,6 +311,32 @@ def test_a_search_that_did_not_end_finds_no_best(history: History, result: Bench
 
 
 # One JSON text
+
+
+def test_arrangements_and_what_tried_them_come_back_and_old_files_are_read() -> None:
+    one = a_measurement(arrangement="queued-ahead", tried_by="find-best")
+    text = to_json(a_result(tried=(one,)))
+    [found] = from_json(text).tried
+    assert (found.arrangement, found.tried_by) == ("queued-ahead", "find-best")
+    old = json.loads(text)
+    for item in (*old["measurements"], *old["tried"]):
+        del item["arrangement"], item["tried_by"]
+    [found] = from_json(json.dumps(old)).tried
+    assert (found.arrangement, found.tried_by) == ("apart", "")
+    for key in ("arrangement", "tried_by"):
+        wrong = json.loads(text)
+        wrong["tried"][0][key] = ["apart"]
+        with pytest.raises(EnginebayError, match=key):
+            from_json(json.dumps(wrong))
+
+
+def test_a_sweep_is_no_search_for_the_best(history: History) -> None:
+    slow = a_measurement(samples_of([2.0] * 9), contexts=3, tried_by="find-best")
+    swept = a_measurement(samples_of([1.0] * 9), contexts=4, tried_by="sweep")
+    alone = a_measurement(name="one-at-a-time")
+    entry = history.save(a_result(alone, options=BEST, tried=(slow, swept)))
+    assert entry.best is not None
+    assert entry.best.contexts == 3
 
 
 def test_a_result_as_json_comes_back_the_same() -> None:

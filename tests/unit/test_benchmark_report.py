@@ -60,6 +60,8 @@ def test_a_measurement_worked_out_by_hand() -> None:
         "graph": True,
         "why_no_graph": "",
         "transfers": True,
+        "arrangement": "apart",
+        "tried_by": "",
         "first_run_ms": 7.5,
         "device_memory_bytes": 1000,
         "complete": True,
@@ -143,6 +145,29 @@ def test_a_cancelled_benchmark_says_so_and_the_cpus_names_the_cpu() -> None:
     assert text.splitlines()[0] == "a.onnx on ONNX Runtime 1.20.0 (CPU), A CPU, 8 cores"
     assert "ended early" in text
     assert "meanwhile" not in text
+
+
+def test_what_was_tried_is_told_apart_by_what_tried_it_and_how_contexts_share_the_bus() -> None:
+    ways = ("apart", "shared-copies", "queued-ahead")
+    best = [a_measurement(contexts=3, arrangement=way, tried_by="find-best") for way in ways]
+    text = result_text(a_result(tried=(*best, a_measurement(contexts=3, tried_by="sweep"))))
+    lines = text.splitlines()
+    at = lines.index("tried for the best")
+    rows = lines[at + 2 : at + 5]
+    assert len(set(rows)) == 3
+    assert rows[0] == lines[lines.index("tried in the sweep") + 2]
+    assert rows[1].endswith("  inputs copied on one stream")
+    assert rows[2].endswith("  a second query queued on each")
+
+
+def test_on_the_cpu_nothing_is_said_of_contexts_and_graphs() -> None:
+    model = {"name": "a.onnx", "runtime": "ONNX Runtime 1.20.0 (CPU)"}
+    text = result_text(
+        a_result(a_measurement(convention=""), model=model, tried=(a_measurement(),))
+    )
+    assert "1 thread " in text
+    assert "graph" not in text
+    assert "context" not in text
 
 
 def test_names_from_files_cannot_command_the_terminal() -> None:

@@ -114,6 +114,8 @@ def test_the_best_is_measured_at_length_and_what_was_tried_is_kept(model: Model)
     [winner] = result.measurements
     assert winner.contexts == result.tried[best].contexts
     assert not any(one.graph for one in result.tried), "there are no graphs on the CPU"
+    assert {one.tried_by for one in result.tried} == {"find-best"}
+    assert {one.tried_by for one in result.measurements} == {""}
 
 
 class Refusing:

@@ -14,8 +14,12 @@ import pytest
 
 from core import cli_bench
 from core.benchmark.history import History
+from core.benchmark.trtexec_times import TIME_KEYS
 from core.cli import main
+from core.errors import ModelError
 from core.modelfile import fingerprint
+from core.sessions.lanes import LaneOptions
+from core.sessions.onnx import OnnxSession
 from tests.unit import onnx_models
 
 SHORT = ("--duration", "0.05", "--warm-up", "5", "--iterations", "5")
@@ -82,6 +86,41 @@ def test_images_are_measured_end_to_end(ask: Ask, model: Path, tmp_path: Path) -
     assert answer["measurements"][2]["compute_ms"] is None
 
 
+@pytest.mark.parametrize("content", [None, b"no picture", b"cut"])
+def test_every_picture_is_looked_at_before_anything_is_measured(
+    ask: Ask, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+) -> None:
+    good, bad = picture(tmp_path / "a.png"), tmp_path / "b.png"
+    if content is not None:
+        bad.write_bytes(good.read_bytes()[:60] if content == b"cut" else content)
+    monkeypatch.setattr("core.benchmark.run.measure_way", pytest.fail)
+    status, answer = ask(model, good, bad, *SHORT)
+    assert status == 1
+    assert "b.png" in answer["error"]["message"]
+    assert "measurements" not in answer
+
+
+@pytest.mark.parametrize(
+    "given", [("--contexts", "2"), ("--sweep", "1,2", "--measure", "one-at-a-time")]
+)
+def test_a_measurement_that_failed_among_others_is_an_error(
+    ask: Ask, model: Path, monkeypatch: pytest.MonkeyPatch, given: tuple[str, ...]
+) -> None:
+    lanes = OnnxSession.lanes
+
+    def refuse(session: OnnxSession, shapes: Any, options: LaneOptions, values: Any) -> Any:
+        if options.count > 1:
+            raise ModelError("contexts", "There is room for one.", "Use fewer.")
+        return lanes(session, shapes, options, values)
+
+    monkeypatch.setattr(OnnxSession, "lanes", refuse)
+    status, answer = ask(model, *SHORT, *given)
+    assert status == 1
+    assert answer["error"]["message"] == "There is room for one."
+    assert answer["error"]["hint"] == "Use fewer."
+    assert answer["measurements"][0]["samples"] >= 5
+
+
 def test_only_what_is_asked_for_is_measured(ask: Ask, model: Path) -> None:
     _, answer = ask(
         model, *SHORT, "--measure", "pipelined", "--contexts", "3", "--batch", "2", "--sweep", "1,2"
@@ -90,6 +129,7 @@ def test_only_what_is_asked_for_is_measured(ask: Ask, model: Path) -> None:
     assert (one["name"], one["contexts"], one["batch"]) == ("pipelined", 3, 2)
     assert one["images_per_s"] == pytest.approx(2 * one["throughput_per_s"])
     assert [one["batch"] for one in answer["tried"]] == [1, 2]
+    assert {one["tried_by"] for one in answer["tried"]} == {"sweep"}
     assert answer["options"]["sweep"] == [1, 2]
 
 
@@ -152,6 +192,39 @@ def test_what_is_exported_is_imported_again_in_the_same_form(
     assert one["throughput_per_s"] == pytest.approx(pipelined["throughput_per_s"], rel=1e-5)
 
 
+@pytest.fixture
+def times(tmp_path: Path) -> Path:
+    """Of trtexec, one query."""
+    starts = {key: 0.5 * at for at, key in enumerate(TIME_KEYS)}
+    path = tmp_path / "times.json"
+    path.write_text(json.dumps([starts]))
+    return path
+
+
+@pytest.mark.parametrize(
+    "given",
+    [("--contexts", "99"), ("--duration", "nan"), ("--find-best",), ("--measure", "pipelined"),
+     ("--no-graph",), ("--sweep", "1,2"), ("--shape", "a=1x2"), ("--no-trial",), ("--top-k", "3")],
+)  # fmt: skip
+def test_what_does_not_apply_to_imported_times_is_refused(
+    times: Path, given: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", str(times), *given])
+    assert ended.value.code == 2
+    assert f"{given[0]} is for a model" in capsys.readouterr().err
+
+
+def test_the_batch_of_imported_times_is_checked(ask: Ask, times: Path) -> None:
+    for batch in ("-3", "0", "1" + "0" * 400):
+        status, answer = ask(times, "--batch", batch)
+        assert (status, answer["error"]["kind"]) == (1, "benchmark-options")
+    status, answer = ask(times, "--batch", "4", "--no-save", "--csv", times.with_suffix(".csv"))
+    assert status == 0
+    [one] = answer["measurements"]
+    assert one["images_per_s"] == pytest.approx(4 * one["throughput_per_s"])
+
+
 def test_foreign_json_is_an_error_that_says_so(ask: Ask, tmp_path: Path) -> None:
     path = tmp_path / "other.json"
     for text in ('{"a": 1}', "[1, 2]", "[", '[{"startEnqMs": 1}]'):
@@ -175,6 +248,19 @@ def test_nothing_is_written_over_a_model_or_what_is_read(model: Path, tmp_path: 
         with pytest.raises(SystemExit) as ended:
             main(["bench", str(model), option, str(tmp_path / "other.onnx")])
         assert ended.value.code == 2
+
+
+def test_what_cannot_be_saved_is_an_error_before_anything_is_measured(
+    ask: Ask, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cli_bench, "run_benchmark", pytest.fail)
+    for option in ("--csv", "--export-times"):
+        for target in (tmp_path.anchor, ".", tmp_path, tmp_path / "missing" / "a"):
+            status, answer = ask(model, option, target)
+            assert (status, answer["error"]["kind"]) == (1, "cannot-save")
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", str(model), "--csv", "a.txt", "--export-times", "a.txt"])
+    assert ended.value.code == 2
 
 
 def test_people_get_text(capfd: pytest.CaptureFixture[str], model: Path) -> None:
@@ -207,11 +293,30 @@ def test_ctrl_c_prints_what_there_is_and_ends_with_130(
     assert signal.getsignal(signal.SIGINT) is before
 
 
-def test_a_second_ctrl_c_ends_it_at_once(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_second_ctrl_c_ends_it_at_once(
+    ask: Ask, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def press_twice(_shown: object, _name: str, _rows: np.ndarray) -> None:
         signal.raise_signal(signal.SIGINT)
         signal.raise_signal(signal.SIGINT)
 
     monkeypatch.setattr(cli_bench._Shown, "samples", press_twice)
-    with pytest.raises(KeyboardInterrupt):
-        main(["bench", str(model), "--duration", "3600"])
+    status, answer = ask(model, "--duration", "3600")
+    assert status == 130
+    assert list(answer) == ["error"]
+    assert answer["error"]["kind"] == "interrupted"
+
+
+def test_ctrl_c_while_the_model_is_opened_is_said(
+    ask: Ask, model: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def press(*_: object) -> None:
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr("core.model.Model.of", press)
+    status, answer = ask(model)
+    assert (status, answer["error"]["kind"]) == (130, "interrupted")
+    assert main(["bench", str(model)]) == 130
+    output, errors = capfd.readouterr()
+    assert output == ""
+    assert errors.startswith("enginebay: Interrupted.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from core.layers.values import Layer, LayerTensor
 from core.opening import OpenOptions
 from core.paths import DEMO_MODEL
 from core.sessions import layer_timing
+from core.sessions.onnx import OnnxSession
 from tests.unit import fake_cuda, fake_tensorrt, layer_json, onnx_models
 from tests.unit.fake_tensorrt import simple_plan
 from tests.unit.layer_json import NAMES, of_10, of_11, profile, text
@@ -311,3 +313,39 @@ def test_an_open_model_is_timed_on_its_chosen_shapes(
         table = timed_layers_of(model, OpenOptions())
         assert table.layers[-1].outputs[0].dims == (3, 3)
         assert model.test_random().outputs["logits"].shape == (3, 3)
+
+
+def test_a_csv_that_cannot_be_saved_is_an_error_before_the_model_is_opened(
+    ask: Ask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.cli_layers.read_layers", pytest.fail)
+    for target in (tmp_path.anchor, ".", tmp_path, tmp_path / "missing" / "a.csv"):
+        status, answer = ask(DEMO_MODEL, "--csv", target)
+        assert (status, answer["error"]["kind"]) == (1, "cannot-save")
+
+
+@pytest.mark.parametrize(("pressed_at", "runs"), [(2, None), (8, 5)])
+def test_ctrl_c_ends_the_timing_and_keeps_the_runs_so_far(
+    ask: Ask, monkeypatch: pytest.MonkeyPatch, pressed_at: int, runs: int | None
+) -> None:
+    """Three runs warm up: pressed in the second there is nothing, in the eighth there are five."""
+    monkeypatch.setattr(layer_timing, "LEAST_SECONDS", 3600.0)
+    run, count = OnnxSession.run, 0
+
+    def press(session: OnnxSession, *given: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == pressed_at:
+            signal.raise_signal(signal.SIGINT)
+        return run(session, *given)
+
+    monkeypatch.setattr(OnnxSession, "run", press)
+    before = signal.getsignal(signal.SIGINT)
+    status, answer = ask(DEMO_MODEL, "--time")
+    assert status == 130
+    assert signal.getsignal(signal.SIGINT) is before
+    if runs is None:
+        assert answer["error"]["kind"] == "interrupted"
+    else:
+        assert answer["runs"] == runs
+        assert any("cancelled" in note for note in answer["notes"])

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from core.benchmark.report import result_json
 from core.errors import EnginebayError
 from core.layers.dtype_words import dtype_in, short_name
 from core.layers.inspector import read_layer_json
@@ -14,6 +15,7 @@ from core.layers.json_text import JsonKind, read_json_file, what_json_is
 from core.layers.values import LayerTensor
 from core.paths import DEMO_MODEL
 from tests.unit import layer_json
+from tests.unit.benchmark_values import a_result
 from tests.unit.layer_json import NAMES, Json, of_10, of_11, text
 
 SCHEMAS = pytest.mark.parametrize("value", [of_10(), of_11()], ids=["8 to 10", "11"])
@@ -255,6 +257,8 @@ def test_what_is_missing_stays_open() -> None:
         ([{"count": 0}], "profile"),
         ([{"startEnqMs": 0.1, "endEnqMs": 0.2}], "times"),
         ([{"name": "output", "dimensions": "1x3", "values": [1.0]}], "outputs"),
+        (result_json(a_result()), "benchmark"),
+        ({"measurements": [], "options": 1}, "other"),
         ({"recipe": 1}, "other"),
         ([], "other"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -92,6 +93,29 @@ def test_casts_and_quantizers_that_run_as_reformats_do_not_count() -> None:
     assert not is_reformat(reformat("CAST"))
     assert is_reformat(Layer(index=0, name="Reformatting CopyNode for Input Tensor 0 to conv"))
     assert not is_reformat(Layer(index=0, name="conv"))
+
+
+def test_one_reformat_and_several_are_told_in_good_english() -> None:
+    def hint(*layers: Layer) -> str:
+        found = hint_of(LayerTable(source="layer-json", layers=layers, detailed=False), "reformats")
+        assert found is not None
+        return found.message
+
+    names = [f"Reformatting CopyNode for Input Tensor {index} to conv" for index in range(2)]
+    first, second = (Layer(index=index, name=name) for index, name in enumerate(names))
+    assert hint(first) == (
+        "1 of 1 layer is a reformat, which only copies a tensor into another format."
+    )
+    assert hint(first, second) == (
+        "2 of 2 layers are reformats, which only copy tensors into another format."
+    )
+    timed_one = replace(first, time_ms=1.0, share=1.0)
+    table = LayerTable(source="layer-json", layers=(timed_one,), runs=1)
+    found = hint_of(table, "reformats")
+    assert found is not None
+    assert found.message.endswith(
+        " goes into 1 reformat, which only copies a tensor into another format."
+    )
 
 
 def test_reformats_are_told_above_a_tenth_of_the_time() -> None:

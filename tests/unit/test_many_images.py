@@ -15,7 +15,7 @@ from core.cli import main
 from core.errors import EnginebayError
 from core.folder_run import RunProgress
 from core.many_images import MOST_IN_FULL, duration_text, progress_text
-from core.whole_file import check_can_save
+from core.whole_file import check_can_save, save_text
 from tests.unit import onnx_models
 
 NAMES = {"names": "{0: 'red', 1: 'green', 2: 'blue'}"}
@@ -245,3 +245,10 @@ def test_progress_in_words(progress: RunProgress, text: str) -> None:
 )
 def test_durations_in_words(seconds: float, text: str) -> None:
     assert duration_text(seconds) == text
+
+
+def test_a_folder_without_a_name_is_never_replaced(tmp_path: Path) -> None:
+    for target in (Path(tmp_path.anchor), Path()):
+        with pytest.raises(EnginebayError) as caught:
+            save_text(target, "a")
+        assert caught.value.kind == "cannot-save"

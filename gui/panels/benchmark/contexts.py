@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Qt, Signal
 
+from core.benchmark.report import is_on_cpu
+from core.benchmark.values import ARRANGED
+from core.text import counted
 from gui.panels.benchmark.picture import FIRST, SECOND, Picture, log_ticks, round_up, set_range
 
 if TYPE_CHECKING:
@@ -15,11 +18,11 @@ _GRAPH, _PLAIN = "#4e79a7", "#b07aa1"
 
 
 class ThroughputByContexts(Picture):
-    """Queries a second with 1, 2, ... contexts, with and without a graph."""
+    """Queries a second with 1, 2, ... contexts, with and without a graph, as best arranged."""
 
     title = "Contexts"
     definition = "Queries a second by execution contexts; threads on the CPU. Pipelined."
-    labels = (("queries/s", "contexts (threads on the CPU)"),)
+    labels = (("queries/s", "contexts"),)
 
     def _furnish(self) -> None:
         import pyqtgraph
@@ -34,15 +37,21 @@ class ThroughputByContexts(Picture):
                     pen=pen, symbol="o", symbolSize=7, symbolBrush=color, symbolPen=None
                 )
 
+    @staticmethod
+    def word(shown: ShownResult) -> str:
+        """What is counted: contexts, or threads on the CPU."""
+        return "threads" if is_on_cpu(shown.result) else "contexts"
+
     def draw(self, first: ShownResult, second: ShownResult | None, chosen: int) -> None:
         mine, others = by_contexts(first), [] if second is None else by_contexts(second)
         if len({one.measurement.contexts for one in mine}) < 2:
             self.say(
-                'Only one number of contexts was measured. Choose "Find the best" in the options '
-                "to try several."
+                f"Only one number of {self.word(first)} was measured. "
+                'Choose "Find the best" in the options to try several.'
             )
             return
         self._show_plots()
+        on_cpu = is_on_cpu(first.result)
         entries = []
         for is_second, items in ((False, mine), (True, others)):
             for graph, color in ((True, _GRAPH), (False, _PLAIN)):
@@ -51,7 +60,7 @@ class ThroughputByContexts(Picture):
                     [one.measurement.contexts for one in part],
                     [one.queries_per_s for one in part],
                 )
-                if part and not is_second:
+                if part and not is_second and not on_cpu:
                     entries.append((color, "CUDA graph" if graph else "no graph"))
         best = max(mine, key=lambda one: one.queries_per_s)
         entries.append(
@@ -64,6 +73,8 @@ class ThroughputByContexts(Picture):
         least = min(one.measurement.contexts for one in (*mine, *others))
         top = max(one.queries_per_s for one in (*mine, *others))
         plot = self.plots[0]
+        plot.setToolTip("\n".join(_words(one, on_cpu) for one in mine))
+        plot.setLabel("bottom", self.word(first))
         plot.getAxis("bottom").setTicks([[(at, str(at)) for at in range(least, most + 1)]])
         set_range(plot, (least - 0.3, most + 0.3), (0.0, round_up(top)))
 
@@ -157,16 +168,27 @@ _VALUES = (_p50, _images, _memory)  # as Sweep.labels
 
 
 def by_contexts(shown: ShownResult) -> list[Shown]:
-    """Pipelined measurements of the result's own batch, by contexts, each setting's last."""
+    """Pipelined measurements of the result's own batch, by contexts; each setting's fastest."""
     pipelined = [one for one in shown.items if one.measurement.name == "pipelined"]
     named = [one for one in pipelined if not one.is_tried]
     batch = (named or pipelined)[0].measurement.batch if pipelined else 0
-    last = {
-        (one.measurement.contexts, one.measurement.graph): one
-        for one in (*pipelined[len(named) :], *named)
-        if one.measurement.batch == batch and one.latency is not None
-    }
-    return [last[key] for key in sorted(last)]
+    fastest: dict[tuple[int, bool], Shown] = {}
+    for one in pipelined:
+        if one.measurement.batch == batch and one.latency is not None:
+            key = one.measurement.contexts, one.measurement.graph
+            fastest[key] = max(fastest.get(key, one), one, key=lambda each: each.queries_per_s)
+    return [fastest[key] for key in sorted(fastest)]
+
+
+def _words(one: Shown, on_cpu: bool) -> str:
+    """A point in words: how it was run, and how fast that was."""
+    m = one.measurement
+    parts = [counted(m.contexts, "thread" if on_cpu else "context")]
+    if not on_cpu:
+        parts.append("CUDA graph" if m.graph else "no graph")
+    if arranged := ARRANGED.get(m.arrangement, m.arrangement):
+        parts.append(arranged)
+    return f"{', '.join(parts)}: {one.queries_per_s:,.5g} queries/s"
 
 
 def by_batch(shown: ShownResult) -> list[tuple[int, Shown]]:
@@ -175,6 +197,9 @@ def by_batch(shown: ShownResult) -> list[tuple[int, Shown]]:
     last = {
         one.measurement.batch: (index, one)
         for index, one in enumerate(shown.items)
-        if one.is_tried and one.measurement.batch in wanted and one.latency is not None
+        if one.is_tried
+        and one.measurement.tried_by in ("", "sweep")
+        and one.measurement.batch in wanted
+        and one.latency is not None
     }
     return [last[batch] for batch in sorted(last)]

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from core.benchmark.history import Entry
     from gui.benchmarking import Benchmarking
 
-_TITLES = ("Taken", "Result", "Machine", "Convention")
+_TITLES = ("Taken", "p50, ms", "p99, ms", "Images/s", "Result", "Machine", "Convention")
+_NUMERIC = (1, 2, 3)
 _WIDEST = 320  # pixels of a column
 
 
@@ -27,7 +28,7 @@ class HistoryPage(QWidget):
         super().__init__(parent)
         self._benchmarking = benchmarking
         self.table = _HistoryTable(self)
-        self.rows_model = RowsModel(_TITLES, parent=self)
+        self.rows_model = RowsModel(_TITLES, _NUMERIC, parent=self)
         self.table.setModel(self.rows_model)
         self.table.horizontalHeader().setMaximumSectionSize(_WIDEST)
         self.table.horizontalHeader().setSectionResizeMode(
@@ -114,8 +115,19 @@ class HistoryPage(QWidget):
 
 
 def _row(entry: Entry) -> Row:
-    cells = (local_time(entry.taken_at), entry.summary, entry.machine, entry.convention)
+    cells = (
+        local_time(entry.taken_at),
+        *(_number(value, 3) for value in (entry.p50_ms, entry.p99_ms)),
+        _number(entry.images_per_s, 1),
+        entry.summary,
+        entry.machine,
+        entry.convention,
+    )
     return Row(tuple(map(printable, cells)), html.escape(printable(str(entry.path))))
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "-" if value is None else f"{value:,.{digits}f}"
 
 
 class _HistoryTable(TableView):
@@ -124,6 +136,7 @@ class _HistoryTable(TableView):
     def __init__(self, page: HistoryPage) -> None:
         super().__init__(page)
         self.setAccessibleName("earlier results")
+        self.setTextElideMode(Qt.TextElideMode.ElideRight)  # nothing amid a sentence is lost
         self.setSelectionMode(self.SelectionMode.SingleSelection)
         self._page = page
 

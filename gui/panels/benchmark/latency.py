@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _COLUMNS = 700  # in which a finished measurement is drawn: the plot's pixels, about
 _DASHED_COLUMNS = 80  # dashes take Qt long, and a dense dashed line is none
-_MARKS = ((50, "#59a14f"), (90, "#edc948"), (95, "#f28e2b"), (99, "#e15759"))
+_MARKS = ((50, "#59a14f"), (90, "#edc948"), (95, "#b07aa1"), (99, "#e15759"))
 
 
 class LatencyOverTime(Picture):
@@ -117,13 +117,9 @@ class LatencyHistogram(Picture):
         dashed = pyqtgraph.mkPen(SECOND, style=Qt.PenStyle.DashLine)
         self._steps = plot.plot(pen=dashed, stepMode="center", x=[0.0, 1.0], y=[0.0])
         self._marks: list[Any] = []
-        for percent, color in _MARKS:
-            line = pyqtgraph.InfiniteLine(
-                angle=90,
-                pen=pyqtgraph.mkPen(color),
-                label=f"p{percent}",
-                labelOpts={"position": 0.96 - 0.13 * len(self._marks), "color": color},
-            )
+        for _, color in _MARKS:
+            # Named in the legend: beside the lines, names of near ones would hide one another.
+            line = pyqtgraph.InfiniteLine(angle=90, pen=pyqtgraph.mkPen(color, width=2))
             plot.addItem(line)
             self._marks.append(line)
 

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 from PySide6.QtCore import QMimeData, Qt, QTimer
 from PySide6.QtGui import QPalette
 from PySide6.QtWidgets import (
+    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
+    QScrollArea,
     QSplitter,
     QStackedWidget,
     QToolButton,
@@ -114,14 +116,18 @@ class BenchmarkPanel(QWidget):
         self._splitter = QSplitter(Qt.Orientation.Vertical)
         self._splitter.addWidget(numbers)
         self._splitter.addWidget(self.pictures)
-        self._splitter.setStretchFactor(0, 2)
-        self._splitter.setStretchFactor(1, 3)
-        self._splitter.setSizes([200, 300])  # in this proportion
+        self._splitter.setStretchFactor(0, 1)
+        self._splitter.setStretchFactor(1, 1)
+        self._splitter.setSizes([280, 300])  # in this proportion
         self._splitter.setChildrenCollapsible(False)
         self._numbers = numbers
         self._results = QStackedWidget()
         self._results.addWidget(self._empty)
-        self._results.addWidget(self._splitter)
+        scroll = QScrollArea(widgetResizable=True)  # a low window does not squeeze the pictures
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(self._splitter)
+        self._results.addWidget(scroll)
         for page in (self._results, self.form, self.history):
             self._pages.addWidget(page)
         column = QVBoxLayout(self)
@@ -197,9 +203,11 @@ class BenchmarkPanel(QWidget):
         self._empty.setText(self._empty_text(why_not))
 
     def _show_words_line(self) -> None:
-        """What goes on, or why nothing can; where there is no result its page says it itself."""
-        is_said = self._pages.currentIndex() == RESULTS and self._benchmarking.shown is None
-        running = self._benchmarking.is_running
+        """What goes on, or why nothing can; not where the page in front says it itself."""
+        page, benchmarking = self._pages.currentIndex(), self._benchmarking
+        is_said = page == RESULTS and benchmarking.shown is None
+        is_said |= page == OPTIONS and benchmarking.why_not is None  # what is typed is wrong
+        running = benchmarking.is_running
         self._words.setVisible(running or (bool(self._words.text()) and not is_said))
 
     def _empty_text(self, why_not: tuple[str, str] | None) -> str:
@@ -265,7 +273,8 @@ class BenchmarkPanel(QWidget):
         self.table.setMinimumHeight(lines * self.table.verticalHeader().defaultSectionSize())
         self.table.show_result(shown, second)
         self.table.choose(chosen)
-        self.marks.show_marks(shown.items[chosen].measurement.marks)
+        measurement = shown.items[chosen].measurement
+        self.marks.show_marks(measurement.marks, measurement.convention)
         self.pictures.show_result(shown, second, chosen)
         if benchmarking.is_new:
             self.show_page(RESULTS)

@@ -7,8 +7,17 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from PySide6.QtCore import Qt
-from PySide6.QtWidgets import QGridLayout, QLabel, QStackedLayout, QVBoxLayout, QWidget
+from PySide6.QtCore import QPoint, Qt
+from PySide6.QtGui import QPainter
+from PySide6.QtWidgets import (
+    QFrame,
+    QGridLayout,
+    QLabel,
+    QScrollArea,
+    QStackedLayout,
+    QVBoxLayout,
+    QWidget,
+)
 
 from gui.theme import color_plot
 
@@ -18,6 +27,9 @@ if TYPE_CHECKING:
 
 FIRST, SECOND = "#4e79a7", "#f28e2b"  # of the shown result, and of the one laid over it
 _LEAST = (150, 96)  # pixels of a plot in a grid, across and down
+_LOWEST = 132  # pixels of a picture's height: its axes with their titles, and some plot
+_WITH_LEGEND = 190  # pixels of height from which there is room for a legend
+_UNBROKEN = 44  # letters of a legend's entry that stay on one line
 _WIDE = 200  # a grid has another column where each plot keeps this much
 
 
@@ -41,6 +53,8 @@ class Picture(QWidget):
         self.plots: list[Any] = []
         self.legend = QLabel(wordWrap=True, textFormat=Qt.TextFormat.RichText)
         self.legend.setContentsMargins(8, 2, 8, 0)
+        self.legend.setMinimumWidth(1)  # an unbroken entry does not widen the window
+        self.setMinimumHeight(_LOWEST)
         self._text = QLabel(wordWrap=True, textFormat=Qt.TextFormat.PlainText)
         self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._text.setForegroundRole(self.palette().ColorRole.PlaceholderText)
@@ -50,9 +64,18 @@ class Picture(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(0)
         column.addWidget(self.legend)
-        self._grid = QGridLayout()
+        grid = QWidget()
+        self._grid = QGridLayout(grid)
+        self._grid.setContentsMargins(0, 0, 0, 0)
         self._grid.setSpacing(0)
-        column.addLayout(self._grid, 1)
+        self._scroll = scroll = QScrollArea(
+            widgetResizable=True
+        )  # where several plots have no room
+        scroll.setFrameShape(QFrame.Shape.NoFrame)
+        scroll.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        scroll.setWidget(grid)
+        column.addWidget(scroll, 1)
+        self._inner = inner
         self._stack = QStackedLayout(self)
         self._stack.addWidget(self._text)
         self._stack.addWidget(inner)
@@ -102,14 +125,25 @@ class Picture(QWidget):
         self._stack.setCurrentIndex(1)
 
     def _set_legend(self, *entries: tuple[str, str]) -> None:
-        """A colour and a text each; "" for no chip. Unchanged legends cost no layout."""
+        """A colour and a text each; "" for no chip. Unchanged legends cost no layout.
+
+        A line breaks between entries, and never between a colour and its words.
+        """
         parts = []
         for color, text in entries:
-            chip = f'<span style="color:{color}">■</span> ' if color else ""
-            parts.append(f"{chip}{html.escape(text)}")
-        line = " &nbsp; ".join(parts)
+            chip = f'<span style="color:{color}">■</span>&nbsp;' if color else ""
+            words = html.escape(text)
+            parts.append(chip + (words.replace(" ", "&nbsp;") if len(text) < _UNBROKEN else words))
+        line = "&nbsp; ".join(parts)
         if line != self.legend.text():
             self.legend.setText(line)
+            self._place_legend(self.height())
+
+    def _place_legend(self, down: int) -> None:
+        """Where there is no room for the legend, the mouse brings it up."""
+        has_room = down >= _WITH_LEGEND
+        self.legend.setVisible(has_room)
+        self.setToolTip("" if has_room else f"<qt>{self.legend.text()}</qt>")
 
     def _make(self) -> None:
         import pyqtgraph
@@ -131,7 +165,7 @@ class Picture(QWidget):
             self.plots.append(plot)
         self._furnish()
         self._color()
-        self._arrange()
+        self._arrange(self.width())
 
     def _color(self) -> None:
         for plot in self.plots:
@@ -141,17 +175,36 @@ class Picture(QWidget):
                 if axis.labelText:
                     axis.setLabel(axis.labelText, color=text.name())
 
-    def _arrange(self) -> None:
-        across = max(1, min(len(self.plots), self.width() // _WIDE))
+    def _arrange(self, width: int) -> None:
+        across = max(1, min(len(self.plots), width // _WIDE))
         if across == self._across or not self.plots:
             return
         self._across = across
         for at, plot in enumerate(self.plots):
             self._grid.addWidget(plot, at // across, at % across)
 
+    def render_to(self, painter: QPainter, at: QPoint, across: int, down: int) -> None:
+        """Paint it in another size, in which all of its plots have room."""
+        before, policy = self.size(), self._scroll.verticalScrollBarPolicy()
+        self._scroll.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        # First, for showing the legend lays out the window, and with it this picture:
+        self._fit(across, down)
+        self.resize(across, down)
+        for layout in (self._stack, self._inner.layout(), self._grid):
+            if layout is not None:
+                layout.activate()
+        self.render(painter, at)
+        self.resize(before)
+        self._fit(before.width(), before.height())
+        self._scroll.setVerticalScrollBarPolicy(policy)
+
     def resizeEvent(self, event: Any) -> None:
         super().resizeEvent(event)
-        self._arrange()
+        self._fit(self.width(), self.height())
+
+    def _fit(self, across: int, down: int) -> None:
+        self._place_legend(down)
+        self._arrange(across)
 
     def changeEvent(self, event: Any) -> None:
         super().changeEvent(event)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from PySide6.QtCore import QPoint, QTimer, Signal
+from PySide6.QtCore import QPoint, QRect, Qt, QTimer, Signal
 from PySide6.QtGui import QImage, QPainter
 from PySide6.QtWidgets import QTabWidget, QWidget
 
+from core.text import printable
+from gui.benchmark_words import facts_line
 from gui.panels.benchmark.contexts import Sweep, ThroughputByContexts
 from gui.panels.benchmark.latency import LatencyHistogram, LatencyOverTime
 from gui.panels.benchmark.picture import Picture
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from gui.benchmark_live import Live
     from gui.benchmark_shown import ShownResult
 
+_MARGIN = 8
 _PNG_SIZE = (900, 360)  # of each picture in a saved file
 
 
@@ -58,6 +61,7 @@ class Pictures(QTabWidget):
         """Show a finished result, and another over it."""
         self._shown, self._live = (first, second, chosen), None
         self._drawn.clear()
+        self.setTabText(self.indexOf(self.contexts), self.contexts.word(first).capitalize())
         self._draw_front()
 
     def show_live(self, live: Live) -> None:
@@ -73,7 +77,10 @@ class Pictures(QTabWidget):
         return picture
 
     def image(self) -> QImage | None:
-        """All pictures that have something to show below one another; None where none has."""
+        """All pictures that have something to show below one another; None where none has.
+
+        Above them stands what they are of: the model, the machine, and how it was measured.
+        """
         if self._shown is None or self._live is not None:
             return None
         parts = []
@@ -85,17 +92,23 @@ class Pictures(QTabWidget):
             return None
         across, down = _PNG_SIZE
         ratio = self.devicePixelRatioF()
+        title = title_of(*self._shown)
+        flags = Qt.TextFlag.TextWordWrap | Qt.AlignmentFlag.AlignTop
+        box = QRect(_MARGIN, _MARGIN, across - 2 * _MARGIN, down)
+        top = self.fontMetrics().boundingRect(box, flags, title).bottom() + _MARGIN
         image = QImage(
-            round(across * ratio), round(down * len(parts) * ratio), QImage.Format.Format_RGB32
+            round(across * ratio),
+            round((top + down * len(parts)) * ratio),
+            QImage.Format.Format_RGB32,
         )
         image.setDevicePixelRatio(ratio)
         image.fill(self.palette().color(self.palette().ColorRole.Window))
         painter = QPainter(image)
+        painter.setFont(self.font())
+        painter.setPen(self.palette().color(self.palette().ColorRole.WindowText))
+        painter.drawText(box, flags, title)
         for number, picture in enumerate(parts):
-            before = picture.size()
-            picture.resize(across, down)
-            picture.render(painter, QPoint(0, number * down))
-            picture.resize(before)
+            picture.render_to(painter, QPoint(0, top + number * down), across, down)
         painter.end()
         return image
 
@@ -115,3 +128,15 @@ class Pictures(QTabWidget):
     def showEvent(self, event: Any) -> None:
         super().showEvent(event)
         QTimer.singleShot(0, self, self._draw_front)
+
+
+def title_of(first: ShownResult, second: ShownResult | None, chosen: int) -> str:
+    """What pictures are of, in lines: the facts, and how the chosen measurement was measured."""
+    one = first.items[chosen]
+    lines = [facts_line(first.result), f"{one.label}: {one.measurement.convention}"]
+    other = None if second is None else second.like(one)
+    if second is not None:
+        lines.append(f"laid over: {facts_line(second.result)}")
+    if other is not None and other.measurement.convention != one.measurement.convention:
+        lines.append(f"{other.label}: {other.measurement.convention}")
+    return "\n".join(printable(line) for line in lines)

@@ -82,6 +82,8 @@ class StageBreakdown(Picture):
             for at, (text, color) in enumerate(_STAGES)
             if any(one.stages[at] > 0 for one in mine)
         ]
+        if any(one.measurement.name == "end-to-end" for one in first.items):
+            used.append(("", "end to end has no bar: its stages overlap"))
         if second is not None:
             used.append(("", "laid over: pale"))
         self._set_legend(*used)

@@ -36,7 +36,10 @@ class Telemetry(Picture):
     """Utilisation, clocks, power, temperature and memory over the whole benchmark."""
 
     title = "Telemetry"
-    definition = "What NVML tells of the GPU, some ten times a second, during all measurements."
+    definition = (  # core.benchmark.telemetry keeps 10,000 readings, then halves their rate
+        "What NVML tells of the GPU during all measurements, every 0.2 s; less often once they go "
+        "on for half an hour."
+    )
     labels = (("GPU %", ""), ("MHz", ""), ("W", ""), ("°C", ""), ("MB used", ""))
 
     def _furnish(self) -> None:

@@ -16,6 +16,7 @@ from PySide6.QtWidgets import (
     QWidget,
 )
 
+from core.layers.profile import was_cancelled
 from core.text import counted, printable
 from gui.item_models.layer_rows import LayersModel
 from gui.layer_reading import READING_CANCELLED
@@ -156,7 +157,8 @@ class LayersPanel(RowsPanel):
         self.model.show_matching(text)
         self.table.choose(chosen)
         found = frozenset(row.index for row in self.model.shown_rows())
-        self.graph.show_matching(found if text.strip() else None)
+        for view in (self.graph, self.slowest):
+            view.show_matching(found if text.strip() else None)
         self.refresh()
 
     def _to_next(self) -> None:
@@ -182,6 +184,7 @@ class LayersPanel(RowsPanel):
         self.measure.setText("Measure again" if has_times else "Measure layer times")
         self.measure.setVisible(reading.can_measure and not is_going)
         self.measure.setEnabled(not self._document.is_busy)
+        self.slowest.allow_measuring(reading.can_measure or reading.is_measuring)
         self.cancel.setVisible(is_going)
         self.back.setVisible(bool(reading.name) and self._document.loaded is not None)
         self._save.setEnabled(ready is not None)
@@ -243,6 +246,8 @@ class LayersPanel(RowsPanel):
         if timed:
             runs = f", the mean of {counted(table.runs, 'run')}" if table.runs else ""
             parts.append(f"{sum(timed):.3f} ms in all layers{runs}")
+            if was_cancelled(table):  # first, for the line is cut at its end
+                parts.insert(0, "incomplete: measuring was cancelled")
         return printable(" · ".join(part for part in parts if part))
 
     def _empty_text(self) -> tuple[str, str]:

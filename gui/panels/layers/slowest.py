@@ -31,13 +31,16 @@ class SlowestView(QWidget):
         super().__init__(parent)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("the slowest layers")
-        self._layers: tuple[Layer, ...] = ()  # with times, the slowest first
+        self._timed: tuple[Layer, ...] = ()  # the slowest first
+        self._layers: tuple[Layer, ...] = ()  # of these, those that a search found
+        self._matching: frozenset[int] | None = None
+        self._can_measure = False
         self._shown: tuple[Layer, ...] = ()
         self._colors: Mapping[str, str] = {}
         self._chosen: int | None = None
         self._plot: Any = None
         self._bars: Any = None
-        self._text = QLabel("No times yet: measure them, or open a profile.", wordWrap=True)
+        self._text = QLabel(wordWrap=True)
         self._text.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._text.setForegroundRole(self.palette().ColorRole.PlaceholderText)
         self._column = QVBoxLayout(self)
@@ -45,16 +48,46 @@ class SlowestView(QWidget):
         self._column.addWidget(self._text, 1)
         self._draw_soon = QTimer(self, singleShot=True, interval=0)
         self._draw_soon.timeout.connect(self._draw)
+        self._say()
 
     def show_layers(self, layers: Sequence[Layer], colors: Mapping[str, str]) -> None:
         """Show the slowest of these."""
         timed = [layer for layer in layers if layer.time_ms is not None]
-        self._layers = tuple(sorted(timed, key=lambda one: -(one.time_ms or 0.0))[:_MOST])
+        self._timed = tuple(sorted(timed, key=lambda one: -(one.time_ms or 0.0)))
         self._colors = colors
-        self._text.setVisible(not self._layers)
+        self._choose_shown()
+
+    def show_matching(self, found: frozenset[int] | None) -> None:
+        """Show only the layers that a search found, by index; None: there is no search."""
+        if found != self._matching:
+            self._matching = found
+            self._choose_shown()
+
+    def allow_measuring(self, allowed: bool) -> None:
+        """Say whether there is a button that measures these layers."""
+        self._can_measure = allowed
+        self._say()
+
+    def _choose_shown(self) -> None:
+        found = self._matching
+        fitting = (one for one in self._timed if found is None or one.index in found)
+        self._layers = tuple(fitting)[:_MOST]
+        self._shown = () if not self._layers else self._shown
+        self._say()
         if self._plot is not None:
             self._plot.setVisible(bool(self._layers))
         self._draw_soon.start()
+
+    def _say(self) -> None:
+        """Say why there is no bar, where there is none."""
+        if self._timed:
+            text = "No layer that the search found has a time."
+        elif self._can_measure:
+            text = "No times yet: measure them, or open a profile."
+        else:
+            text = "No times yet: drop a profile, which trtexec --exportProfile writes."
+        self._text.setText(text)
+        self._text.setVisible(not self._layers)
 
     def choose(self, index: int | None) -> None:
         """Make a layer's bar stand out; None for none."""
