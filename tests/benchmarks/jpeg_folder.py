@@ -38,7 +38,7 @@ from core import Model
 from core.batching import plan_batches
 from core.benchmark.best_lanes import best_lanes
 from core.errors import ModelError
-from core.folder_run import LOOK_AHEAD, RunWay, run_images
+from core.folder_run import LANES_LOOK_AHEAD, RunWay, run_images
 from core.images import read_image
 from core.result_rows import ResultRow
 from core.sessions.lanes import LaneOptions
@@ -70,7 +70,7 @@ def reading_rate(paths: list[Path], threads: int, seconds: float) -> float:
 
     files = itertools.cycle(paths)
     with ThreadPoolExecutor(threads) as pool:
-        waiting = deque(pool.submit(read, next(files)) for _ in range(LOOK_AHEAD))
+        waiting = deque(pool.submit(read, next(files)) for _ in range(LANES_LOOK_AHEAD))
 
         def one() -> None:
             waiting.popleft().result()

@@ -17,7 +17,7 @@ import core.folder_lanes
 import core.folder_run
 import core.gpu_folder_run
 from core.errors import Cancelled, CudaError, ImageError, ModelError
-from core.folder_run import LANES, LOOK_AHEAD, LOOK_BEHIND, RunProgress, RunWay, run_images
+from core.folder_run import LANES, LANES_LOOK_AHEAD, LOOK_BEHIND, RunProgress, RunWay, run_images
 from core.images import Image
 from core.model import Model
 from core.preprocess import prepare
@@ -558,7 +558,7 @@ def test_no_more_pictures_are_read_than_the_look_ahead_and_what_is_in_flight(
         time.sleep(0.001)  # a slow receiver: readers have time to run ahead
         with lock:
             most = max(most, begun - finished)
-    assert most <= LOOK_AHEAD + LOOK_BEHIND + 6 * batch + batch
+    assert most <= LANES_LOOK_AHEAD + LOOK_BEHIND + 6 * batch + batch
     assert most >= batch
 
 
