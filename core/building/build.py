@@ -12,7 +12,8 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,8 @@ from core.opening import Progress, approved_libraries
 
 LAYERS_FILE = "layers.json"
 """What the child leaves in its scratch folder: the engine inspector's JSON."""
+
+_LAST_LINES = 10  # of TensorRT's log, told of a build that died
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,9 +165,12 @@ def _run(
 ) -> dict[str, Any]:
     """What the child answers; what it said before, where it died once the engine was whole."""
     written: dict[str, Any] = {}
+    log: deque[str] = deque(maxlen=_LAST_LINES)
 
     def hear(said: dict[str, Any]) -> None:
         written.update(said.get("written", {}))
+        if (last := str(said.get("last", ""))) and (not log or log[-1] != last):
+            log.append(last)
         told.hear(said)
 
     try:
@@ -177,8 +183,16 @@ def _run(
             "build-crashed",
             f"The build of {onnx.name} died without a word to us.",
             "The details have its last output. Often the GPU or the machine is out of memory.",
-            details=death.output,
+            details=_last_words(death.output, log),
         ) from None
+
+
+def _last_words(output: str, log: Sequence[str]) -> str:
+    """What the child printed, and the lines of TensorRT's log that it told before it died."""
+    untold = [line for line in log if line not in output]
+    if not untold:
+        return output
+    return "\n".join(["The last that was heard of TensorRT's log:", *untold, "", output]).rstrip()
 
 
 def check_build(file: ModelFile, target: Path, options: BuildOptions) -> None:

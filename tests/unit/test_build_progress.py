@@ -97,6 +97,36 @@ def test_the_log_is_told_four_times_a_second_at_most_and_its_noise_left_out() ->
     assert all(one["last"].startswith("Timing Runner") or not one["last"] for one in heard.said)
 
 
+def test_warnings_and_worse_are_printed_too_as_a_crash_leaves_nothing_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log = logging.getLogger("core.tensorrt_library")
+    with pulse(Heard()):  # type: ignore[arg-type]
+        log.info("chatter")
+        log.warning("%s", "weights were clipped")
+        log.error("an illegal memory access")
+    assert capsys.readouterr().err == "weights were clipped\nan illegal memory access\n"
+
+
+def test_a_crash_has_tensorrts_last_words_in_its_details(
+    child_fixture: Child, tmp_path: Path
+) -> None:
+    child_fixture.script = """
+for number in range(30):
+    say(said={"lines": 1, "last": f"Timing conv{number}"})
+print("an illegal memory access", flush=True)
+say(said={"lines": 1, "last": "an illegal memory access"})
+os._exit(11)
+"""
+    with pytest.raises(ModelError) as caught:
+        report(tmp_path)
+    lines = caught.value.details.splitlines()
+    assert lines[0] == "The last that was heard of TensorRT's log:"
+    assert lines[1:10] == [f"Timing conv{number}" for number in range(21, 30)]
+    assert lines[-1] == "an illegal memory access"
+    assert lines.count("an illegal memory access") == 1
+
+
 def test_watchers_get_the_parts_and_may_cancel(child_fixture: Child, tmp_path: Path) -> None:
     child_fixture.script = """
 say(said={"phase": "Building", "step": 1, "steps": 9}); say(said={"lines": 5, "last": "conv1"})
