@@ -25,7 +25,7 @@ from core.building.profiles import check_profiles, inputs_of
 from core.building.progress import BuildProgress, ProgressOf
 from core.building.target import check_target
 from core.child_process import ChildDied, run_child
-from core.errors import ModelError, ModelFileError
+from core.errors import EnginebayError, ModelError, ModelFileError
 from core.machine import Machine, read_machine
 from core.modelfile import ModelFile, check_external_data, fingerprint, read_model_file
 from core.opening import Progress, approved_libraries
@@ -147,8 +147,8 @@ def build_engine(
         }
         try:
             found = _run(onnx, order, tick, told)
+            _put(part, target)  # before all that could still go wrong
             layers = _layers(Path(scratch))
-            _put(part, target)
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -163,7 +163,7 @@ def _run(
     tick: Callable[[str, float], None],
     told: ProgressOf,
 ) -> dict[str, Any]:
-    """What the child answers; what it said before, where it died once the engine was whole."""
+    """What the child answers; what it said before, where it failed once the engine was whole."""
     written: dict[str, Any] = {}
     log: deque[str] = deque(maxlen=_LAST_LINES)
 
@@ -173,12 +173,26 @@ def _run(
             log.append(last)
         told.hear(said)
 
+    last = ""
+
+    def look(doing: str, elapsed: float) -> None:
+        nonlocal last
+        last = doing
+        tick(doing, elapsed)
+
+    def whole(what: str) -> dict[str, Any]:
+        warning = f"The engine is whole, but what came after it was written failed: {what}"
+        return written | {"warnings": [*written["warnings"], warning]}
+
     try:
-        return run_child("core.building.child", order, tick, hear=hear)
+        return run_child("core.building.child", order, look, hear=hear)
+    except EnginebayError as error:
+        if written:
+            return whole(error.message)
+        raise
     except ChildDied as death:
         if written:
-            warning = "TensorRT died when it was asked for the engine's layers; it was whole then."
-            return written | {"warnings": [*written["warnings"], warning]}
+            return whole(f"the process died while {last}.")
         raise ModelError(
             "build-crashed",
             f"The build of {onnx.name} died without a word to us.",
@@ -256,7 +270,7 @@ def _put(part: Path, target: Path) -> None:
 def _layers(scratch: Path) -> str | None:
     try:
         return (scratch / LAYERS_FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (OSError, ValueError):  # mostly as there is none; the engine can be asked again
         return None
 
 

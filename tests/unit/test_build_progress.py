@@ -205,14 +205,62 @@ def test_a_crash_after_the_engine_is_whole_loses_no_engine(
     child_fixture.script = """
 write(b"engine")
 say(said={"written": DONE})
+say(doing="asking the engine for its layers")
 os._exit(11)
 """
     found = report(tmp_path)
     assert found.target.read_bytes() == b"engine"
     assert found.layers is None
     assert found.warnings == (
-        "TensorRT died when it was asked for the engine's layers; it was whole then.",
+        "The engine is whole, but what came after it was written failed: the process died while "
+        "asking the engine for its layers.",
     )
+
+
+def test_an_error_after_the_engine_is_whole_loses_no_engine(
+    child_fixture: Child, tmp_path: Path
+) -> None:
+    child_fixture.script = """
+write(b"engine")
+say(said={"written": DONE})
+say(error={"kind": "out-of-memory", "message": "There is not enough memory.", "hint": ""})
+"""
+    found = report(tmp_path)
+    assert found.target.read_bytes() == b"engine"
+    assert found.warnings == (
+        "The engine is whole, but what came after it was written failed: There is not enough "
+        "memory.",
+    )
+
+
+def test_cancelling_after_the_engine_is_written_leaves_none(
+    child_fixture: Child, tmp_path: Path
+) -> None:
+    child_fixture.script = (
+        "write(b'engine'); say(said={'written': DONE}); say(doing='layers'); time.sleep(60)"
+    )
+    with pytest.raises(Cancelled):
+        report(tmp_path, Progress(cancel_at="layers"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(28, "No space left"), ValueError("bad")])
+def test_layers_that_fail_for_want_of_anything_are_a_note(
+    prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    given: list[object] = []
+
+    def fails(_library: object, plan: object, *_more: object) -> str:
+        given.append(plan)
+        raise error
+
+    prepare("10.3.0")
+    monkeypatch.setattr(child, "layers_of", fails)
+    found = build(order(tmp_path))
+    assert isinstance(given[0], memoryview)  # a plan of gigabytes is not copied
+    why = str(error) or "MemoryError"
+    assert found["notes"][-1] == f"The layers cannot be told: {why}"
+    assert (tmp_path / "out.part").exists()
 
 
 def test_telling_lines_of_the_log_are_reported_once(prepare: Prepare, tmp_path: Path) -> None:
