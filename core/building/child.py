@@ -10,7 +10,12 @@ from typing import Any
 from core.building import calibration
 from core.building.build import LAYERS_FILE
 from core.building.capabilities import capabilities_of, require_available
-from core.building.configure import configure, network_flags, without_missing_level
+from core.building.configure import (
+    configure,
+    network_flags,
+    set_parser_flags,
+    without_missing_level,
+)
 from core.building.engine_file import write_engine
 from core.building.memory import with_memory_advice, workspace_limit
 from core.building.options import BuildOptions, options_of_json
@@ -130,6 +135,7 @@ class _Build:
         network = builder.create_network(network_flags(trt, options))
         self.parent.doing("reading the ONNX")
         parser = trt.OnnxParser(network, self.library.trt_logger)
+        set_parser_flags(trt, parser, options)
         if not parser.parse_from_file(str(source)):
             raise _parse_error(parser, self.seen)
         room = self.context.room()
