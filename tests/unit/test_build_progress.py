@@ -20,7 +20,7 @@ from core.building.capabilities import installed_capabilities
 from core.building.progress import ProgressOf
 from core.building.pulse import pulse
 from core.building.target import check_target
-from core.child_process import ChildDied
+from core.child_process import ChildDied, ChildTimeout
 from core.errors import Cancelled, CudaError, EnginebayError, MachineError, ModelError
 from tests.unit.fake_builder import install_builder
 from tests.unit.test_build import Child, Progress, report
@@ -391,6 +391,42 @@ def test_a_tensorrt_that_cannot_be_imported_is_one_clear_error(
     with pytest.raises(MachineError) as absent:
         capabilities_child.look({"module": "tensorrt"}, lambda text: None)
     assert absent.value.kind == "no-tensorrt"
+
+
+def test_a_tensorrt_that_takes_too_long_is_not_called_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install_builder(monkeypatch, "8.6.1")
+    monkeypatch.setattr(capabilities, "_known", {})
+
+    def late(*_given: Any, **_options: Any) -> None:
+        raise ChildTimeout("importing TensorRT", "slow disk")
+
+    monkeypatch.setattr(capabilities, "run_child", late)
+    with pytest.raises(MachineError) as caught:
+        installed_capabilities()
+    assert (caught.value.kind, caught.value.details) == ("no-answer", "slow disk")
+    assert "not imported within 60 seconds" in caught.value.message
+    assert "Reinstall" not in caught.value.hint
+
+
+def test_asking_for_the_options_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    install_builder(monkeypatch, "8.6.1")
+    monkeypatch.setattr(capabilities, "_known", {})
+    told: list[str] = []
+
+    def run(_module: str, _order: object, tick: Any, **_options: Any) -> Any:
+        tick("importing TensorRT", 3.0)
+        raise AssertionError("it went on")
+
+    def cancel(_fraction: float | None, text: str) -> None:
+        told.append(text)
+        raise Cancelled
+
+    monkeypatch.setattr(capabilities, "run_child", run)
+    with pytest.raises(Cancelled):
+        installed_capabilities("tensorrt", cancel)
+    assert told == ["Asking tensorrt what it can build: importing TensorRT (3 s)"]
 
 
 def test_a_real_child_tells_what_a_module_on_the_path_has(
