@@ -225,6 +225,9 @@ class _Build:
         """Ask the engine for its layers; what goes wrong there is a note, the engine is whole."""
         if self.options.profiling_verbosity == "none":
             return
+        if self.options.strip_weights:
+            self.notes.append("The layers were not asked for: the engine has no weights.")
+            return
         self.parent.doing("asking the engine for its layers")
         try:
             # A plan may have gigabytes: it is not copied.

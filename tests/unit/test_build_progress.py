@@ -199,6 +199,16 @@ def test_the_child_asks_the_engine_for_its_layers(prepare: Prepare, tmp_path: Pa
     assert (tmp_path / "out.part").exists()  # the engine is whole without
 
 
+def test_an_engine_without_weights_is_not_asked_for_its_layers(
+    prepare: Prepare, tmp_path: Path
+) -> None:
+    builder = prepare("10.3.0")
+    found = build(order(tmp_path, strip_weights=True))
+    assert builder.state.calls["deserialize_cuda_engine"] == 0
+    assert not (tmp_path / "scratch" / "layers.json").exists()
+    assert any(note.startswith("The layers were not asked for") for note in found["notes"])
+
+
 def test_a_crash_after_the_engine_is_whole_loses_no_engine(
     child_fixture: Child, tmp_path: Path
 ) -> None:
