@@ -20,6 +20,8 @@ from typing import Any
 
 from core.building.calibration import calibration_pictures
 from core.building.earlier import EarlierBuilds
+from core.building.leftovers import sweep_leftovers
+from core.building.no_gpu import cannot_build
 from core.building.options import BuildOptions, check_options
 from core.building.profiles import check_profiles, inputs_of
 from core.building.progress import BuildProgress, ProgressOf
@@ -117,6 +119,7 @@ def build_engine(
     begin = time.monotonic()
     file = read_model_file(onnx)
     check_build(file, target, options)
+    sweep_leftovers(target)
     start = f"Building an engine from {onnx.name}: "
 
     def prepare(_fraction: float | None, text: str) -> None:  # a fraction of something else
@@ -189,7 +192,10 @@ def _run(
     except EnginebayError as error:
         if written:
             return whole(error.message)
-        raise
+        message, hint = cannot_build(error)
+        if message == error.message:
+            raise
+        raise ModelError(error.kind, message, hint, details=error.details) from None
     except ChildDied as death:
         if written:
             return whole(f"the process died while {last}.")
