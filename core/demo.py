@@ -8,7 +8,7 @@ from pathlib import Path
 
 from core.building import BuildOptions, build_engine
 from core.building.capabilities import installed_capabilities
-from core.errors import ModelError
+from core.errors import MachineError, ModelError
 from core.machine import find_package, read_driver
 from core.modelfile import fingerprint, read_model_file
 from core.paths import DEMO_MODEL, cache_folder
@@ -24,7 +24,7 @@ def demo_model(progress: Callable[[float | None, str], None]) -> Path:
     kept; else the bundled ONNX.
 
     Args:
-        progress: see core.building.build_engine.
+        progress: see core.building.build_engine; raising ends what goes on, also before the build.
 
     Raises:
         ModelError: if the build fails. There is no fallback then: it would hide the failure.
@@ -49,14 +49,28 @@ def demo_model(progress: Callable[[float | None, str], None]) -> Path:
             ) from None
         metadata = read_model_file(DEMO_MODEL).metadata
         raw = {} if metadata is None else {key: str(value) for key, value in metadata.raw.items()}
-        # From TensorRT 11 on FP16 needs a tool that casts the ONNX; FP32 does for a demo.
-        has_fp16 = installed_capabilities("tensorrt").has("fp16")
         # Level 1 of 5 tries fewer kernels: a demo should start soon rather than run fastest.
         options = BuildOptions(
-            precision=frozenset({"fp16"} if has_fp16 else ()),
+            precision=_precision(progress),
             optimization_level=1,
             profiles=({"images": _BATCH},),
             metadata=raw,
         )
         build_engine(DEMO_MODEL, target, options, progress)
     return target
+
+
+def _precision(progress: Callable[[float | None, str], None]) -> frozenset[str]:
+    """FP16 where a flag asks for it; else FP32, which does for a demo.
+
+    From TensorRT 11 on FP16 needs a tool that casts the ONNX. A TensorRT that does not tell what
+    it has may still build: if not, the build says why.
+    """
+    try:
+        capabilities = installed_capabilities("tensorrt", progress)
+    except MachineError as error:
+        progress(None, f"The demo is built without FP16: {error.message}")
+        return frozenset()
+    if capabilities.always_strongly_typed or not capabilities.has("fp16"):
+        return frozenset()
+    return frozenset({"fp16"})

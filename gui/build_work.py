@@ -13,6 +13,7 @@ from core.building import build_engine, options_of_json
 from core.building.capabilities import installed_capabilities
 from core.building.estimates import estimate
 from core.building.looking import look_at_built
+from core.building.no_gpu import cannot_build
 from core.building.operator_findings import Finding
 from core.building.parser_verdict import parser_verdict
 from core.building.precheck import CheckedInput, check_onnx
@@ -40,26 +41,12 @@ from gui.build_words import PRECISIONS, Line, report_lines
 from gui.problem import Problem
 
 _MOST_LINES = 6  # findings in the window
-_ELSEWHERE = "copy the command and build on the machine that the engine is for."
-_WHY_NOT = {
-    "no-driver": (
-        "No NVIDIA driver answers on this machine, so nothing can be built here.",
-        f"Install NVIDIA's driver, or {_ELSEWHERE}",
-    ),
-    "no-gpu": (
-        "The NVIDIA driver shows no GPU, so nothing can be built here.",
-        f"Check nvidia-smi and CUDA_VISIBLE_DEVICES, or {_ELSEWHERE}",
-    ),
-}
-"""What is said of a machine in place of core.machine's words, which are for running engines."""
 
 
 def ability() -> Ability:
     """What the installed TensorRT has, and whether anything can be built here."""
     problem = read_machine().problem()
-    why_not = None if problem is None else (problem.message, problem.hint)
-    if problem is not None:
-        why_not = _WHY_NOT.get(problem.kind, why_not)
+    why_not = None if problem is None else cannot_build(problem)
     try:
         capabilities = installed_capabilities()
     except MachineError as error:
@@ -195,7 +182,8 @@ def ask_parser(checked: Checked, context: JobContext) -> ParserAsked:
     try:
         verdict = parser_verdict(checked.path, progress=context.progress)
     except EnginebayError as error:
-        line = Line(f"TensorRT's parser could not be asked: {error.message} {error.hint}", "unsure")
+        why = " ".join(cannot_build(error))
+        line = Line(f"TensorRT's parser could not be asked: {why}", "unsure")
         return ParserAsked(checked.path, (*checked.findings, line))
     if verdict.parses:
         return ParserAsked(checked.path, (Line(verdict.sentence(), "good"),))

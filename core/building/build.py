@@ -12,25 +12,30 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from core.building.calibration import calibration_pictures
 from core.building.earlier import EarlierBuilds
+from core.building.leftovers import sweep_leftovers
+from core.building.no_gpu import cannot_build
 from core.building.options import BuildOptions, check_options
 from core.building.profiles import check_profiles, inputs_of
 from core.building.progress import BuildProgress, ProgressOf
 from core.building.target import check_target
 from core.child_process import ChildDied, run_child
-from core.errors import ModelError, ModelFileError
+from core.errors import EnginebayError, ModelError, ModelFileError
 from core.machine import Machine, read_machine
 from core.modelfile import ModelFile, check_external_data, fingerprint, read_model_file
 from core.opening import Progress, approved_libraries
 
 LAYERS_FILE = "layers.json"
 """What the child leaves in its scratch folder: the engine inspector's JSON."""
+
+_LAST_LINES = 10  # of TensorRT's log, told of a build that died
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,6 +119,7 @@ def build_engine(
     begin = time.monotonic()
     file = read_model_file(onnx)
     check_build(file, target, options)
+    sweep_leftovers(target)
     start = f"Building an engine from {onnx.name}: "
 
     def prepare(_fraction: float | None, text: str) -> None:  # a fraction of something else
@@ -144,8 +150,8 @@ def build_engine(
         }
         try:
             found = _run(onnx, order, tick, told)
+            _put(part, target)  # before all that could still go wrong
             layers = _layers(Path(scratch))
-            _put(part, target)
         finally:
             with contextlib.suppress(OSError):
                 part.unlink(missing_ok=True)
@@ -160,25 +166,53 @@ def _run(
     tick: Callable[[str, float], None],
     told: ProgressOf,
 ) -> dict[str, Any]:
-    """What the child answers; what it said before, where it died once the engine was whole."""
+    """What the child answers; what it said before, where it failed once the engine was whole."""
     written: dict[str, Any] = {}
+    log: deque[str] = deque(maxlen=_LAST_LINES)
 
     def hear(said: dict[str, Any]) -> None:
         written.update(said.get("written", {}))
+        if (last := str(said.get("last", ""))) and (not log or log[-1] != last):
+            log.append(last)
         told.hear(said)
 
+    last = ""
+
+    def look(doing: str, elapsed: float) -> None:
+        nonlocal last
+        last = doing
+        tick(doing, elapsed)
+
+    def whole(what: str) -> dict[str, Any]:
+        warning = f"The engine is whole, but what came after it was written failed: {what}"
+        return written | {"warnings": [*written["warnings"], warning]}
+
     try:
-        return run_child("core.building.child", order, tick, hear=hear)
+        return run_child("core.building.child", order, look, hear=hear)
+    except EnginebayError as error:
+        if written:
+            return whole(error.message)
+        message, hint = cannot_build(error)
+        if message == error.message:
+            raise
+        raise ModelError(error.kind, message, hint, details=error.details) from None
     except ChildDied as death:
         if written:
-            warning = "TensorRT died when it was asked for the engine's layers; it was whole then."
-            return written | {"warnings": [*written["warnings"], warning]}
+            return whole(f"the process died while {last}.")
         raise ModelError(
             "build-crashed",
             f"The build of {onnx.name} died without a word to us.",
             "The details have its last output. Often the GPU or the machine is out of memory.",
-            details=death.output,
+            details=_last_words(death.output, log),
         ) from None
+
+
+def _last_words(output: str, log: Sequence[str]) -> str:
+    """What the child printed, and the lines of TensorRT's log that it told before it died."""
+    untold = [line for line in log if line not in output]
+    if not untold:
+        return output
+    return "\n".join(["The last that was heard of TensorRT's log:", *untold, "", output]).rstrip()
 
 
 def check_build(file: ModelFile, target: Path, options: BuildOptions) -> None:
@@ -242,7 +276,7 @@ def _put(part: Path, target: Path) -> None:
 def _layers(scratch: Path) -> str | None:
     try:
         return (scratch / LAYERS_FILE).read_text(encoding="utf-8")
-    except FileNotFoundError:
+    except (OSError, ValueError):  # mostly as there is none; the engine can be asked again
         return None
 
 

@@ -13,6 +13,7 @@ from core.building.options import BuildOptions
 from core.child_process import ChildDied, ChildTimeout, run_child
 from core.errors import EnginebayError, MachineError, ModelError
 from core.machine import find_package, is_jetson
+from core.opening import Progress, no_progress
 from core.tensorrt_library import module_in_use
 
 _FLAGS = {
@@ -229,19 +230,25 @@ def require_available(options: BuildOptions, capabilities: Capabilities) -> None
         )
 
 
+_LIMIT_S = 60.0
 _known: dict[tuple[str, str], Capabilities] = {}
 
 
-def installed_capabilities(module: str | None = None) -> Capabilities:
+def installed_capabilities(
+    module: str | None = None, progress: Progress = no_progress
+) -> Capabilities:
     """What the installed TensorRT has; asked in a short child process, once for each version.
 
     The calling thread waits for a second or two the first time: not for the GUI's thread.
 
     Args:
         module: one of core.machine.TENSORRT_MODULES; by default the one that a build takes.
+        progress: called about 20 times a second while the child works; may raise
+            core.errors.Cancelled, which kills it.
 
     Raises:
-        MachineError: if there is none, or it cannot be imported.
+        MachineError: if there is none, or it cannot be imported; kind "no-answer" if that takes
+            too long.
     """
     name = module_in_use(module)
     package = find_package(name)
@@ -249,9 +256,22 @@ def installed_capabilities(module: str | None = None) -> Capabilities:
     if key not in _known:
         try:
             found = run_child(
-                "core.building.capabilities_child", {"module": name}, _no_tick, limit_s=60
+                "core.building.capabilities_child",
+                {"module": name},
+                lambda doing, elapsed: progress(
+                    None, f"Asking {name} what it can build: {doing} ({elapsed:.0f} s)"
+                ),
+                limit_s=_LIMIT_S,
             )
-        except (ChildDied, ChildTimeout) as death:
+        except ChildTimeout as late:
+            raise MachineError(
+                "no-answer",
+                f"{name} was not imported within {_LIMIT_S:.0f} seconds.",
+                "Try again: the first import after a start reads gigabytes from the disk. If it "
+                "stays so, look for what else keeps this machine busy.",
+                details=late.output,
+            ) from None
+        except ChildDied as death:
             raise MachineError(
                 "no-tensorrt",
                 f"{name} is installed but cannot be imported.",
@@ -264,10 +284,6 @@ def installed_capabilities(module: str | None = None) -> Capabilities:
             ) from None
         _known[key] = _of_json(found)
     return _known[key]
-
-
-def _no_tick(_doing: str, _elapsed: float) -> None:
-    pass
 
 
 def _of_json(found: Mapping[str, Any]) -> Capabilities:

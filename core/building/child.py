@@ -10,7 +10,12 @@ from typing import Any
 from core.building import calibration
 from core.building.build import LAYERS_FILE
 from core.building.capabilities import capabilities_of, require_available
-from core.building.configure import configure, network_flags, without_missing_level
+from core.building.configure import (
+    configure,
+    network_flags,
+    set_parser_flags,
+    without_missing_level,
+)
 from core.building.engine_file import write_engine
 from core.building.memory import with_memory_advice, workspace_limit
 from core.building.options import BuildOptions, options_of_json
@@ -24,6 +29,7 @@ from core.modelfile import check_external_data, read_model_file
 from core.tensorrt_library import Library, LogLine, deserialize, load_library, refusal
 from core.tensorrt_plugins import load_plugin
 from core.translator import Circumstances, explain
+from core.whole_file import replacing
 
 _MOST_LOG = 40  # telling lines of a build that came out well
 
@@ -53,6 +59,7 @@ class _Build:
         self.warnings += warnings
         self._lines: list[LogLine] = []
         self._workspace: int | None = None
+        self._measured: tuple[TimingCache, Any] | None = None  # and the configuration that has it
 
     def run(self) -> dict[str, object]:
         """All of it; gives the answer to the parent."""
@@ -78,7 +85,12 @@ class _Build:
                 "Free some space there, or choose another folder.",
             ) from None
         self.parent.say({"written": self._answer()})
-        self._inspect(bytes(plan))
+        # Nothing that goes wrong from here on may cost the engine.
+        if self._measured is not None:
+            cache, config = self._measured
+            cache.keep(config)
+            self.notes += cache.notes
+        self._inspect(plan)
         return self._answer()
 
     def _answer(self) -> dict[str, object]:
@@ -123,6 +135,7 @@ class _Build:
         network = builder.create_network(network_flags(trt, options))
         self.parent.doing("reading the ONNX")
         parser = trt.OnnxParser(network, self.library.trt_logger)
+        set_parser_flags(trt, parser, options)
         if not parser.parse_from_file(str(source)):
             raise _parse_error(parser, self.seen)
         room = self.context.room()
@@ -145,9 +158,7 @@ class _Build:
             calibrator.close()
             if calibrator.error is not None:
                 raise calibrator.error
-        if plan is not None and cache is not None:
-            cache.keep(config)
-            self.notes += cache.notes
+        self._measured = None if cache is None else (cache, config)
         return plan
 
     def _calibrator(self, builder: Any, config: Any, network: Any) -> Any:
@@ -210,22 +221,27 @@ class _Build:
         error = refusal(self.library, lines, self._what, seen)
         return with_memory_advice(error, self._workspace, free, [line.text for line in lines])
 
-    def _inspect(self, plan: bytes) -> None:
+    def _inspect(self, plan: Any) -> None:
         """Ask the engine for its layers; what goes wrong there is a note, the engine is whole."""
         if self.options.profiling_verbosity == "none":
             return
+        if self.options.strip_weights:
+            self.notes.append("The layers were not asked for: the engine has no weights.")
+            return
         self.parent.doing("asking the engine for its layers")
         try:
-            text = layers_of(self.library, plan, self.options, self.seen)
-        except (EnginebayError, RuntimeError, TypeError) as error:  # pybind11 raises the latter
-            self.notes.append(f"The layers cannot be told: {error}")
-            return
-        if text is not None:
-            (self.scratch / LAYERS_FILE).write_text(text, encoding="utf-8")
+            # A plan may have gigabytes: it is not copied.
+            text = layers_of(self.library, memoryview(plan), self.options, self.seen)
+            if text is not None:
+                with replacing(self.scratch / LAYERS_FILE) as part:
+                    part.write_text(text, encoding="utf-8")
+        except (EnginebayError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
+            why = str(error) or type(error).__name__  # a MemoryError is mostly without words
+            self.notes.append(f"The layers cannot be told: {why}")
 
 
 def layers_of(
-    library: Library, plan: bytes, options: BuildOptions, seen: Circumstances
+    library: Library, plan: memoryview, options: BuildOptions, seen: Circumstances
 ) -> str | None:
     """The engine inspector's JSON at the optimum of the first profile; None where it has none.
 

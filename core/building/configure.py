@@ -29,6 +29,19 @@ def network_flags(trt: Any, options: BuildOptions) -> int:
     return flags
 
 
+def set_parser_flags(trt: Any, parser: Any, options: BuildOptions) -> None:
+    """Flags of a tensorrt.OnnxParser, set before it parses.
+
+    A plugin for InstanceNormalization ties an engine to its version and its GPU, so TensorRT's own
+    layer is asked for where it shall run on others (NvOnnxParser.h, kNATIVE_INSTANCENORM; from 10
+    on it is set already).
+    """
+    flag = getattr(getattr(trt, "OnnxParserFlag", None), "NATIVE_INSTANCENORM", None)
+    is_portable = options.version_compatible or options.hardware_compatibility != "none"
+    if flag is not None and is_portable:
+        parser.set_flag(flag)
+
+
 def configure(
     trt: Any,
     builder: Any,
@@ -74,7 +87,7 @@ def configure(
         identical = getattr(trt.BuilderFlag, "REFIT_IDENTICAL", None)
         if identical is not None:
             config.set_flag(identical)
-    if options.version_compatible and options.plugins:
+    if options.version_compatible:  # TensorRT's own plugins are in a library, too
         used = parser.get_used_vc_plugin_libraries()
         if used:
             config.plugins_to_serialize = used

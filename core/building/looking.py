@@ -52,6 +52,7 @@ def look_at_built(report: BuildReport, progress: Progress) -> Looked:
         "onnx": str(report.model.absolute()),
         "engine": str(report.target.absolute()),
         "options": report.options.as_json(),
+        "strongly_typed": report.strongly_typed,
         "layers": report.layers or "",
     }
     name = report.target.name

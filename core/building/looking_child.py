@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ def look(order: dict[str, Any], doing: Say) -> dict[str, object]:
     truth = tell_truth(
         Path(order["onnx"]),
         Path(order["engine"]),
-        options,
+        # As the TensorRT is by itself, too; the options alone have only what was asked for.
+        replace(options, strongly_typed=bool(order["strongly_typed"])),
         order["layers"],
         opening=OpenOptions(allow_native_code=True, plugins=options.plugins, trial=False),
         progress=lambda _fraction, text: doing(text),

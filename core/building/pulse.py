@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import re
+import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from core.child_process import Parent
@@ -31,6 +32,12 @@ class _Pulse(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Count a line; logging calls this under the handler's lock."""
         self._count += 1
+        if record.levelno >= logging.WARNING and sys.stderr is not None:
+            # A crash leaves nothing but this. Without a handler Python's last resort would print
+            # it, but we are one.
+            with contextlib.suppress(OSError, ValueError):  # a pipe that nobody reads any more
+                sys.stderr.write(f"{record.getMessage()}\n")
+                sys.stderr.flush()
         if record.levelno >= logging.INFO:
             text = record.getMessage()
             if text.strip() and not _NOISE.match(text):
@@ -42,7 +49,7 @@ class _Pulse(logging.Handler):
             self._count = 0
 
 
-@contextmanager
+@contextlib.contextmanager
 def pulse(parent: Parent) -> Iterator[None]:
     """Tell the parent of TensorRT's log during the block, four times a second at most."""
     log, handler = logging.getLogger(_LIBRARY_LOG), _Pulse(parent)

@@ -78,6 +78,7 @@ def python_script(onnx: Path, target: Path, options: BuildOptions, version: str)
         "builder = trt.Builder(logger)",
         f"network = builder.create_network({_network_flags(options, has)})",
         "parser = trt.OnnxParser(network, logger)",
+        *_parser_flags(options, has),
         f"if not parser.parse_from_file({str(source)!r}):",
         "    sys.exit(chr(10).join(str(parser.get_error(i)) for i in range(parser.num_errors)))",
         "config = builder.create_builder_config()",
@@ -116,6 +117,14 @@ def _network_flags(options: BuildOptions, has: tuple[int, ...]) -> str:
     return " | ".join(f"1 << int(trt.NetworkDefinitionCreationFlag.{name})" for name in names)
 
 
+def _parser_flags(options: BuildOptions, has: tuple[int, ...]) -> list[str]:
+    """See core.building.configure.set_parser_flags; the flags are there from 8.6 on."""
+    is_portable = options.version_compatible or options.hardware_compatibility != "none"
+    if has < (8, 6) or not is_portable:
+        return []
+    return ["parser.set_flag(trt.OnnxParserFlag.NATIVE_INSTANCENORM)"]
+
+
 def _configuration(options: BuildOptions, has: tuple[int, ...]) -> list[str]:
     verbosity = options.profiling_verbosity.upper()
     lines = [f"config.profiling_verbosity = trt.ProfilingVerbosity.{verbosity}"]
@@ -147,8 +156,12 @@ def _configuration(options: BuildOptions, has: tuple[int, ...]) -> list[str]:
     lines += [f"config.set_flag(trt.BuilderFlag.{name})" for is_on, name in flags if is_on]
     if "fp32" in options.precision:
         lines.append("config.clear_flag(trt.BuilderFlag.TF32)")
-    if options.version_compatible and options.plugins:
-        lines.append("config.plugins_to_serialize = parser.get_used_vc_plugin_libraries()")
+    if options.version_compatible:
+        lines += [
+            "used = parser.get_used_vc_plugin_libraries()",
+            "if used:",
+            "    config.plugins_to_serialize = used",
+        ]
     if options.dla_core is not None:
         lines += [
             "config.default_device_type = trt.DeviceType.DLA",

@@ -7,18 +7,22 @@ notice, so the file of our own begins with a checksum.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import re
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from core.paths import cache_folder
 from core.text import printable
 from core.whole_file import replacing
 
 _MAGIC = b"enginebay timing cache 1\n"
+_LOCK_WAIT_S = 5.0  # another build holds it for as long as it writes some megabytes
+_LOCK_POLL_S = 0.02
 
 
 def cache_path(gpu: str, compute_capability: str, module: str, version: str) -> Path:
@@ -64,10 +68,10 @@ class TimingCache:
 
     def keep(self, config: Any) -> None:
         """Keep what the build measured, with what other builds kept meanwhile."""
-        cache = config.get_timing_cache()
-        if cache is None:
-            return
         try:
+            cache = config.get_timing_cache()
+            if cache is None:
+                return
             self.path.parent.mkdir(parents=True, exist_ok=True)
             with _locked(self.path.with_name(f"{self.path.name}.lock")):
                 now = self._read()
@@ -75,16 +79,20 @@ class TimingCache:
                     other = config.create_timing_cache(now)
                     if other is not None:
                         cache.combine(other, False)
-                data = bytes(cache.serialize())
+                serialized = cache.serialize()
+                if serialized is None:
+                    self.notes.append("TensorRT does not give its timing cache; it is not kept.")
+                    return
+                data = bytes(serialized)
                 if data == now:
                     return
                 head = _MAGIC + hashlib.sha256(data).digest() if self._is_own else b""
                 with replacing(self.path) as part:
                     part.write_bytes(head + data)
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - the engine is whole, whatever TensorRT raises
+            why = getattr(error, "strerror", None) or str(error) or type(error).__name__
             self.notes.append(
-                f"The timing cache cannot be kept in {printable(str(self.path))}: "
-                f"{error.strerror or error}."
+                f"The timing cache cannot be kept in {printable(str(self.path))}: {why}."
             )
 
     def _set(self, config: Any, data: bytes) -> bool:
@@ -115,20 +123,52 @@ class TimingCache:
 
 @contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
-    """Let one process in at a time; a process that dies lets go."""
+    """Let one process in at a time; a process that dies lets go.
+
+    Raises:
+        TimeoutError: if another does not let go in time: it hangs, or is stopped.
+        OSError: if the file system has no locks.
+    """
     with path.open("a+b") as file:
-        if sys.platform == "win32":
-            import msvcrt
-
-            file.seek(0)
-            msvcrt.locking(file.fileno(), msvcrt.LK_LOCK, 1)  # for 10 s, then OSError
-            try:
-                yield
-            finally:
-                file.seek(0)
-                msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
-        else:
-            import fcntl
-
-            fcntl.flock(file, fcntl.LOCK_EX)
+        end = time.monotonic() + _LOCK_WAIT_S
+        while not _lock(file):
+            if time.monotonic() >= end:
+                raise TimeoutError("another process is using it")
+            time.sleep(_LOCK_POLL_S)
+        try:
             yield
+        finally:
+            _unlock(file)
+
+
+if sys.platform == "win32":
+    import msvcrt
+
+    def _lock(file: BinaryIO) -> bool:
+        """Take the lock if it is free."""
+        file.seek(0)
+        try:
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        except OSError as error:
+            if error.errno in (errno.EACCES, errno.EDEADLK):  # somebody has it
+                return False
+            raise
+        return True
+
+    def _unlock(file: BinaryIO) -> None:
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_UNLCK, 1)
+
+else:
+    import fcntl
+
+    def _lock(file: BinaryIO) -> bool:
+        """Take the lock if it is free."""
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:  # somebody has it
+            return False
+        return True
+
+    def _unlock(file: BinaryIO) -> None:
+        fcntl.flock(file, fcntl.LOCK_UN)

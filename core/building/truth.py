@@ -21,6 +21,7 @@ from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.text import one_line
 
 _MOST_TENSORS = 16
+_STRIPPED = "stripped: not run; refit it first."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +86,8 @@ def tell_truth(
     """Look at an engine that was just built.
 
     It is opened, run once and closed, and then the ONNX is run on the CPU on the same input. Where
-    that cannot be done here the truth says so. Call it on a thread that owns no CUDA context.
+    that cannot be done here, or the engine was stripped of its weights, the truth says so. Call it
+    on a thread that owns no CUDA context.
 
     Args:
         onnx: what it was built from.
@@ -107,7 +109,9 @@ def tell_truth(
     trouble: list[str] = []
     table = _table(layer_json, notes)
     run: EngineRun | None = None
-    if compare:
+    # Without its weights an engine computes nothing that could be compared.
+    is_stripped = options.strip_weights
+    if compare and not is_stripped:
         try:
             run = run_engine(
                 file,
@@ -136,7 +140,8 @@ def tell_truth(
         tolerance = tolerance_for(precision, options.precision)
         first = compare_with_onnx(run, source, tolerance, progress)
     elif compare:
-        first = FirstRun(verdict="not-compared", note="the engine did not run.")
+        note = _STRIPPED if is_stripped else "the engine did not run."
+        first = FirstRun(verdict="not-compared", note=note)
     return Truth(
         engine_bytes=file.size_bytes,
         tensors=() if run is None else run.specs,

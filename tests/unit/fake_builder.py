@@ -181,6 +181,7 @@ class StandInBuilder:
         self.num_DLA_cores = 0
         self.refuses_shapes = False
         self.vc_plugins: list[str] = []
+        self.parser_flags: list[str] = []
         self.log: list[tuple[int, str]] = []
         self.plan: bytes | None = simple_plan()
         self.network = Network()
@@ -203,6 +204,7 @@ class StandInBuilder:
             "get_plugin_registry": lambda: SimpleNamespace(),
         }
         if version != "8.5.3":
+            found["OnnxParserFlag"] = enum.Enum("OnnxParserFlag", "NATIVE_INSTANCENORM")
             found["HardwareCompatibilityLevel"] = enum.IntEnum(  # type: ignore[misc]
                 "HardwareCompatibilityLevel", levels
             )
@@ -231,6 +233,10 @@ class StandInBuilder:
         profile = BuilderProfile()
         profile.refuses = self.refuses_shapes
         return profile
+
+    def set_flag(self, flag: Any) -> None:
+        assert not self.parsed, "the parser's flags count only before it parses"
+        self.parser_flags.append(flag.name)
 
     def parse_from_file(self, path: str) -> bool:
         assert Path(path).exists()

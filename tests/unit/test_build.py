@@ -17,6 +17,7 @@ import pytest
 import core.child_process
 from core.building import BuildOptions, BuildReport, build_engine, options_of_json, write_engine
 from core.errors import Cancelled, ModelError
+from core.machine import no_driver_error, no_gpu_error
 from core.modelfile import read_model_file
 from core.tensors import Profile
 from tests.unit import onnx_models
@@ -230,6 +231,40 @@ def test_a_build_that_fails_says_why_and_leaves_the_old_engine(
     assert [path.name for path in tmp_path.iterdir()] == ["out.engine"]
     assert (tmp_path / "out.engine").read_bytes() == b"the old one"
     assert not child.is_alive
+
+
+@pytest.mark.parametrize("kind", ["no-driver", "no-gpu"])
+def test_without_a_gpu_the_words_are_of_building(child: Child, tmp_path: Path, kind: str) -> None:
+    error = no_driver_error() if kind == "no-driver" else no_gpu_error()
+    child.script = f"say(error={error.as_json()!r})"
+    with pytest.raises(ModelError) as caught:
+        build(tmp_path)
+    assert caught.value.kind == kind
+    assert caught.value.message.startswith("Building an engine needs an NVIDIA GPU and its driver")
+    assert "build on the machine that the engine is for" in caught.value.hint
+    assert "run" not in caught.value.message + caught.value.hint
+
+
+def test_what_a_killed_build_left_is_swept_by_the_next(child: Child, tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    for name in (
+        f"out.engine.{dead.pid}-123.part",
+        f"out.engine.{os.getpid()}-123.part",  # a build of ours in another thread
+        f"other.engine.{dead.pid}-123.part",
+        f"out.engine.{dead.pid}-123.part.txt",
+    ):
+        (tmp_path / name).write_bytes(b"half an engine")
+    child.script = "write(b'x'); finish()"
+    build(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(
+        [
+            f"other.engine.{dead.pid}-123.part",
+            "out.engine",
+            f"out.engine.{dead.pid}-123.part.txt",
+            f"out.engine.{os.getpid()}-123.part",
+        ]
+    )
 
 
 def test_a_child_that_never_reads_its_order_is_a_crash(child: Child, tmp_path: Path) -> None:

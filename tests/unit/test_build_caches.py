@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from core.building import BuildOptions, calibration
+from core.building import BuildOptions, calibration, timing_cache
 from core.building.earlier import EarlierBuilds
 from core.building.timing_cache import TimingCache, cache_path
 from core.cuda import open_context
@@ -137,6 +137,64 @@ def test_a_folder_that_cannot_be_written_is_a_note(prepare: Prepare, tmp_path: P
     (tmp_path / "file").write_text("no folder")
     found = build(order(tmp_path, timing_cache_file=tmp_path / "file" / "t.cache"))
     assert any("cannot be kept" in note or "cannot be read" in note for note in found["notes"])
+
+
+class BadCache(Cache):
+    """A timing cache that cannot be had."""
+
+    error: Exception | None = None
+
+    def serialize(self) -> Any:
+        if self.error is not None:
+            raise self.error
+        return None  # as TensorRT does where it fails
+
+
+@pytest.mark.parametrize("error", [None, RuntimeError("no"), MemoryError(), TypeError("no bytes")])
+def test_a_cache_that_cannot_be_had_costs_no_engine(
+    prepare: Prepare, tmp_path: Path, own_folders: Path, error: Exception | None
+) -> None:
+    builder, heard = prepare("10.3.0"), Heard()
+
+    def spoil(config: Any) -> None:
+        config.cache = BadCache(set())
+        config.cache.error = error
+
+    builder.during_build = spoil
+    found = build(order(tmp_path), heard)
+    assert any("timing cache" in note and "kept" in note for note in found["notes"])
+    assert (tmp_path / "out.part").exists()
+    assert kept(own_folders) == []
+
+
+def test_the_engine_is_written_before_the_cache_is_kept(
+    prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard, seen = Heard(), []
+
+    def keep(_cache: TimingCache, _config: object) -> None:
+        seen.append(((tmp_path / "out.part").exists(), any("written" in one for one in heard.said)))
+
+    prepare("10.3.0")
+    monkeypatch.setattr(TimingCache, "keep", keep)
+    build(order(tmp_path), heard)
+    assert seen == [(True, True)]
+
+
+def test_a_cache_that_another_process_never_lets_go_is_a_note(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "shared.cache"
+    config, cache = Config(), TimingCache(path, is_own=True)
+    cache.give(config)
+    monkeypatch.setattr(timing_cache, "_LOCK_WAIT_S", 0.05)
+    with timing_cache._locked(tmp_path / "shared.cache.lock"):
+        cache.keep(config)
+    [note] = cache.notes
+    assert "another process is using it" in note
+    assert not path.exists()
+    cache.keep(config)
+    assert path.exists()
 
 
 class Config:

@@ -304,6 +304,7 @@ SCRIPTS: list[tuple[str, dict[str, Any]]] = [
     ("best-fp8", {"precision": frozenset({"best", "fp8"})}),
     ("two-profiles", {"profiles": ({"images": SMALL}, {"images": LARGE})}),
     ("compatible", {"version_compatible": True, "hardware_compatibility": "ampere-plus"}),
+    ("hardware", {"hardware_compatibility": "ampere-plus"}),
     ("strip", {"strip_weights": True}),
     ("typed", {"strongly_typed": True}),
     ("metadata", {"metadata": {"names": "{0: 'café'}"}, "timing_cache": False, "sparsity": True}),
@@ -321,6 +322,8 @@ def configuration(builder: StandInBuilder) -> dict[str, Any]:
     found.pop("progress_monitor", None)
     found.pop("cache")
     found["network"] = builder.network_flags
+    found["parser"] = builder.parser_flags
+    builder.parser_flags, builder.parsed = [], ""  # as a new parser has them
     return found
 
 
@@ -334,6 +337,7 @@ def test_the_script_builds_what_enginebay_builds(
     options: dict[str, Any],
 ) -> None:
     builder = prepare(version)
+    builder.vc_plugins = ["/lib/libnvinfer_vc_plugin.so"]
     wanted = order(tmp_path, **options)
     try:
         build(wanted)

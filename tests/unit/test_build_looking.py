@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from core.building import BuildOptions, BuildReport, looking
+from core.building import BuildOptions, BuildReport, looking, looking_child
 from core.building.looking import look_at_built
 from core.child_process import ChildDied
 from core.errors import Cancelled, ModelError
@@ -65,6 +67,27 @@ def test_the_truth_is_found_in_a_child_and_recorded(
     assert recorded["truth"] == TRUTH
     assert recorded["gpu"] == "RTX 3060"
     assert recorded["seconds"] == 3.25
+
+
+def test_a_tensorrt_that_is_strongly_typed_by_itself_is_judged_as_such(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    judged: list[BuildOptions] = []
+
+    def told(_onnx: Path, _engine: Path, options: BuildOptions, *_more: Any, **_named: Any) -> Any:
+        judged.append(options)
+        return SimpleNamespace(first_run=None, as_json=dict)
+
+    def child(_module: str, order: dict[str, Any], _tick: object) -> dict[str, Any]:
+        return looking_child.look(json.loads(json.dumps(order)), lambda _text: None)
+
+    monkeypatch.setattr(looking_child, "tell_truth", told)
+    use_child(monkeypatch, child)
+    # "best" and strong typing cannot be asked for together, but TensorRT 11 is what it is.
+    best = BuildOptions(precision=frozenset({"best"}))
+    looked = look_at_built(replace(report(tmp_path), options=best, strongly_typed=True), quiet)
+    assert looked.trouble == ()
+    assert [one.strongly_typed for one in judged] == [True]
 
 
 def test_an_engine_that_ends_the_child_is_told_and_still_recorded(

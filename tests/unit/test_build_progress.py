@@ -20,7 +20,7 @@ from core.building.capabilities import installed_capabilities
 from core.building.progress import ProgressOf
 from core.building.pulse import pulse
 from core.building.target import check_target
-from core.child_process import ChildDied
+from core.child_process import ChildDied, ChildTimeout
 from core.errors import Cancelled, CudaError, EnginebayError, MachineError, ModelError
 from tests.unit.fake_builder import install_builder
 from tests.unit.test_build import Child, Progress, report
@@ -97,6 +97,36 @@ def test_the_log_is_told_four_times_a_second_at_most_and_its_noise_left_out() ->
     assert all(one["last"].startswith("Timing Runner") or not one["last"] for one in heard.said)
 
 
+def test_warnings_and_worse_are_printed_too_as_a_crash_leaves_nothing_else(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    log = logging.getLogger("core.tensorrt_library")
+    with pulse(Heard()):  # type: ignore[arg-type]
+        log.info("chatter")
+        log.warning("%s", "weights were clipped")
+        log.error("an illegal memory access")
+    assert capsys.readouterr().err == "weights were clipped\nan illegal memory access\n"
+
+
+def test_a_crash_has_tensorrts_last_words_in_its_details(
+    child_fixture: Child, tmp_path: Path
+) -> None:
+    child_fixture.script = """
+for number in range(30):
+    say(said={"lines": 1, "last": f"Timing conv{number}"})
+print("an illegal memory access", flush=True)
+say(said={"lines": 1, "last": "an illegal memory access"})
+os._exit(11)
+"""
+    with pytest.raises(ModelError) as caught:
+        report(tmp_path)
+    lines = caught.value.details.splitlines()
+    assert lines[0] == "The last that was heard of TensorRT's log:"
+    assert lines[1:10] == [f"Timing conv{number}" for number in range(21, 30)]
+    assert lines[-1] == "an illegal memory access"
+    assert lines.count("an illegal memory access") == 1
+
+
 def test_watchers_get_the_parts_and_may_cancel(child_fixture: Child, tmp_path: Path) -> None:
     child_fixture.script = """
 say(said={"phase": "Building", "step": 1, "steps": 9}); say(said={"lines": 5, "last": "conv1"})
@@ -169,20 +199,78 @@ def test_the_child_asks_the_engine_for_its_layers(prepare: Prepare, tmp_path: Pa
     assert (tmp_path / "out.part").exists()  # the engine is whole without
 
 
+def test_an_engine_without_weights_is_not_asked_for_its_layers(
+    prepare: Prepare, tmp_path: Path
+) -> None:
+    builder = prepare("10.3.0")
+    found = build(order(tmp_path, strip_weights=True))
+    assert builder.state.calls["deserialize_cuda_engine"] == 0
+    assert not (tmp_path / "scratch" / "layers.json").exists()
+    assert any(note.startswith("The layers were not asked for") for note in found["notes"])
+
+
 def test_a_crash_after_the_engine_is_whole_loses_no_engine(
     child_fixture: Child, tmp_path: Path
 ) -> None:
     child_fixture.script = """
 write(b"engine")
 say(said={"written": DONE})
+say(doing="asking the engine for its layers")
 os._exit(11)
 """
     found = report(tmp_path)
     assert found.target.read_bytes() == b"engine"
     assert found.layers is None
     assert found.warnings == (
-        "TensorRT died when it was asked for the engine's layers; it was whole then.",
+        "The engine is whole, but what came after it was written failed: the process died while "
+        "asking the engine for its layers.",
     )
+
+
+def test_an_error_after_the_engine_is_whole_loses_no_engine(
+    child_fixture: Child, tmp_path: Path
+) -> None:
+    child_fixture.script = """
+write(b"engine")
+say(said={"written": DONE})
+say(error={"kind": "out-of-memory", "message": "There is not enough memory.", "hint": ""})
+"""
+    found = report(tmp_path)
+    assert found.target.read_bytes() == b"engine"
+    assert found.warnings == (
+        "The engine is whole, but what came after it was written failed: There is not enough "
+        "memory.",
+    )
+
+
+def test_cancelling_after_the_engine_is_written_leaves_none(
+    child_fixture: Child, tmp_path: Path
+) -> None:
+    child_fixture.script = (
+        "write(b'engine'); say(said={'written': DONE}); say(doing='layers'); time.sleep(60)"
+    )
+    with pytest.raises(Cancelled):
+        report(tmp_path, Progress(cancel_at="layers"))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("error", [MemoryError(), OSError(28, "No space left"), ValueError("bad")])
+def test_layers_that_fail_for_want_of_anything_are_a_note(
+    prepare: Prepare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    given: list[object] = []
+
+    def fails(_library: object, plan: object, *_more: object) -> str:
+        given.append(plan)
+        raise error
+
+    prepare("10.3.0")
+    monkeypatch.setattr(child, "layers_of", fails)
+    found = build(order(tmp_path))
+    assert isinstance(given[0], memoryview)  # a plan of gigabytes is not copied
+    why = str(error) or "MemoryError"
+    assert found["notes"][-1] == f"The layers cannot be told: {why}"
+    assert (tmp_path / "out.part").exists()
 
 
 def test_telling_lines_of_the_log_are_reported_once(prepare: Prepare, tmp_path: Path) -> None:
@@ -313,6 +401,42 @@ def test_a_tensorrt_that_cannot_be_imported_is_one_clear_error(
     with pytest.raises(MachineError) as absent:
         capabilities_child.look({"module": "tensorrt"}, lambda text: None)
     assert absent.value.kind == "no-tensorrt"
+
+
+def test_a_tensorrt_that_takes_too_long_is_not_called_broken(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    install_builder(monkeypatch, "8.6.1")
+    monkeypatch.setattr(capabilities, "_known", {})
+
+    def late(*_given: Any, **_options: Any) -> None:
+        raise ChildTimeout("importing TensorRT", "slow disk")
+
+    monkeypatch.setattr(capabilities, "run_child", late)
+    with pytest.raises(MachineError) as caught:
+        installed_capabilities()
+    assert (caught.value.kind, caught.value.details) == ("no-answer", "slow disk")
+    assert "not imported within 60 seconds" in caught.value.message
+    assert "Reinstall" not in caught.value.hint
+
+
+def test_asking_for_the_options_can_be_cancelled(monkeypatch: pytest.MonkeyPatch) -> None:
+    install_builder(monkeypatch, "8.6.1")
+    monkeypatch.setattr(capabilities, "_known", {})
+    told: list[str] = []
+
+    def run(_module: str, _order: object, tick: Any, **_options: Any) -> Any:
+        tick("importing TensorRT", 3.0)
+        raise AssertionError("it went on")
+
+    def cancel(_fraction: float | None, text: str) -> None:
+        told.append(text)
+        raise Cancelled
+
+    monkeypatch.setattr(capabilities, "run_child", run)
+    with pytest.raises(Cancelled):
+        installed_capabilities("tensorrt", cancel)
+    assert told == ["Asking tensorrt what it can build: importing TensorRT (3 s)"]
 
 
 def test_a_real_child_tells_what_a_module_on_the_path_has(

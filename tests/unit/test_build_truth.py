@@ -354,3 +354,15 @@ def test_the_json_can_be_written_and_has_the_sentences(tmp_path: Path) -> None:
     assert value["first_run"]["verdict"] == "agrees"
     assert value["first_run"]["tolerance"]["precision"] == "FP16"
     assert value["sentences"] == list(truth.sentences())
+
+
+def test_a_stripped_engine_is_not_run(tmp_path: Path, trt: FakeTensorRT) -> None:
+    truth = told(tmp_path, multiplied(tmp_path), BuildOptions(strip_weights=True))
+    assert trt.calls["deserialize_cuda_engine"] == 0
+    assert truth.first_run is not None
+    assert truth.first_run.verdict == "not-compared"
+    assert truth.trouble == ()
+    assert (
+        "The engine was not compared with its ONNX: stripped: not run; refit it first."
+        in truth.sentences()
+    )

@@ -360,3 +360,36 @@ def test_a_module_without_a_builder_has_nothing(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(MachineError) as caught:
         require_available(BuildOptions(), found)
     assert caught.value.kind == "no-builder"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize(
+    ("options", "is_portable"),
+    [
+        ({}, False),
+        ({"version_compatible": True}, True),
+        ({"hardware_compatibility": "ampere-plus"}, True),
+    ],
+)
+def test_an_engine_for_others_has_instance_normalization_without_a_plugin(
+    prepare: Prepare, tmp_path: Path, version: str, options: dict[str, Any], is_portable: bool
+) -> None:
+    builder = prepare(version)
+    wanted = order(tmp_path, **options)
+    if version == "8.5.3" and is_portable:
+        with pytest.raises(ModelError, match="has no option"):
+            build(wanted)
+        return
+    build(wanted)
+    assert builder.parser_flags == (["NATIVE_INSTANCENORM"] if is_portable else [])
+
+
+def test_tensorrts_own_plugins_go_into_a_version_compatible_engine_too(
+    prepare: Prepare, tmp_path: Path
+) -> None:
+    builder = prepare("8.6.1")
+    builder.vc_plugins = ["/lib/libnvinfer_vc_plugin.so.8"]
+    build(order(tmp_path, version_compatible=True))
+    assert builder.config.plugins_to_serialize == ["/lib/libnvinfer_vc_plugin.so.8"]
+    build(order(tmp_path))
+    assert not hasattr(builder.config, "plugins_to_serialize")

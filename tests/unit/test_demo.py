@@ -5,13 +5,19 @@ from __future__ import annotations
 import importlib.util
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+import core.demo
 from core import Model
+from core.building import BuildOptions
+from core.building.capabilities import Capabilities
+from core.demo import demo_model
+from core.errors import Cancelled, MachineError
 from core.modelfile import read_model_file
 from core.paths import DEMO_MODEL, DEMO_PICTURE, RESOURCES
 from core.predictions import Detection
@@ -86,3 +92,78 @@ def test_the_demos_picture_gives_its_eight_shapes() -> None:
         "star",
         "triangle",
     ]
+
+
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch, own_folders: Path) -> list[BuildOptions]:
+    """A machine with a GPU and TensorRT, whose builds are only noted."""
+    found: list[BuildOptions] = []
+    package = SimpleNamespace(version="10.3.0")
+    driver = SimpleNamespace(gpus=[SimpleNamespace(name="NVIDIA A100")])
+    monkeypatch.setattr(core.demo, "read_driver", lambda: driver)
+    monkeypatch.setattr(core.demo, "find_package", lambda name: package)
+    monkeypatch.setattr(
+        core.demo, "build_engine", lambda onnx, target, options, progress: found.append(options)
+    )
+    return found
+
+
+def quiet(_fraction: float | None, _text: str) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("missing", "by_onnx", "is_typed", "precision"),
+    [
+        ({}, frozenset(), False, {"fp16"}),
+        ({"fp16": "not here"}, frozenset(), False, set()),
+        ({}, frozenset({"fp16"}), True, set()),  # 11 with ModelOpt, which would cast for minutes
+    ],
+)
+def test_the_demos_engine_has_fp16_where_a_flag_asks_for_it(
+    built: list[BuildOptions],
+    monkeypatch: pytest.MonkeyPatch,
+    missing: Any,
+    by_onnx: Any,
+    is_typed: bool,
+    precision: set[str],
+) -> None:
+    found = Capabilities(
+        module="tensorrt",
+        version="10.3.0",
+        missing=missing,
+        by_onnx=by_onnx,
+        always_strongly_typed=is_typed,
+    )
+    monkeypatch.setattr(core.demo, "installed_capabilities", lambda module, progress: found)
+    demo_model(quiet)
+    assert built[0].precision == precision
+
+
+def test_a_tensorrt_that_does_not_tell_what_it_has_gets_a_demo_without_fp16(
+    built: list[BuildOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def late(_module: str, _progress: object) -> Capabilities:
+        raise MachineError("no-answer", "tensorrt was not imported in time.", "Try again.")
+
+    told: list[str] = []
+    monkeypatch.setattr(core.demo, "installed_capabilities", late)
+    demo_model(lambda _fraction, text: told.append(text))
+    assert built[0].precision == frozenset()
+    assert told == ["The demo is built without FP16: tensorrt was not imported in time."]
+
+
+def test_the_demo_can_be_cancelled_before_it_builds(
+    built: list[BuildOptions], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(_module: str, progress: Any) -> Capabilities:
+        progress(None, "Asking")
+        raise AssertionError("it went on")
+
+    def cancel(_fraction: float | None, _text: str) -> None:
+        raise Cancelled
+
+    monkeypatch.setattr(core.demo, "installed_capabilities", asked)
+    with pytest.raises(Cancelled):
+        demo_model(cancel)
+    assert built == []
