@@ -71,16 +71,18 @@ def ability() -> Ability:
 
 def look_at_target(path: Path, onnx: Path | None) -> TargetSeen:
     """What is to be said of the place where an engine shall go."""
+    from core.building.sidecar import foreign_words
     from core.building.target import check_target
 
     try:
         check_target(path.parent if onnx is None else onnx, path, 0)
     except EnginebayError as error:
         return TargetSeen(path, f"{error.message} {error.hint}", is_bad=True)
+    words = [foreign_words(path)]
     if path.exists():
         name = one_line(path.name, 80)
-        return TargetSeen(path, f"{name} is there already; it is replaced by the complete new one.")
-    return TargetSeen(path, "")
+        words.insert(0, f"{name} is there already; it is replaced by the complete new one.")
+    return TargetSeen(path, " ".join(filter(None, words)))
 
 
 def read_record(engine: Path) -> RecordRead:

@@ -35,6 +35,7 @@ from tests.gui.fake_builds import (
 )
 from tests.gui.hands import drag_over, drop, texts, urls_of
 from tests.gui.limits import WAIT_MS
+from tests.unit.plan_writer import Plan
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -222,9 +223,22 @@ def test_without_tensorrt_the_window_says_why_and_the_commands_can_be_copied(
 def test_an_engine_that_is_there_is_told_before_it_is_replaced(
     qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
 ) -> None:
-    (tmp_path / "best.engine").write_bytes(b"old")
+    (tmp_path / "best.engine").write_bytes(Plan(layout="ftrt-8.6").to_bytes())
     window = set_up(qtbot, app_, model_in(tmp_path))
     qtbot.waitUntil(lambda: "best.engine is there already" in window.trouble.text())
+    assert window.build_button.isEnabled()
+
+
+def test_another_file_is_no_target_and_one_in_the_records_place_is_told(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    (tmp_path / "best.engine").write_bytes(b"weights of another model")
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    qtbot.waitUntil(lambda: "is no TensorRT engine" in window.trouble.text())
+    assert not window.build_button.isEnabled()
+    (tmp_path / "other.engine.json").write_text("{}")
+    type_into(window.form.save_as.field, "other.engine")
+    qtbot.waitUntil(lambda: "is no side-car of Enginebay's" in window.trouble.text())
     assert window.build_button.isEnabled()
 
 
