@@ -6,6 +6,7 @@ import shlex
 import struct
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -196,8 +197,25 @@ def test_options_survive_the_way_to_trtexec_and_back() -> None:
 
 def test_options_survive_json() -> None:
     whole = options_of_json(EVERYTHING.as_json())
-    assert whole == EVERYTHING
+    absolute = {
+        "timing_cache_file": Path("kept here.cache").absolute(),
+        "plugins": (Path("a b.so").absolute(),),
+    }
+    assert whole == replace(EVERYTHING, **absolute)
     assert options_of_json({}) == BuildOptions()
+
+
+def test_paths_are_recorded_so_that_they_are_found_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = options_of_flags(
+        ["--int8", "--calibration=pictures", "--timingCacheFile=t.cache", "--staticPlugins=p.so"]
+    )
+    told = options.as_json()
+    assert told["calibration"] == str(tmp_path / "pictures")
+    assert told["timing_cache_file"] == str(tmp_path / "t.cache")
+    assert told["plugins"] == [str(tmp_path / "p.so")]
 
 
 @pytest.mark.parametrize(
