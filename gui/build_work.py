@@ -165,6 +165,11 @@ def check(path: Path, context: JobContext) -> Checked:
         findings=_finding_lines(found.findings),
         notes=tuple(Line(text, "unsure") for text in found.notes),
         free={one.name: one.shape for one in inputs_of(values) if one.is_free},
+        values={
+            one.name: one.shape[0] or 0 if one.shape else 1
+            for one in inputs_of(values)
+            if one.takes_values is None and not one.is_free
+        },
         names={name: dims for name, dims in names.items() if dims},
         profiles=propose_profiles(values, symbols, file.metadata),
         inputs=values,

@@ -334,6 +334,41 @@ def test_every_button_and_field_has_a_name_and_a_tooltip(
             assert one.toolTip() or one.text() in ("Copy", "Dismiss", "Details"), one.text()
 
 
+def test_a_shape_tensor_of_fixed_shape_is_given_limits_in_the_window(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    window = set_up(qtbot, app_, sized_model(tmp_path))
+    assert window.form.options().profiles == ()
+    fields = window.form.shapes.fields[0]
+    for limit, text in (("min", "1x1"), ("opt", "4x4"), ("max", "1000x1000")):
+        type_into(fields["size", limit], text)
+    limits = Profile((1, 1), (4, 4), (1000, 1000))
+    # 2 x int64 and 4 x 4 floats, whatever the values are
+    assert "80 B of GPU memory" in window.form.memory.text()
+    press_build(window)
+    builder.go.set()
+    wait_built(qtbot, app_)
+    assert builder.orders[0][2].profiles == ({"size": limits},)
+
+
+def sized_model(folder: Path) -> Path:
+    """An ONNX whose second input says how its first is expanded."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Expand", ["x", "size"], ["y"])],
+        "g",
+        [value("x", TensorProto.FLOAT, [4, 4]), value("size", TensorProto.INT64, [2])],
+        [value("y", TensorProto.FLOAT, ["a", "b"])],
+    )
+    path = folder / "sized.onnx"
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), str(path))
+    return path
+
+
 def custom_model(folder: Path) -> Path:
     """An ONNX with an operator that no TensorRT has."""
     import onnx

@@ -145,7 +145,9 @@ class BuildForm(QWidget):
             self._show_options(record.options)
             if record.options.profiles:
                 profiles = record.options.profiles
-        self.shapes.show_inputs(checked.free, checked.names, profiles, checked.fixed_words)
+        self.shapes.show_inputs(
+            checked.free, checked.names, profiles, checked.fixed_words, checked.values
+        )
         self._is_target_typed = record is not None
         target = checked.path.with_suffix(".engine") if record is None else record.engine
         self.save_as.field.setText(str(target))
