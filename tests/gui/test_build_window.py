@@ -61,6 +61,7 @@ def offered(form: BuildForm) -> list[str]:
 def test_without_a_model_the_window_says_what_to_do(app_: App, builder: FakeBuilder) -> None:
     window = window_of(app_)
     assert "Choose an ONNX model, or drop one here." in texts(window)
+    assert window.python.text.placeholderText() == "Choose a model first."
     assert not window.form.isVisible()
     assert not window.build_button.isEnabled()
     assert not window.isModal()
@@ -132,7 +133,10 @@ def test_wrong_shapes_keep_the_button_off_and_say_why(
     type_into(window.form.shapes.fields[0]["images", "opt"], "17x3x256x256")
     assert not window.build_button.isEnabled()
     assert "opt is larger than max in dimension 0 (17 > 16)" in window.trouble.text()
-    assert window.trtexec.text.toPlainText() == ""
+    for page in (window.trtexec, window.python):
+        assert page.text.toPlainText() == ""
+        assert "opt is larger than max in dimension 0" in page.text.placeholderText()
+        assert not page.copy_button.isEnabled()
 
 
 def test_the_commands_follow_every_choice_and_are_copied(
@@ -266,6 +270,7 @@ def test_what_is_no_model_is_said_in_the_banner(
     qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
     assert "broken.onnx" in texts(window.banner)
     assert not window.form.isVisible()
+    assert window.trtexec.text.placeholderText() == "This model cannot be built."
     assert not window.build_button.isEnabled()
     app_.window.building.set_up([model_in(tmp_path)])
     wait_checked(qtbot, app_)
@@ -332,6 +337,20 @@ def test_every_button_and_field_has_a_name_and_a_tooltip(
         if one.isVisible():
             assert one.text() or one.accessibleName()
             assert one.toolTip() or one.text() in ("Copy", "Dismiss", "Details"), one.text()
+
+
+@pytest.mark.parametrize("height", [340, 500])
+def test_more_shows_its_first_fields_in_a_small_window(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path, height: int
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    window.resize(420, height)
+    qtbot.wait(50)
+    QTest.mouseClick(window.form.more_button, LEFT)
+    first = window.form.metadata
+    qtbot.waitUntil(lambda: first.visibleRegion().boundingRect().height() > 0, timeout=2000)
+    qtbot.wait(350)
+    assert first.visibleRegion().boundingRect().height() == first.height()
 
 
 def test_a_shape_tensor_of_fixed_shape_is_given_limits_in_the_window(
