@@ -13,6 +13,7 @@ from core.building.before import require_buildable
 from core.building.build import check_build, check_model
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
 from core.building.sidecar import write_sidecar
+from core.building.target import check_target
 from core.building.truth import Truth, tell_truth
 from core.errors import EnginebayError
 from core.machine import find_package, read_driver
@@ -102,6 +103,7 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     if options.print_command is not None:
         return _printed(options, file, target, chosen)
     if target.is_file() and not options.force:
+        check_target(file.path, target, 0)  # what is no engine is not replaced with --force, either
         raise EnginebayError(
             "exists",
             f"There is an engine already: {printable(str(target))}.",

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 State = Literal["waiting", "building", "done", "failed", "cancelled"]
 
-_MOST_LINES = 2_000
+MOST_LINES = 2_000
+"""Of a build's log; older ones are forgotten."""
 
 
 class Feed:
@@ -31,7 +32,7 @@ class Feed:
         self._lock = threading.Lock()
         self._now: BuildProgress | None = None
         self._doing = ""
-        self._lines: deque[str] = deque(maxlen=_MOST_LINES)
+        self._lines: deque[str] = deque(maxlen=MOST_LINES)
         self._begun: float | None = None
         self._ended: float | None = None
         self._told = 0.0

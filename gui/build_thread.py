@@ -77,6 +77,8 @@ class Checked:
         findings: operators that are likely refused, or bounded, with their way out.
         notes: what else is to be known before it is built.
         free: the inputs that a profile sets, with the shapes that the model gives them.
+        values: inputs of fixed shape whose values a profile sets if they decide shapes, which only
+            TensorRT knows, with the number of values.
         names: what it calls their dimensions.
         profiles: proposed.
         inputs: all of them.
@@ -91,6 +93,7 @@ class Checked:
     findings: tuple[Line, ...] = ()
     notes: tuple[Line, ...] = ()
     free: Mapping[str, Shape | None] = field(default_factory=dict)
+    values: Mapping[str, int] = field(default_factory=dict)
     names: Mapping[str, Sequence[str]] = field(default_factory=dict)
     profiles: tuple[Shapes, ...] = ()
     inputs: tuple[GraphValue, ...] = ()

@@ -60,7 +60,7 @@ def settings_words(options: BuildOptions) -> str:
     if options.optimization_level is not None:
         parts.append(f"level {options.optimization_level}")
     if options.workspace_bytes is not None:
-        parts.append(f"workspace {options.workspace_bytes // 2**20:,} MB")
+        parts.append(f"workspace {options.workspace_bytes / 2**20:,.10g} MiB")
     switches = {
         "ampere-plus": options.hardware_compatibility == "ampere-plus",
         "same compute capability": options.hardware_compatibility == "same-compute-capability",
@@ -71,6 +71,7 @@ def settings_words(options: BuildOptions) -> str:
         "strongly typed": options.strongly_typed,
         "DLA": options.dla_core is not None,
         "no timing cache": not options.timing_cache,
+        "own timing cache": options.timing_cache_file is not None,
     }
     parts += [words for words, is_on in switches.items() if is_on]
     if options.plugins:

@@ -58,16 +58,18 @@ def ability() -> Ability:
 
 def look_at_target(path: Path, onnx: Path | None) -> TargetSeen:
     """What is to be said of the place where an engine shall go."""
+    from core.building.sidecar import foreign_words
     from core.building.target import check_target
 
     try:
         check_target(path.parent if onnx is None else onnx, path, 0)
     except EnginebayError as error:
         return TargetSeen(path, f"{error.message} {error.hint}", is_bad=True)
+    words = [foreign_words(path)]
     if path.exists():
         name = one_line(path.name, 80)
-        return TargetSeen(path, f"{name} is there already; it is replaced by the complete new one.")
-    return TargetSeen(path, "")
+        words.insert(0, f"{name} is there already; it is replaced by the complete new one.")
+    return TargetSeen(path, " ".join(filter(None, words)))
 
 
 def read_record(engine: Path) -> RecordRead:
@@ -150,6 +152,11 @@ def check(path: Path, context: JobContext) -> Checked:
         findings=_finding_lines(found.findings),
         notes=tuple(Line(text, "unsure") for text in found.notes),
         free={one.name: one.shape for one in inputs_of(values) if one.is_free},
+        values={
+            one.name: one.shape[0] or 0 if one.shape else 1
+            for one in inputs_of(values)
+            if one.takes_values is None and not one.is_free
+        },
         names={name: dims for name, dims in names.items() if dims},
         profiles=propose_profiles(values, symbols, file.metadata),
         inputs=values,

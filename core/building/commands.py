@@ -7,25 +7,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+from core.building.flag_versions import TYPED, cast_words, numbers_of, of_version
 from core.building.options import BuildOptions
-from core.machine.requirement import version_numbers
 
 _LEVELS = {"ampere-plus": "ampere+", "same-compute-capability": "sameComputeCapability"}
-_FIRST = {
-    "--versionCompatible": (8, 6),
-    "--excludeLeanRuntime": (8, 6),
-    "--builderOptimizationLevel": (8, 6),
-    "--hardwareCompatibilityLevel=ampere+": (8, 6),
-    "--hardwareCompatibilityLevel=sameComputeCapability": (10, 9),
-    "--fp8": (8, 6),
-    "--bf16": (9, 1),
-    "--stronglyTyped": (9, 1),
-    "--stripWeights": (10, 0),
-}
-"""The version that a flag came with (NVIDIA/TensorRT, samples/common/sampleOptions.cpp)."""
-
-_TYPED = (11, 0)  # precision flags ended: types come from the ONNX alone
 _MANY_PROFILES = (9, 0)  # --profile
+_BEST_BF16 = (10, 0)
 
 
 def trtexec_command(onnx: Path, target: Path, options: BuildOptions, version: str) -> str:
@@ -40,27 +27,26 @@ def trtexec_command(onnx: Path, target: Path, options: BuildOptions, version: st
         options: see BuildOptions.
         version: of TensorRT, "10.3.0".
     """
-    has = _numbers(version)
-    remarks: list[str] = []
+    has = numbers_of(version)
+    options, missing = of_version(options, version)
+    remarks = [f"trtexec {version} has no {flag}, so it is left out." for flag in missing]
     source, before = onnx, ""
     low = [name for name in ("fp16", "bf16") if name in options.precision]
-    if low and (has >= _TYPED or options.strongly_typed):
+    is_typed = has >= TYPED or options.strongly_typed
+    if low and is_typed:
         source = onnx.with_name(f"{onnx.stem}-{low[0]}.onnx")
         cast = f"python -m modelopt.onnx.autocast --low_precision_type {low[0]} --keep_io_types"
         before = _shell(
             [*cast.split(), "--onnx_path", str(onnx), "--output_path", str(source)],
         )
         remarks.append("Precision comes from the ONNX: it is cast first, by NVIDIA's ModelOpt.")
+    remarks += cast_words(options) if is_typed else ()
     parts = ["trtexec", f"--onnx={source}", f"--saveEngine={target}"]
     parts.append("--skipInference" if has >= (8, 6) else "--buildOnly")
     parts += _profile_flags(options, has, remarks)
-    for flag in (*_precision_flags(options, has, remarks), *_other_flags(options, has)):
-        first = _FIRST.get(flag) or _FIRST.get(flag.partition("=")[0], (0, 0))
-        if has < first:
-            remarks.append(f"trtexec {version} has no {flag}, so it is left out.")
-        else:
-            parts.append(flag)
-    if options.calibration is not None and "--int8" in parts:
+    parts += _precision_flags(options, has, remarks)
+    parts += _other_flags(options, has)
+    if options.calibration is not None and {"--int8", "--best"} & set(parts):
         parts.append("--calib=calibration.cache")
         remarks.append(
             "trtexec takes no pictures: calibration.cache are the ranges that a build here keeps."
@@ -69,10 +55,6 @@ def trtexec_command(onnx: Path, target: Path, options: BuildOptions, version: st
         remarks.append("trtexec writes no metadata before the engine.")
     lines = [f"# {one}" for one in remarks]
     return "\n".join([*lines, *([before] if before else []), _shell(parts)])
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(version_numbers(version)[:2]) or (0,)
 
 
 def _profile_flags(options: BuildOptions, has: tuple[int, ...], remarks: list[str]) -> list[str]:
@@ -103,15 +85,22 @@ def _quoted(name: str) -> str:
 
 def _precision_flags(options: BuildOptions, has: tuple[int, ...], remarks: list[str]) -> list[str]:
     flags = ["--noTF32"] if "fp32" in options.precision else []
-    if options.strongly_typed and has < _TYPED:
+    if options.strongly_typed and has < TYPED:
         flags.append("--stronglyTyped")
-    asked = [name for name in ("fp16", "bf16", "int8", "fp8", "best") if name in options.precision]
-    if has >= _TYPED or options.strongly_typed:
-        left = [name.upper() for name in asked if name not in ("fp16", "bf16")]
-        if left:
-            remarks.append(f"{', '.join(left)} comes from Q/DQ nodes in the ONNX alone.")
+    if has >= TYPED or options.strongly_typed:
         return flags
-    return flags + [f"--{name}" for name in asked]
+    order = ("fp16", "bf16", "int8", "fp8", "best")
+    names: list[str] = [name for name in order if name in options.precision]
+    if {"best", "fp8"} <= set(names):  # trtexec's --best is INT8, too, which excludes FP8
+        names = ["fp16", *(["bf16"] if has >= _BEST_BF16 else []), "fp8"]
+        remarks.append("trtexec's --best excludes --fp8, so what it stands for is spelled out.")
+    for name, ours in (("int8", "refuses that"), ("best", "leaves INT8 out then")):
+        if name in names and options.calibration is None:
+            remarks.append(
+                f"Where the ONNX has no Q/DQ nodes, trtexec's --{name} takes placeholder ranges, "
+                f"which make INT8 meaningless; a build here {ours}."
+            )
+    return flags + [f"--{name}" for name in names]
 
 
 def _other_flags(options: BuildOptions, has: tuple[int, ...]) -> list[str]:

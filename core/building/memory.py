@@ -72,7 +72,9 @@ def buffer_bytes(inputs: Sequence[GraphValue], profile: ShapeLimits, which: str)
     total = 0
     for value in inputs:
         limits = profile.get(value.name)
-        shape = value.shape if limits is None else getattr(limits, which)
+        # The limits of a fixed shape are of values, as a shape tensor's.
+        is_fixed = value.shape is not None and None not in value.shape
+        shape = value.shape if limits is None or is_fixed else getattr(limits, which)
         size = None if shape is None else size_bytes(value.dtype, shape)
         if size is None:
             return None

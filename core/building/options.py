@@ -77,7 +77,10 @@ class BuildOptions:
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     def as_json(self) -> dict[str, object]:
-        """All of it, JSON-ready; options_of_json reads it back."""
+        """All of it, JSON-ready; options_of_json reads it back.
+
+        Paths are absolute: it is read in other folders, by a child and long after the build.
+        """
         found: dict[str, Any] = {one.name: getattr(self, one.name) for one in fields(self)}
         return found | {
             "profiles": [
@@ -87,13 +90,13 @@ class BuildOptions:
             "precision": [name for name in PRECISIONS if name in self.precision],
             "calibration": _path_text(self.calibration),
             "timing_cache_file": _path_text(self.timing_cache_file),
-            "plugins": [str(path) for path in self.plugins],
+            "plugins": [_path_text(path) for path in self.plugins],
             "metadata": dict(self.metadata),
         }
 
 
 def _path_text(path: Path | None) -> str | None:
-    return None if path is None else str(path)
+    return None if path is None else str(path.absolute())
 
 
 def options_of_json(value: object) -> BuildOptions:

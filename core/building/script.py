@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.building.flag_versions import TYPED, cast_words, numbers_of, of_version
 from core.building.memory import WORKSPACE_SHARE
 from core.building.options import BuildOptions
-from core.machine.requirement import version_numbers
-
-_TYPED = (11, 0)  # types come from the ONNX alone
 
 _LEVELS = {
     "ampere-plus": "AMPERE_PLUS",
@@ -41,23 +39,30 @@ class KeptRanges(trt.IInt8EntropyCalibrator2):
 def python_script(onnx: Path, target: Path, options: BuildOptions, version: str) -> str:
     """A script that builds the same with the TensorRT of a version.
 
+    What that version lacks is left out, and said in comments.
+
     Args:
         onnx: the model.
         target: the engine.
         options: see BuildOptions.
         version: of TensorRT, "10.3.0".
     """
-    has = tuple(version_numbers(version)[:2]) or (0,)
-    typed = has >= _TYPED or options.strongly_typed
+    has = numbers_of(version)
+    options, missing = of_version(options, version)
+    typed = has >= TYPED or options.strongly_typed
     low = next((name for name in ("fp16", "bf16") if name in options.precision), None)
-    source, remarks = onnx, []
+    source = onnx
+    remarks = [f"# TensorRT {version} has no {flag}, so it is left out." for flag in missing]
     if typed and low is not None:
         source = onnx.with_name(f"{onnx.stem}-{low}.onnx")
-        remarks = [
+        remarks += [
             "# Precision comes from the ONNX. Cast it first, with NVIDIA's ModelOpt:",
             f"#   python -m modelopt.onnx.autocast --onnx_path {str(onnx)!r} "
             f"--output_path {str(source)!r} --low_precision_type {low} --keep_io_types",
         ]
+    remarks += [f"# {one}" for one in cast_words(options)] if typed else []
+    if "int8" in options.precision and options.calibration is None and not typed:
+        remarks.append("# INT8 needs Q/DQ nodes in the ONNX: there are no other ranges.")
     is_calibrated = options.calibration is not None and not typed
     imports = [
         *(["import ctypes"] if options.plugins else []),
@@ -111,7 +116,7 @@ def _plugins(options: BuildOptions, has: tuple[int, ...]) -> list[str]:
 
 
 def _network_flags(options: BuildOptions, has: tuple[int, ...]) -> str:
-    if has >= _TYPED:
+    if has >= TYPED:
         return "0"
     names = ["EXPLICIT_BATCH"] + (["STRONGLY_TYPED"] if options.strongly_typed else [])
     return " | ".join(f"1 << int(trt.NetworkDefinitionCreationFlag.{name})" for name in names)
@@ -136,7 +141,7 @@ def _configuration(options: BuildOptions, has: tuple[int, ...]) -> list[str]:
     else:
         pool = "trt.MemoryPoolType.WORKSPACE"
         lines.append(f"config.set_memory_pool_limit({pool}, {options.workspace_bytes})")
-    if options.optimization_level is not None and has >= (8, 6):
+    if options.optimization_level is not None:
         lines.append(f"config.builder_optimization_level = {options.optimization_level}")
     level = _LEVELS.get(options.hardware_compatibility)
     if level is not None:
@@ -167,7 +172,7 @@ def _configuration(options: BuildOptions, has: tuple[int, ...]) -> list[str]:
             "config.default_device_type = trt.DeviceType.DLA",
             f"config.DLA_core = {options.dla_core}",
         ]
-    if has < _TYPED:
+    if has < TYPED:
         sharing = "trt.PreviewFeature.PROFILE_SHARING_0806"
         if has >= (8, 6):
             lines.append(f"config.set_preview_feature({sharing}, True)")

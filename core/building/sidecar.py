@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
@@ -16,11 +17,13 @@ from core import __version__
 from core.building.metadata_editor import read_engine_file
 from core.errors import EnginebayError, ModelFileError
 from core.modelfile import fingerprint, read_model_file, read_sidecar, sidecar_path
+from core.modelfile.json_object import json_object
 from core.modelfile.sidecar import FORMAT, MAX_BYTES, VERSION, Sidecar, plan_sample
 from core.opening import Progress, no_progress
+from core.text import printable
 from core.whole_file import save_text
 
-__all__ = ["find_source", "read_sidecar", "sidecar_path", "write_sidecar"]
+__all__ = ["find_source", "foreign_words", "read_sidecar", "sidecar_path", "write_sidecar"]
 
 
 def write_sidecar(
@@ -36,6 +39,8 @@ def write_sidecar(
     progress: Progress = no_progress,
 ) -> Path:
     """Write the side-car of an engine that was just built; one that is there is replaced.
+
+    A file of that name that is no side-car of ours stays.
 
     Args:
         engine: the engine, whole.
@@ -53,8 +58,14 @@ def write_sidecar(
 
     Raises:
         ModelFileError: if one of the two files is none, or cannot be read.
-        EnginebayError: kind "cannot-save".
+        EnginebayError: kind "cannot-save"; "foreign-file", if something else has that name.
     """
+    if words := foreign_words(engine):
+        raise EnginebayError(
+            "foreign-file",
+            words,
+            "The engine is whole without it. Move that file away, or give the engine another name.",
+        )
     file = read_engine_file(engine)
     source = read_model_file(onnx)
     metadata = source.metadata if file.plan_offset == 0 else file.metadata
@@ -102,6 +113,25 @@ def write_sidecar(
     path = sidecar_path(engine)
     save_text(path, text)
     return path
+
+
+def foreign_words(engine: Path) -> str:
+    """What is to be said where a file that is not ours has the side-car's name; else ""."""
+    path = sidecar_path(engine)
+    words = (
+        f"{printable(str(path))} is there already and is no side-car of Enginebay's, so it is not "
+        "replaced."
+    )
+    try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+            return words
+        value = json_object(path.read_bytes()) if status.st_size else {"format": FORMAT}
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError):
+        return words
+    return "" if value is not None and value.get("format") == FORMAT else words
 
 
 def find_source(engine: Path, sidecar: Sidecar) -> Path | None:

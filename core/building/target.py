@@ -7,16 +7,21 @@ import os
 import shutil
 from pathlib import Path
 
-from core.errors import ModelError
+from core.errors import ModelError, ModelFileError
+from core.modelfile import check_external_data, read_model_file
 from core.tensors import bytes_text
 from core.text import printable
 from core.whole_file import check_can_save
 
 _LEAST_ROOM = 1 << 20
+_REPLACEABLE = ("tensorrt-plan", "ultralytics-engine", "truncated-plan", "empty")
 
 
 def check_target(onnx: Path, target: Path, expected_bytes: int) -> None:
     """Nothing, if the engine can be written there; an engine that is there is no hindrance.
+
+    Any other file is one: a name that was mistyped must not cost a model its weights. What a file
+    is, its content says; one that is empty, or an engine that was cut off, may be replaced.
 
     Args:
         onnx: the model, which must stay.
@@ -36,6 +41,7 @@ def check_target(onnx: Path, target: Path, expected_bytes: int) -> None:
                 "Give another target, as OUT.engine.",
             )
     check_can_save(target)
+    _check_is_engine(onnx, target)
     needed = max(expected_bytes, _LEAST_ROOM)
     try:
         free = shutil.disk_usage(target.absolute().parent).free
@@ -48,3 +54,49 @@ def check_target(onnx: Path, target: Path, expected_bytes: int) -> None:
             f"and the engine takes {bytes_text(needed)} at the least.",
             "Free some space there, or choose another folder.",
         )
+
+
+def _check_is_engine(onnx: Path, target: Path) -> None:
+    """Nothing, if what is there may be replaced, or nothing is there."""
+    if target.is_dir() or not target.exists():
+        return
+    if _is_weights_of(onnx, target):
+        raise ModelError(
+            "cannot-save",
+            f"{printable(str(target))} holds weights of {printable(onnx.name)}, and the engine "
+            "would replace it.",
+            "Give another target, as OUT.engine.",
+        )
+    try:
+        kind = read_model_file(target).kind
+    except ModelFileError as error:
+        raise ModelError(
+            "cannot-save",
+            f"What is at {printable(str(target))} is not replaced: {error.message}",
+            "Give another target, as OUT.engine.",
+        ) from None
+    if kind not in _REPLACEABLE:
+        what = "an ONNX model" if kind == "onnx" else "no TensorRT engine"
+        raise ModelError(
+            "cannot-save",
+            f"{printable(str(target))} is there already and is {what}, so it is not replaced.",
+            "Give another target, as OUT.engine, or move that file away first.",
+        )
+
+
+def _is_weights_of(onnx: Path, target: Path) -> bool:
+    """Whether a file that is there is one of the ONNX's external data."""
+    known: set[str] = set()
+    is_one = False
+
+    def compare(location: str) -> None:
+        nonlocal is_one
+        if location not in known and not is_one:
+            known.add(location)
+            with contextlib.suppress(OSError, ValueError):
+                is_one = os.path.samefile(onnx.parent / location, target)  # noqa: PTH121
+
+    if onnx.is_file():
+        with contextlib.suppress(ModelFileError):  # what is wrong with the model is told elsewhere
+            check_external_data(onnx, found=compare)
+    return is_one

@@ -55,6 +55,8 @@ def find_external_data(onnx: Path, locations: Iterable[str]) -> ExternalData:
 def check_external_data(
     onnx: Path,
     progress: Callable[[float | None, str], None] = lambda _fraction, _text: None,
+    *,
+    found: Callable[[str], None] = lambda _location: None,
 ) -> None:
     """Walk a whole ONNX file for external data; weights are passed over, memory stays small.
 
@@ -64,6 +66,7 @@ def check_external_data(
     Args:
         onnx: the file.
         progress: told now and then how far it is, 0 to 1; may raise to stop.
+        found: called with each location, as the file gives it; with some of them twice.
 
     Raises:
         ModelFileError: kind "external-data-outside" if a location is not in the file's own
@@ -82,6 +85,7 @@ def check_external_data(
         if len(present) == _KNOWN:
             present.clear()
         present[location] = folder.holds(location)
+        found(location)
 
     try:
         with onnx.open("rb") as file:

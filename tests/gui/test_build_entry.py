@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,13 @@ from core.building.sidecar import write_sidecar
 from core.paths import DEMO_MODEL
 from core.tensors import Profile
 from tests.gui.build_hands import LEFT, model_in, wait_checked, window_of
-from tests.gui.fake_builds import TENSORRT_11, FakeBuilder, use_fake_builder, use_tensorrt
+from tests.gui.fake_builds import (
+    TENSORRT_8,
+    TENSORRT_11,
+    FakeBuilder,
+    use_fake_builder,
+    use_tensorrt,
+)
 from tests.gui.hands import button, drop, menu_action, texts
 from tests.gui.limits import WAIT_MS
 from tests.unit.plan_writer import Plan
@@ -260,3 +267,43 @@ def test_what_the_record_asks_for_and_this_tensorrt_has_not_is_told(
     assert "The record asks for fp16, which is left out here: From TensorRT 11" in told
     assert window.form.options().precision == frozenset()
     assert window.form.options().refit
+
+
+def test_of_a_precision_that_is_not_here_as_a_whole_the_rest_is_kept_and_told(
+    qtbot: QtBot, app_: App, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    use_tensorrt(monkeypatch, TENSORRT_8)  # which has no BF16
+    options = replace(OPTIONS, precision=frozenset({"bf16", "fp16"}))
+    engine, _model = recorded(tmp_path, options)
+    app_.window.building.rebuild(engine)
+    wait_checked(qtbot, app_)
+    window = app_.window.build_entry.window_
+    assert window is not None
+    assert window.form.options().precision == {"fp16"}
+    assert window.form.precision.currentText() == "FP16"
+    told = "\n".join(line.text for line in window.form.record_lines())
+    assert "Of its precision, BF16, FP16, is left: FP16." in told
+    assert "The record asks for bf16, which is left out here: BF16 needs TensorRT 10." in told
+
+
+@pytest.mark.parametrize("size", [3 * 2**19, 1, 2**30 + 1, 2**39 + 12_345_679])
+def test_a_recorded_workspace_and_timing_cache_come_back_as_they_were(
+    qtbot: QtBot, app_: App, tmp_path: Path, size: int
+) -> None:
+    kept = tmp_path / "kept.cache"
+    options = replace(OPTIONS, workspace_bytes=size, timing_cache_file=kept)
+    engine, _model = recorded(tmp_path, options)
+    app_.window.building.rebuild(engine)
+    wait_checked(qtbot, app_)
+    window = app_.window.build_entry.window_
+    assert window is not None
+    assert window.form.options() == options
+    more = window.form.more
+    if size == 3 * 2**19:
+        assert more.workspace.text() == "1.5 MiB"
+    QTest.mouseClick(window.form.more_button, LEFT)
+    assert more.timing_cache_file.isVisible()
+    assert more.timing_cache_file.field.text() == str(kept)
+    more.switches["timing_cache"].setChecked(False)
+    assert not more.timing_cache_file.isVisible()
+    assert window.form.options().timing_cache_file is None

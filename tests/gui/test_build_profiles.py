@@ -106,3 +106,29 @@ def test_without_a_proposal_the_fields_are_empty_and_say_so(grid: ShapesGrid) ->
     grid.show_inputs({"a": None}, {}, ())
     assert grid.trouble == "a: min: type a shape, such as 1x3x640x640."
     assert grid.fields[0]["a", "min"].placeholderText() == "of any shape"
+
+
+def test_an_input_whose_values_may_decide_shapes_has_a_line_that_may_stay_empty(
+    grid: ShapesGrid,
+) -> None:
+    grid.show_inputs({}, {}, (), "Every input has a fixed shape.", {"size": 2})
+    assert "size  2 values" in texts(grid)
+    assert "may decide shapes" in texts(grid)
+    assert "Every input has a fixed shape." not in texts(grid)
+    assert grid.trouble == ""
+    assert grid.profiles() == ()
+    for limit, text in (("min", "8x8"), ("opt", "16x16"), ("max", "64")):
+        type_into(grid.fields[0]["size", limit], text)
+    assert grid.trouble == "size: type 2 values for each limit, divided by x."
+    type_into(grid.fields[0]["size", "max"], "64, 8")
+    assert grid.trouble == "size: opt is larger than max in dimension 1 (16 > 8)."
+    type_into(grid.fields[0]["size", "max"], "64x64")
+    assert grid.profiles() == ({"size": Profile((8, 8), (16, 16), (64, 64))},)
+
+
+def test_beside_a_free_input_the_values_are_set_or_left_out(grid: ShapesGrid) -> None:
+    grid.show_inputs({"images": (None, 3, 64, 64)}, {}, (ONE,), "", {"size": 1})
+    assert grid.profiles() == (ONE,)
+    for limit in ("min", "opt", "max"):
+        type_into(grid.fields[0]["size", limit], "5")
+    assert grid.profiles() == ({**ONE, "size": Profile((5,), (5,), (5,))},)

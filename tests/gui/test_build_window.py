@@ -35,6 +35,7 @@ from tests.gui.fake_builds import (
 )
 from tests.gui.hands import drag_over, drop, texts, urls_of
 from tests.gui.limits import WAIT_MS
+from tests.unit.plan_writer import Plan
 
 if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
@@ -60,6 +61,7 @@ def offered(form: BuildForm) -> list[str]:
 def test_without_a_model_the_window_says_what_to_do(app_: App, builder: FakeBuilder) -> None:
     window = window_of(app_)
     assert "Choose an ONNX model, or drop one here." in texts(window)
+    assert window.python.text.placeholderText() == "Choose a model first."
     assert not window.form.isVisible()
     assert not window.build_button.isEnabled()
     assert not window.isModal()
@@ -131,7 +133,10 @@ def test_wrong_shapes_keep_the_button_off_and_say_why(
     type_into(window.form.shapes.fields[0]["images", "opt"], "17x3x256x256")
     assert not window.build_button.isEnabled()
     assert "opt is larger than max in dimension 0 (17 > 16)" in window.trouble.text()
-    assert window.trtexec.text.toPlainText() == ""
+    for page in (window.trtexec, window.python):
+        assert page.text.toPlainText() == ""
+        assert "opt is larger than max in dimension 0" in page.text.placeholderText()
+        assert not page.copy_button.isEnabled()
 
 
 def test_the_commands_follow_every_choice_and_are_copied(
@@ -222,9 +227,22 @@ def test_without_tensorrt_the_window_says_why_and_the_commands_can_be_copied(
 def test_an_engine_that_is_there_is_told_before_it_is_replaced(
     qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
 ) -> None:
-    (tmp_path / "best.engine").write_bytes(b"old")
+    (tmp_path / "best.engine").write_bytes(Plan(layout="ftrt-8.6").to_bytes())
     window = set_up(qtbot, app_, model_in(tmp_path))
     qtbot.waitUntil(lambda: "best.engine is there already" in window.trouble.text())
+    assert window.build_button.isEnabled()
+
+
+def test_another_file_is_no_target_and_one_in_the_records_place_is_told(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    (tmp_path / "best.engine").write_bytes(b"weights of another model")
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    qtbot.waitUntil(lambda: "is no TensorRT engine" in window.trouble.text())
+    assert not window.build_button.isEnabled()
+    (tmp_path / "other.engine.json").write_text("{}")
+    type_into(window.form.save_as.field, "other.engine")
+    qtbot.waitUntil(lambda: "is no side-car of Enginebay's" in window.trouble.text())
     assert window.build_button.isEnabled()
 
 
@@ -252,6 +270,7 @@ def test_what_is_no_model_is_said_in_the_banner(
     qtbot.waitUntil(lambda: window.banner.isVisible(), timeout=WAIT_MS)
     assert "broken.onnx" in texts(window.banner)
     assert not window.form.isVisible()
+    assert window.trtexec.text.placeholderText() == "This model cannot be built."
     assert not window.build_button.isEnabled()
     app_.window.building.set_up([model_in(tmp_path)])
     wait_checked(qtbot, app_)
@@ -318,6 +337,55 @@ def test_every_button_and_field_has_a_name_and_a_tooltip(
         if one.isVisible():
             assert one.text() or one.accessibleName()
             assert one.toolTip() or one.text() in ("Copy", "Dismiss", "Details"), one.text()
+
+
+@pytest.mark.parametrize("height", [340, 500])
+def test_more_shows_its_first_fields_in_a_small_window(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path, height: int
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    window.resize(420, height)
+    qtbot.wait(50)
+    QTest.mouseClick(window.form.more_button, LEFT)
+    first = window.form.metadata
+    qtbot.waitUntil(lambda: first.visibleRegion().boundingRect().height() > 0, timeout=2000)
+    qtbot.wait(350)
+    assert first.visibleRegion().boundingRect().height() == first.height()
+
+
+def test_a_shape_tensor_of_fixed_shape_is_given_limits_in_the_window(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    window = set_up(qtbot, app_, sized_model(tmp_path))
+    assert window.form.options().profiles == ()
+    fields = window.form.shapes.fields[0]
+    for limit, text in (("min", "1x1"), ("opt", "4x4"), ("max", "1000x1000")):
+        type_into(fields["size", limit], text)
+    limits = Profile((1, 1), (4, 4), (1000, 1000))
+    # 2 x int64 and 4 x 4 floats, whatever the values are
+    assert "80 B of GPU memory" in window.form.memory.text()
+    press_build(window)
+    builder.go.set()
+    wait_built(qtbot, app_)
+    assert builder.orders[0][2].profiles == ({"size": limits},)
+
+
+def sized_model(folder: Path) -> Path:
+    """An ONNX whose second input says how its first is expanded."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    value = helper.make_tensor_value_info
+    graph = helper.make_graph(
+        [helper.make_node("Expand", ["x", "size"], ["y"])],
+        "g",
+        [value("x", TensorProto.FLOAT, [4, 4]), value("size", TensorProto.INT64, [2])],
+        [value("y", TensorProto.FLOAT, ["a", "b"])],
+    )
+    path = folder / "sized.onnx"
+    opsets = [helper.make_opsetid("", 17)]
+    onnx.save(helper.make_model(graph, opset_imports=opsets, ir_version=8), str(path))
+    return path
 
 
 def custom_model(folder: Path) -> Path:

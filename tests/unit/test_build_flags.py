@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import struct
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -195,8 +197,25 @@ def test_options_survive_the_way_to_trtexec_and_back() -> None:
 
 def test_options_survive_json() -> None:
     whole = options_of_json(EVERYTHING.as_json())
-    assert whole == EVERYTHING
+    absolute = {
+        "timing_cache_file": Path("kept here.cache").absolute(),
+        "plugins": (Path("a b.so").absolute(),),
+    }
+    assert whole == replace(EVERYTHING, **absolute)
     assert options_of_json({}) == BuildOptions()
+
+
+def test_paths_are_recorded_so_that_they_are_found_from_another_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    options = options_of_flags(
+        ["--int8", "--calibration=pictures", "--timingCacheFile=t.cache", "--staticPlugins=p.so"]
+    )
+    told = options.as_json()
+    assert told["calibration"] == str(tmp_path / "pictures")
+    assert told["timing_cache_file"] == str(tmp_path / "t.cache")
+    assert told["plugins"] == [str(tmp_path / "p.so")]
 
 
 @pytest.mark.parametrize(
@@ -343,7 +362,7 @@ def test_the_script_builds_what_enginebay_builds(
         build(wanted)
     except EnginebayError as refused:
         if refused.kind == "option-not-available":
-            return  # who lacks what is tested elsewhere; no script is asked for then
+            return  # what a script leaves out then is tested below
         raise
     ours = configuration(builder)
     trt = builder.state.module
@@ -389,5 +408,114 @@ def test_every_script_is_python(version: str) -> None:
     compile(python_script(ONNX, ENGINE, calibrated, version), "script.py", "exec")
     cast = BuildOptions(precision=frozenset({"fp16"}), strongly_typed=True)
     script = python_script(ONNX, ENGINE, cast, version)
-    assert "my model-fp16.onnx" in script
+    # What cannot be strongly typed needs no cast.
+    assert ("my model-fp16.onnx" in script) == (version not in ("8.5.3", "8.6.1"))
     compile(script, "script.py", "exec")
+
+
+LACKING = BuildOptions(
+    precision=frozenset({"bf16", "fp16"}),
+    strip_weights=True,
+    hardware_compatibility="same-compute-capability",
+    strongly_typed=True,
+    optimization_level=5,
+    version_compatible=True,
+    exclude_lean_runtime=True,
+)
+
+
+def run_script(
+    prepare: Prepare,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    options: BuildOptions,
+    version: str,
+) -> tuple[StandInBuilder, str]:
+    """Run a script on the stand-in of a version, which has no name that the version lacks."""
+    builder = prepare(version)
+    order(folder)
+    (folder / "model-fp16.onnx").write_bytes((folder / "model.onnx").read_bytes())  # as cast
+    trt = builder.state.module
+    trt.Logger = lambda severity: None  # type: ignore[attr-defined]
+    trt.Logger.WARNING = "warning"  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "tensorrt", trt)
+    script = python_script(folder / "model.onnx", folder / "x", options, version)
+    exec(compile(script, "script.py", "exec"), {})
+    return builder, script
+
+
+def left_out(script: str) -> list[str]:
+    """The flags that the comments say are left out."""
+    return [
+        line.partition(" has no ")[2].partition(",")[0]
+        for line in script.splitlines()
+        if line.endswith("so it is left out.")
+    ]
+
+
+@pytest.mark.parametrize(
+    ("version", "missing"),
+    [
+        (
+            "8.5.3",
+            {
+                "--bf16", "--stripWeights", "--stronglyTyped", "--versionCompatible",
+                "--excludeLeanRuntime", "--builderOptimizationLevel=5",
+                "--hardwareCompatibilityLevel=sameComputeCapability",
+            },
+        ),
+        (
+            "8.6.1",
+            {
+                "--bf16", "--stripWeights", "--stronglyTyped",
+                "--hardwareCompatibilityLevel=sameComputeCapability",
+            },
+        ),
+        ("10.3.0", {"--hardwareCompatibilityLevel=sameComputeCapability"}),
+        ("10.16.1", set()),
+        ("11.4.0", set()),
+    ],
+)  # fmt: skip
+def test_what_a_version_lacks_is_left_out_of_script_and_command_and_said(
+    prepare: Prepare,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    version: str,
+    missing: set[str],
+) -> None:
+    builder, script = run_script(prepare, tmp_path, monkeypatch, LACKING, version)
+    assert set(left_out(script)) == missing
+    assert set(left_out(trtexec_command(ONNX, ENGINE, LACKING, version))) == missing
+    if version == "8.6.1":
+        flags = {"VERSION_COMPATIBLE", "EXCLUDE_LEAN_RUNTIME", "FP16", "TF32"}
+        assert builder.config.flags == flags
+        assert builder.config.builder_optimization_level == 5
+
+
+@pytest.mark.parametrize("write", [trtexec_command, python_script])
+def test_where_types_come_from_the_onnx_no_wish_vanishes_without_a_word(
+    write: Callable[[Path, Path, BuildOptions, str], str],
+) -> None:
+    options = options_of_flags(["--int8", "--best", "--calibration=pictures"])
+    text = write(ONNX, ENGINE, options, "11.4.0")
+    assert "# INT8, BEST come from Q/DQ nodes in the ONNX alone." in text
+    assert "# Pictures are no longer calibrated with" in text
+    text = write(ONNX, ENGINE, options_of_flags(["--fp16", "--bf16"]), "11.4.0")
+    assert "not to both: BF16 is left out." in text
+
+
+def test_where_trtexec_means_something_else_the_command_says_so() -> None:
+    best = trtexec_command(ONNX, ENGINE, options_of_flags(["--best"]), "10.3.0")
+    assert "--best" in words(best)
+    assert "trtexec's --best takes placeholder ranges" in best
+    assert "a build here leaves INT8 out then" in best
+    int8 = trtexec_command(ONNX, ENGINE, options_of_flags(["--int8"]), "8.6.1")
+    assert "trtexec's --int8 takes placeholder ranges" in int8
+    assert "a build here refuses that" in int8
+    calibrated = options_of_flags(["--best", "--calibration=pictures"])
+    command = trtexec_command(ONNX, ENGINE, calibrated, "10.3.0")
+    assert "--calib=calibration.cache" in words(command)
+    assert "placeholder" not in command
+    fp8 = trtexec_command(ONNX, ENGINE, options_of_flags(["--best", "--fp8"]), "10.3.0")
+    assert {"--fp16", "--bf16", "--fp8"} <= set(words(fp8))
+    assert "--best" not in words(fp8)

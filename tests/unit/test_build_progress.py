@@ -22,7 +22,9 @@ from core.building.pulse import pulse
 from core.building.target import check_target
 from core.child_process import ChildDied, ChildTimeout
 from core.errors import Cancelled, CudaError, EnginebayError, MachineError, ModelError
+from tests.unit import onnx_models
 from tests.unit.fake_builder import install_builder
+from tests.unit.plan_writer import Plan, with_prefix
 from tests.unit.test_build import Child, Progress, report
 from tests.unit.test_build import child as child_fixture
 from tests.unit.test_build_child import Heard, Prepare, build, order, prepare
@@ -147,7 +149,7 @@ time.sleep(60)
 
 
 def test_a_second_build_knows_how_long_the_first_took(child_fixture: Child, tmp_path: Path) -> None:
-    child_fixture.script = "write(b'x'); finish()"
+    child_fixture.script = "write(b'ftrt'); finish()"
     first = report(tmp_path)
     seen: list[BuildProgress] = []
     report(tmp_path, watch=seen.append)
@@ -348,6 +350,46 @@ def test_a_target_that_cannot_be_is_refused(tmp_path: Path, what: str) -> None:
         check_target(onnx, target, 0)
     assert caught.value.kind == "cannot-save"
     assert onnx.read_bytes() == b"model"
+
+
+def test_the_models_own_weights_are_no_target(tmp_path: Path) -> None:
+    onnx = onnx_models.external_data(tmp_path, "w.bin")
+    for content in (b"weights of a model", b"", Plan(layout="ftrt-8.6").to_bytes()):
+        (tmp_path / "w.bin").write_bytes(content)  # whatever they look like
+        with pytest.raises(ModelError, match=r"holds weights of external\.onnx") as caught:
+            check_target(onnx, tmp_path / "w.bin", 0)
+        assert caught.value.kind == "cannot-save"
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"weights of another model", "is no TensorRT engine"),
+        (b"\x08\x08\x3a\x00", "is an ONNX model"),
+        (b"ftrt", ""),
+        (Plan(layout="ftrt-8.6").to_bytes(), ""),
+        (Plan(layout="ftrt-8.6").to_bytes()[:-5], ""),
+        (with_prefix(Plan(layout="ftrt-8.6").to_bytes(), {"task": "pose"}), ""),
+        (b"", ""),
+    ],
+)
+def test_only_what_is_an_engine_is_replaced(tmp_path: Path, content: bytes, words: str) -> None:
+    onnx, target = onnx_models.identity(tmp_path), tmp_path / "out.engine"
+    target.write_bytes(content)
+    if not words:
+        check_target(onnx, target, 0)
+        return
+    with pytest.raises(ModelError, match=words) as caught:
+        check_target(onnx, target, 0)
+    assert caught.value.kind == "cannot-save"
+    assert caught.value.hint
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes on this system")
+def test_a_pipe_is_no_target_and_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(ModelError, match="not a regular file"):
+        check_target(onnx_models.identity(tmp_path), tmp_path / "pipe", 0)
 
 
 @pytest.mark.skipif(

@@ -237,3 +237,20 @@ def test_a_side_car_is_replaced_whole_or_not_at_all(tmp_path: Path) -> None:
     engine.write_bytes(PLAN[:-5])
     with pytest.raises(ModelFileError):
         write_sidecar(engine, onnx, options={}, versions={})
+
+
+@pytest.mark.parametrize("content", [b'{"names": ["cat"]}', b"[1]", b"no JSON", b" " * 1_000_001])
+def test_a_file_that_is_no_side_car_of_ours_stays(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "best.engine.json"
+    path.write_bytes(content)
+    with pytest.raises(EnginebayError, match="is no side-car of Enginebay's") as caught:
+        built(tmp_path)
+    assert caught.value.kind == "foreign-file"
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("content", [b"", b'{"format": "enginebay-sidecar", "version": 2}'])
+def test_one_of_ours_and_an_empty_file_are_replaced(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "best.engine.json").write_bytes(content)
+    engine, _ = built(tmp_path)
+    assert read_sidecar(engine).sidecar is not None

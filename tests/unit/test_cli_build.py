@@ -94,19 +94,47 @@ def test_a_line_of_trtexec_works_as_it_is(child: Child, onnx: Path, ask: Ask) ->
     assert answer["options"]["precision"] == ["fp32"]
 
 
+OLD = simple_plan()[:-1]  # cut off
+
+
 def test_an_engine_that_is_there_stays_unless_it_is_forced(
     child: Child, onnx: Path, ask: Ask
 ) -> None:
     child.script = BUILDS
     engine = onnx.with_suffix(".engine")
-    engine.write_bytes(b"the old one")
+    engine.write_bytes(OLD)
     status, answer = ask(onnx, *SHAPES, "--no-check")
     assert status == 1
     assert answer["error"]["kind"] == "exists"
-    assert engine.read_bytes() == b"the old one"
+    assert engine.read_bytes() == OLD
     status, _ = ask(onnx, *SHAPES, "--force", "--no-check")
     assert status == 0
     assert engine.read_bytes() == simple_plan()
+
+
+@pytest.mark.parametrize("force", [(), ("--force",)])
+def test_what_is_no_engine_stays_even_if_it_is_forced(
+    child: Child, onnx: Path, ask: Ask, force: tuple[str, ...]
+) -> None:
+    child.script = BUILDS
+    notes = onnx.with_name("notes.txt")
+    notes.write_text("mine")
+    status, answer = ask(onnx, *SHAPES, "-o", notes, *force, "--no-check")
+    assert status == 1
+    assert answer["error"]["kind"] == "cannot-save"
+    assert "is no TensorRT engine" in answer["error"]["message"]
+    assert notes.read_text() == "mine"
+
+
+def test_a_file_that_is_no_side_car_stays_and_is_told(child: Child, onnx: Path, ask: Ask) -> None:
+    child.script = BUILDS
+    mine = onnx.with_suffix(".engine.json")
+    mine.write_text('{"names": ["cat"]}')
+    status, answer = ask(onnx, *SHAPES, "--no-check")
+    assert status == 0
+    assert answer["sidecar"] is None
+    assert any("is no side-car of Enginebay's" in one for one in answer["warnings"])
+    assert mine.read_text() == '{"names": ["cat"]}'
 
 
 def test_metadata_stands_before_the_engine_where_that_is_asked_for(

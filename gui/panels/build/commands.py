@@ -15,7 +15,6 @@ class CommandPage(QWidget):
         self.text.setAccessibleName(name)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setTabChangesFocus(True)
-        self.text.setPlaceholderText("Choose a model first.")
         self.text.setMinimumHeight(60)
         self.words = QLabel(words, wordWrap=True)
         self.copy_button = QPushButton("Copy")
@@ -28,10 +27,14 @@ class CommandPage(QWidget):
         column.setContentsMargins(6, 6, 6, 6)
         column.addLayout(row)
         column.addWidget(self.text, 1)
-        self.show_text("")
+        self.show_text("", "")
 
-    def show_text(self, text: str) -> None:
-        """Show a command; where it changes only in part, what was scrolled to stays."""
+    def show_text(self, text: str, why: str) -> None:
+        """Show a command, or where there is none, why.
+
+        Where it changes only in part, what was scrolled to stays.
+        """
+        self.text.setPlaceholderText(why)
         if text != self.text.toPlainText():
             place = self.text.verticalScrollBar().value()
             self.text.setPlainText(text)

@@ -145,7 +145,9 @@ class BuildForm(QWidget):
             self._show_options(record.options)
             if record.options.profiles:
                 profiles = record.options.profiles
-        self.shapes.show_inputs(checked.free, checked.names, profiles, checked.fixed_words)
+        self.shapes.show_inputs(
+            checked.free, checked.names, profiles, checked.fixed_words, checked.values
+        )
         self._is_target_typed = record is not None
         target = checked.path.with_suffix(".engine") if record is None else record.engine
         self.save_as.field.setText(str(target))
@@ -179,13 +181,14 @@ class BuildForm(QWidget):
         self._on_changed()
 
     def _choose_precision(self, precision: frozenset[str]) -> None:
-        """Choose one, or the first where this TensorRT has it not; a rare one is added."""
+        """Choose as much of it as this TensorRT has; a rare one is added to what is offered."""
+        precision = self._left_of(precision)
         box = self.precision  # whose findData knows Python's sets by identity alone
         offered = [box.itemData(at) for at in range(box.count())]
-        if precision not in offered and self._has(precision):
+        if precision not in offered:
             box.addItem(precision_words(precision), precision)
             offered.append(precision)
-        box.setCurrentIndex(offered.index(precision) if precision in offered else 0)
+        box.setCurrentIndex(offered.index(precision))
 
     def record_lines(self) -> tuple[Line, ...]:
         """What is to be said of the record that was put in: where it is from, what is not here."""
@@ -196,6 +199,13 @@ class BuildForm(QWidget):
         if capabilities is not None:
             from core.building.capabilities import wanted_options
 
+            asked = record.options.precision
+            if (left := self._left_of(asked)) != asked:
+                by_onnx = TYPED_PRECISIONS if capabilities.always_strongly_typed else {}
+                words = by_onnx.get(left) or precision_words(left)
+                lines.append(
+                    Line(f"Of its precision, {precision_words(asked)}, is left: {words}.", "unsure")
+                )
             lines += [
                 Line(
                     f"The record asks for {name.replace('-', ' ')}, which is left out here: "
@@ -211,6 +221,10 @@ class BuildForm(QWidget):
         if self._capabilities is None:
             return True
         return all(self._capabilities.has(one) for one in precision if one != "fp32")
+
+    def _left_of(self, precision: frozenset[str]) -> frozenset[str]:
+        """As much of a precision as this TensorRT has."""
+        return frozenset(one for one in precision if self._has(frozenset({one})))
 
     def _show_more(self, shown: bool) -> None:
         self.more.setVisible(shown)

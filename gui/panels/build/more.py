@@ -10,14 +10,15 @@ from PySide6.QtCore import Signal
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
+    QDoubleSpinBox,
     QFileDialog,
     QFormLayout,
     QLabel,
-    QSpinBox,
     QWidget,
 )
 
 from core.text import one_line
+from gui.build_words import saved_path
 from gui.panels.build.path_row import PathRow
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 _MEGA = 1 << 20
 _MOST_MB = 1 << 21  # 2 TiB
+_DECIMALS = 7  # of a mebibyte: every whole number of bytes is another one
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +123,17 @@ _SWITCHES = (
 _NEEDS = {  # shown only where the other is chosen
     "exclude_lean_runtime": "version_compatible",
     "gpu_fallback": "dla_core",
+    "timing_cache_file": "timing_cache",
 }
 _HARDWARE = "hardware_compatibility"
+
+
+class _MebibyteBox(QDoubleSpinBox):
+    """Takes any whole number of bytes, and shows no more digits than it needs."""
+
+    def textFromValue(self, value: float) -> str:
+        text, point = super().textFromValue(value), self.locale().decimalPoint()
+        return text.rstrip(self.locale().zeroDigit()).rstrip(point) if point in text else text
 
 
 class MoreOptions(QWidget):
@@ -137,7 +148,8 @@ class MoreOptions(QWidget):
         self._form.setContentsMargins(0, 0, 0, 0)
         self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self.workspace = QSpinBox(maximum=_MOST_MB, suffix=" MB", singleStep=256)
+        self.workspace = _MebibyteBox(decimals=_DECIMALS, maximum=_MOST_MB, singleStep=256)
+        self.workspace.setSuffix(" MiB")
         self.workspace.setGroupSeparatorShown(True)
         self.workspace.setSpecialValueText("a share of what is free")
         self.workspace.valueChanged.connect(self._on_changed)
@@ -161,6 +173,14 @@ class MoreOptions(QWidget):
             switch.setChecked(choice.name == "timing_cache")  # as BuildOptions has it
             switch.toggled.connect(self._on_changed)
             self._row("", switch, choice.tip)
+        self.timing_cache_file = PathRow("timing cache file", placeholder="Enginebay's own")
+        self.timing_cache_file.field.textChanged.connect(self._on_changed)
+        self.timing_cache_file.choose_wanted.connect(self._choose_cache)
+        self._row(
+            "&Times in",
+            self.timing_cache_file,
+            "The file that measured times are kept in, as trtexec's --timingCacheFile has it.",
+        )
         self.plugins = PathRow("plugin libraries", placeholder="none")
         self.plugins.field.textChanged.connect(self._on_changed)
         self.plugins.choose_wanted.connect(self._choose_plugins)
@@ -181,6 +201,17 @@ class MoreOptions(QWidget):
         if isinstance(label, QLabel) and words:
             label.setToolTip(f"<qt>{tip}</qt>")
             label.setBuddy(field.focusProxy() or field)
+
+    def _choose_cache(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self,
+            "Keep measured times in",
+            self.timing_cache_file.field.text(),
+            "Timing caches (*.cache *.timing);;All files (*)",
+            options=QFileDialog.Option.DontConfirmOverwrite,  # it is added to
+        )
+        if path:
+            self.timing_cache_file.field.setText(path)
 
     def _choose_plugins(self) -> None:
         paths, _ = QFileDialog.getOpenFileNames(
@@ -217,6 +248,7 @@ class MoreOptions(QWidget):
     def _has(self, name: str) -> bool:
         """Whether an option of BuildOptions is there, by its field's name."""
         option = "dla" if name == "dla_core" else name.replace("_", "-")
+        option = "timing-cache" if name == "timing_cache_file" else option
         if self._capabilities is None or name == "workspace_bytes":
             return True
         if name == _HARDWARE:
@@ -229,6 +261,7 @@ class MoreOptions(QWidget):
         rows: dict[str, QWidget] = {
             "workspace_bytes": self.workspace,
             "plugins": self.plugins,
+            "timing_cache_file": self.timing_cache_file,
             **self.choices,
             **self.switches,
         }
@@ -240,11 +273,12 @@ class MoreOptions(QWidget):
     def show_options(self, options: BuildOptions) -> None:
         """Put in what was chosen before."""
         self.blockSignals(True)
-        self.workspace.setValue((options.workspace_bytes or 0) // _MEGA)
+        self.workspace.setValue((options.workspace_bytes or 0) / _MEGA)
         for name, box in self.choices.items():
             box.setCurrentIndex(max(box.findData(getattr(options, name)), 0))
         for name, switch in self.switches.items():
             switch.setChecked(getattr(options, name))
+        self.timing_cache_file.field.setText(saved_path(options.timing_cache_file))
         self.plugins.field.setText("; ".join(map(str, options.plugins)))
         self.blockSignals(False)
         self._on_changed()
@@ -268,7 +302,10 @@ class MoreOptions(QWidget):
             if self._has(name) and (needed is None or self._value(needed)):
                 found[name] = self._value(name)
         if self.workspace.value():
-            found["workspace_bytes"] = self.workspace.value() * _MEGA
+            found["workspace_bytes"] = round(self.workspace.value() * _MEGA)
+        kept = self.timing_cache_file.field.text().strip()
+        if kept and found.get("timing_cache"):
+            found["timing_cache_file"] = Path(kept).expanduser()
         if self._has("plugins"):
             texts = (text.strip() for text in self.plugins.field.text().split(";"))
             found["plugins"] = tuple(Path(text) for text in texts if text)

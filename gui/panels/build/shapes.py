@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.tensors import Profile
-from core.text import one_line
+from core.text import counted, one_line
 from gui.theme import BAD, ElidedLabel
 
 if TYPE_CHECKING:
@@ -31,6 +31,10 @@ _TIPS = {
     "opt": "The shape that it is made fastest for.",
     "max": "The largest shape that it will take; memory is set aside for it.",
 }
+_VALUES = (
+    "An input of a few whole numbers may decide shapes. Then TensorRT has to know its least, usual "
+    "and greatest values; where it does not, leave its line empty."
+)
 _WORST = "border: 1px solid " + BAD + ";"
 _MOST_DIM = 2**31 - 1
 Shapes = Mapping[str, Profile]
@@ -49,6 +53,7 @@ class ShapesGrid(QWidget):
         super().__init__(parent)
         self.trouble = ""
         self._inputs: dict[str, Shape | None] = {}
+        self._values: Mapping[str, int] = {}
         self._names: Mapping[str, Sequence[str]] = {}
         self._typed: list[dict[tuple[str, str], str]] = []  # by input and limit
         self.fields: list[dict[tuple[str, str], QLineEdit]] = []
@@ -79,6 +84,7 @@ class ShapesGrid(QWidget):
         names: Mapping[str, Sequence[str]],
         profiles: Sequence[Shapes],
         fixed: str = "",
+        values: Mapping[str, int] | None = None,
     ) -> None:
         """Offer lines for what is free.
 
@@ -88,11 +94,15 @@ class ShapesGrid(QWidget):
             names: what the model calls each dimension of them, "" where it gives no name.
             profiles: what stands there at first.
             fixed: what is said where no input is free.
+            values: how many values there are of inputs that may be set, or left empty.
         """
-        self._inputs, self._names = dict(inputs), names
+        self._values = values or {}
+        inputs = {**inputs, **{name: (None,) * many for name, many in self._values.items()}}
+        self._inputs, self._names = inputs, names
         self._typed = [_typed(one, inputs) for one in profiles or ([{}] if inputs else [])]
-        self.words.setText(fixed)
-        self.words.setVisible(not inputs and bool(fixed))
+        words = _VALUES if self._values else "" if inputs else fixed
+        self.words.setText(words)
+        self.words.setVisible(bool(words))
         self.add_button.setVisible(bool(inputs))
         self._make_lines()
         self._check()
@@ -151,6 +161,8 @@ class ShapesGrid(QWidget):
         return label
 
     def _shape_words(self, name: str) -> str:
+        if name in self._values:
+            return counted(self._values[name], "value")
         shape = self._inputs[name]
         if shape is None:
             return "of any shape"
@@ -197,6 +209,11 @@ class ShapesGrid(QWidget):
         for number, typed in enumerate(self._typed):
             for name, shape in self._inputs.items():
                 wrong, why = _wrong(typed, name, shape)
+                if name in self._values:
+                    if _is_empty(typed, name):
+                        wrong, why = [], ""
+                    elif why and not _are_whole(typed, name, shape):
+                        why = f"type {self._shape_words(name)} for each limit, divided by x."
                 if why and not self.trouble:
                     where = f" of profile {number}" if several else ""
                     self.trouble = f"{one_line(name, 40)}{where}: {why}"
@@ -216,13 +233,15 @@ class ShapesGrid(QWidget):
         """
         if self.trouble:
             raise ValueError(self.trouble)
-        return tuple(
+        found = tuple(
             {
                 name: Profile(*(parse_shape(typed[name, limit], shape) for limit in _LIMITS))
                 for name, shape in self._inputs.items()
+                if name not in self._values or not _is_empty(typed, name)
             }
             for typed in self._typed
         )
+        return found if any(found) else ()
 
 
 def parse_shape(text: str, shape: Shape | None) -> tuple[int, ...]:
@@ -265,6 +284,21 @@ def _typed(profile: Shapes, inputs: Mapping[str, Shape | None]) -> dict[tuple[st
         if name in profile
         for limit in _LIMITS
     }
+
+
+def _is_empty(typed: Mapping[tuple[str, str], str], name: str) -> bool:
+    """Whether nothing is typed for an input."""
+    return not any(typed.get((name, limit), "").strip() for limit in _LIMITS)
+
+
+def _are_whole(typed: Mapping[tuple[str, str], str], name: str, shape: Shape | None) -> bool:
+    """Whether each limit of an input can be read, however they compare."""
+    try:
+        for limit in _LIMITS:
+            parse_shape(typed.get((name, limit), ""), shape)
+    except ValueError:
+        return False
+    return True
 
 
 def _wrong(

@@ -6,14 +6,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import QSize, Qt, QTimer
-from PySide6.QtGui import QFontDatabase, QKeySequence, QShortcut
+from PySide6.QtGui import QKeySequence, QShortcut
 from PySide6.QtWidgets import (
     QDialog,
     QFileDialog,
     QFrame,
     QHBoxLayout,
     QLabel,
-    QPlainTextEdit,
     QPushButton,
     QScrollArea,
     QSplitter,
@@ -28,17 +27,19 @@ from gui.panels.banner import Banner
 from gui.panels.build.check import CheckPanel
 from gui.panels.build.commands import CommandPage
 from gui.panels.build.form import BuildForm
+from gui.panels.build.log import LogView
 from gui.panels.build.queue import QueuePanel
 from gui.theme import ElidedLabel
 
 if TYPE_CHECKING:
     from PySide6.QtGui import QShowEvent
 
-    from gui.build_queue import Build
     from gui.building import Building
 
 _MODELS = "ONNX models (*.onnx);;All files (*)"
 _LOG_MS = 250
+_LAID_OUT_MS = 300  # later the user scrolls
+_CANNOT = "This model cannot be built."
 _SHARES = (400, 260)  # of the height: what is set up, and the builds
 
 
@@ -75,14 +76,10 @@ class BuildWindow(QDialog):
             QShortcut(QKeySequence(key), self, self.build)
         self.build_button.clicked.connect(self.build)
         self.queue = QueuePanel(building)
-        self.log = QPlainTextEdit(readOnly=True)
-        self.log.setAccessibleName("log of the chosen build")
-        self.log.setPlaceholderText("The lines of the build chosen under Builds come here.")
-        self.log.setTabChangesFocus(True)
-        self.log.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
+        self.log = LogView()
         self.trtexec = CommandPage("the trtexec command", "The same with TensorRT's own tool.")
         self.python = CommandPage("the Python script", "The same with TensorRT's Python API.")
-        self._log_version = (-1, -1)
+        self._follows_more = False  # what came under More is still being laid out
         self._lay_out()
         self._timer = QTimer(self, interval=_LOG_MS)
         self._timer.timeout.connect(self._show_log)
@@ -161,9 +158,12 @@ class BuildWindow(QDialog):
         building.build_changed.connect(lambda _build: self._show_trouble())
         building.build_changed.connect(lambda _build: self._show_log())
         building.problem.connect(self.banner.show_problem)
-        self.queue.chosen_changed.connect(self._on_chosen)
+        self.queue.chosen_changed.connect(lambda _build: self._show_log())
         self.form.changed.connect(self._on_form)
         self.form.more_button.toggled.connect(self._show_more)
+        self._scroll.verticalScrollBar().rangeChanged.connect(
+            lambda _low, _high: self._scroll_to_more()
+        )
 
     def sizeHint(self) -> QSize:
         return QSize(960, 700)
@@ -218,11 +218,19 @@ class BuildWindow(QDialog):
         self._scroll.verticalScrollBar().setValue(0)
 
     def _show_more(self, shown: bool) -> None:
-        """Scroll to what came, once it is laid out."""
+        """Scroll to what came. It is laid out in several steps, each of which adds to the range."""
+        self._follows_more = shown
         if shown:
+            self._scroll_to_more()
+            QTimer.singleShot(_LAID_OUT_MS, self, self._stop_following)
+
+    def _scroll_to_more(self) -> None:
+        if self._follows_more:
             place = self.form.y() + self.form.more_button.y()
-            bar = self._scroll.verticalScrollBar()
-            QTimer.singleShot(0, self, lambda: bar.setValue(place))
+            self._scroll.verticalScrollBar().setValue(place)
+
+    def _stop_following(self) -> None:
+        self._follows_more = False
 
     def _show_pending(self) -> None:
         pending = self._building.pending
@@ -243,6 +251,8 @@ class BuildWindow(QDialog):
             is_asking=building.is_asking_parser,
             record=self.form.record_lines(),
         )
+        if building.checked is None:
+            self._show_commands()  # which say why there are none
         self._show_trouble()
 
     def _show_capabilities(self) -> None:
@@ -269,7 +279,7 @@ class BuildWindow(QDialog):
         if building.path is None:
             return False, ""
         if building.checked is None:
-            return False, "" if building.is_checking else "This model cannot be built."
+            return False, "" if building.is_checking else _CANNOT
         if building.ability is None:
             return False, "Asking TensorRT what it has."
         if building.ability.why_not is not None:
@@ -281,10 +291,16 @@ class BuildWindow(QDialog):
         return not building.is_target_bad, building.target_words
 
     def _show_commands(self) -> None:
-        """The commands of what is chosen; nothing while that does not hold together."""
-        trtexec = python = ""
+        """The commands of what is chosen; while that does not hold together, what is wrong."""
+        trtexec = python = why = ""
         form, path = self.form, self._building.path
-        if path is not None and self._building.checked is not None and not form.trouble:
+        if path is None:
+            why = "Choose a model first."
+        elif self._building.checked is None:
+            why = "The model is read." if self._building.is_checking else _CANNOT
+        elif form.trouble:
+            why = form.trouble
+        else:
             ability = self._building.ability
             capabilities = None if ability is None else ability.capabilities
             trtexec, python = commands(path, form.target(), form.options(), capabilities)
@@ -292,29 +308,13 @@ class BuildWindow(QDialog):
             where = "; none is installed here" if capabilities is None else ""
             self.trtexec.words.setText(f"The same with trtexec of TensorRT {version}{where}.")
             self.python.words.setText(f"The same with TensorRT {version} in Python{where}.")
-        self.trtexec.show_text(trtexec)
-        self.python.show_text(python)
-
-    def _on_chosen(self, _build: Build | None) -> None:
-        self._log_version = (-1, -1)
-        self._show_log()
+        self.trtexec.show_text(trtexec, why)
+        self.python.show_text(python, why)
 
     def _show_log(self) -> None:
-        """Add the lines that are new; the view stays at the end where it was there."""
-        if self.pages.currentWidget() is not self.log:
-            return
-        build = self.queue.chosen
-        if build is None:
-            self.log.clear()
-            return
-        version, lines = build.feed.lines
-        if self._log_version == (id(build.feed), version):
-            return
-        self._log_version = (id(build.feed), version)
-        bar = self.log.verticalScrollBar()
-        place, is_at_end = bar.value(), bar.value() >= bar.maximum() - 2
-        self.log.setPlainText("\n".join(printable(line) for line in lines))
-        bar.setValue(bar.maximum() if is_at_end else place)
+        if self.pages.currentWidget() is self.log:
+            build = self.queue.chosen
+            self.log.show_feed(None if build is None else build.feed)
 
 
 def _models_in(mime: Any) -> list[Path]:
