@@ -155,6 +155,7 @@ def close_app(app: App) -> None:
     QCoreApplication.processEvents()
     app.window.close()
     app.stop()
-    QCoreApplication.processEvents()
+    for _ in range(10):  # what threads told before they stopped, and what that leads to
+        QCoreApplication.processEvents()
     app.window.deleteLater()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

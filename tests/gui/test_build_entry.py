@@ -111,10 +111,13 @@ def test_an_open_onnx_has_the_button_and_an_engine_has_not(
     assert not card.build_button.isVisible()
 
 
-def test_dropping_an_onnx_offers_the_build(qtbot: QtBot, app_: App, tmp_path: Path) -> None:
+def test_dropping_an_onnx_offers_the_build(
+    qtbot: QtBot, app_: App, wait_idle: Callable[[object], None], tmp_path: Path
+) -> None:
     assert drop(app_.window, [model_in(tmp_path)])
     assert app_.window.statusBar().currentMessage() == "Ctrl+Shift+B builds an engine from it"
     qtbot.waitUntil(app_.window.card.build_button.isVisible, timeout=WAIT_MS)
+    wait_idle(app_.document)
 
 
 def test_dropping_several_sets_all_of_them_up(
