@@ -53,7 +53,7 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     _add(run, "Run a&gain", "F5", window.run_again)
     _add(run, "Run &all images", "F6", window.many.run_all)
     _add(run, "Run on &random input", "Ctrl+R", document.run_random)
-    _add(run, "Start the &benchmark", "Ctrl+M", lambda: start_benchmark(window))
+    _add(run, "Start the &benchmark", "Ctrl+B", lambda: start_benchmark(window))
     _add(run, "&Next image", "Alt+Right", lambda: document.select(document.current + 1))
     _add(run, "&Previous image", "Alt+Left", lambda: document.select(document.current - 1))
     _add(run, "&Cancel", "Esc", lambda: on_escape(window))

@@ -76,7 +76,7 @@ class BenchmarkPanel(QWidget):
 
     def _build(self) -> None:
         self.start_button = QPushButton("&Start")
-        self.start_button.setToolTip("Measure the open model (Ctrl+M)")
+        self.start_button.setToolTip("Measure the open model (Ctrl+B)")
         self.start_button.clicked.connect(self.start)
         self.stop_button = QPushButton("Sto&p")
         self.stop_button.setToolTip("Stop; the samples so far are kept (Esc)")
