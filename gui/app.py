@@ -138,7 +138,7 @@ class App(QObject):
                 return
         self._plots_timer.stop()
         # The timings' last: theirs is wide until it hides, and another plot's first painting would
-        # lay the window out around it.
+        # lay the window out around it. All in one turn, or the layouts between make it taller.
         self.window.outputs.detail.statistics.histogram.add_plot()
         self.window.outputs.embedding.histogram.add_plot()
         self.window.timings.add_plot()
