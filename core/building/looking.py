@@ -6,7 +6,7 @@ A new engine may crash whoever opens it, and the window's own process must outli
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +51,7 @@ def look_at_built(report: BuildReport, progress: Progress) -> Looked:
     order = {
         "onnx": str(report.model.absolute()),
         "engine": str(report.target.absolute()),
-        "options": report.options.as_json(),
+        "options": replace(report.options, strongly_typed=report.strongly_typed).as_json(),
         "layers": report.layers or "",
     }
     name = report.target.name
