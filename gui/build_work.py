@@ -184,7 +184,11 @@ def _free_words(one: CheckedInput) -> str:
 def _finding_lines(findings: Sequence[Finding]) -> tuple[Line, ...]:
     """The first few, with what to do; all the others are counted."""
     lines = [
-        Line(one.details(), "bad" if one.is_refused else "unsure") for one in findings[:_MOST_LINES]
+        Line(
+            one.details().replace("give it with --plugins", "choose it under More"),
+            "bad" if one.is_refused else "unsure",
+        )
+        for one in findings[:_MOST_LINES]
     ]
     if len(findings) > _MOST_LINES:
         lines.append(Line(f"And {len(findings) - _MOST_LINES:,} more like these."))
