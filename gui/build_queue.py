@@ -116,6 +116,7 @@ class Build:
         feed: what it tells; another one with each try.
         built: what came out, once it is done.
         problem: why it failed.
+        is_parsed: TensorRT's parser has taken the model.
         allow_native_code: the user said yes to its plugin libraries.
         is_ending: it was asked to end and has not yet.
     """
@@ -128,6 +129,7 @@ class Build:
     feed: Feed = field(default_factory=Feed)
     built: Built | None = None
     problem: Problem | None = None
+    is_parsed: bool = False
     allow_native_code: bool = False
     is_ending: bool = False
 

@@ -34,6 +34,7 @@ class RunBuild(NamedTuple):
     options: BuildOptions
     feed: Feed
     allow_native_code: bool = False  # of its plugin libraries
+    is_parsed: bool = False  # TensorRT's parser took it a moment ago
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +129,7 @@ class ParserAsked(NamedTuple):
 
     path: Path
     lines: tuple[Line, ...]
+    parses: bool = False  # surely
 
 
 class LookAtTarget(NamedTuple):

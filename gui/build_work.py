@@ -10,6 +10,7 @@ import core.building.commands
 import core.building.memory
 import core.building.script  # noqa: F401 - so that the GUI's thread finds all three imported
 from core.building import build_engine, options_of_json
+from core.building.before import require_buildable
 from core.building.capabilities import installed_capabilities
 from core.building.estimates import estimate
 from core.building.looking import look_at_built
@@ -177,7 +178,11 @@ def _free_words(one: CheckedInput) -> str:
 def _finding_lines(findings: Sequence[Finding]) -> tuple[Line, ...]:
     """The first few, with what to do; all the others are counted."""
     lines = [
-        Line(one.details(), "bad" if one.is_refused else "unsure") for one in findings[:_MOST_LINES]
+        Line(
+            one.details().replace("give it with --plugins", "choose it under More"),
+            "bad" if one.is_refused else "unsure",
+        )
+        for one in findings[:_MOST_LINES]
     ]
     if len(findings) > _MOST_LINES:
         lines.append(Line(f"And {len(findings) - _MOST_LINES:,} more like these."))
@@ -193,7 +198,7 @@ def ask_parser(checked: Checked, context: JobContext) -> ParserAsked:
         line = Line(f"TensorRT's parser could not be asked: {why}", "unsure")
         return ParserAsked(checked.path, (*checked.findings, line))
     if verdict.parses:
-        return ParserAsked(checked.path, (Line(verdict.sentence(), "good"),))
+        return ParserAsked(checked.path, (Line(verdict.sentence(), "good"),), parses=True)
     refused = checked.check.with_verdict(verdict).refused
     return ParserAsked(checked.path, (Line(verdict.sentence(), "bad"), *_finding_lines(refused)))
 
@@ -201,6 +206,14 @@ def ask_parser(checked: Checked, context: JobContext) -> ParserAsked:
 def build(request: RunBuild, context: JobContext) -> Built:
     """Build an engine, look at what came out, and record it beside the engine."""
     feed = request.feed
+    if not request.is_parsed:  # what it refuses is then said with the way out
+        feed.tell("Checking the model")
+        require_buildable(
+            request.onnx,
+            request.options,
+            allow_native_code=request.allow_native_code,
+            progress=context.progress,
+        )
     report = build_engine(
         request.onnx,
         request.target,

@@ -187,7 +187,8 @@ class Building(QObject):
         if self.path is None:
             return None
         self._numbers += 1
-        build = Build(self._numbers, self.path, target, options)
+        is_parsed = self.verdict is not None and self.verdict.parses
+        build = Build(self._numbers, self.path, target, options, is_parsed=is_parsed)
         self.builds.append(build)
         self._submit(build)
         self.builds_changed.emit()
@@ -234,7 +235,12 @@ class Building(QObject):
         build.state, build.feed, build.is_ending = "waiting", Feed(), False
         build.problem = build.built = None
         request = RunBuild(
-            build.onnx, build.target, build.options, build.feed, build.allow_native_code
+            build.onnx,
+            build.target,
+            build.options,
+            build.feed,
+            build.allow_native_code,
+            build.is_parsed,
         )
         self._jobs[self._thread.submit(_slot(build), request)] = build
 

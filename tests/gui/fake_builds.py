@@ -68,6 +68,7 @@ class FakeBuilder:
         error: raised instead, once it is let go.
         moments: what it tells before it waits.
         cancelled: targets of the builds that were ended.
+        asked: models that were checked right before their build.
     """
 
     def __init__(self) -> None:
@@ -87,6 +88,7 @@ class FakeBuilder:
             ),
         ]
         self.cancelled: list[Path] = []
+        self.asked: list[Path] = []
         self.truth: dict[str, Any] = TRUTH
         self.looking = threading.Event()  # set while it is looked at
         self.may_look = threading.Event()
@@ -135,6 +137,10 @@ class FakeBuilder:
             log=("[W] a line of TensorRT's log",),
         )
 
+    def require(self, onnx: Path, _options: BuildOptions, **_others: Any) -> None:
+        """Stands in for core.building.before.require_buildable, on the builds' thread."""
+        self.asked.append(onnx)
+
     def look(self, _report: BuildReport, progress: Callable[[float | None, str], None]) -> Looked:
         """Stands in for core.building.looking.look_at_built, on the builds' thread."""
         self.looking.set()
@@ -166,4 +172,5 @@ def use_fake_builder(monkeypatch: pytest.MonkeyPatch) -> FakeBuilder:
     fake = FakeBuilder()
     monkeypatch.setattr(gui.build_work, "build_engine", fake)
     monkeypatch.setattr(gui.build_work, "look_at_built", fake.look)
+    monkeypatch.setattr(gui.build_work, "require_buildable", fake.require)
     return fake

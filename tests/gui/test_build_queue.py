@@ -337,3 +337,25 @@ def test_closing_the_program_ends_a_real_child_and_leaves_no_file(
     app_.stop()
     assert [child.poll() is None for child in children] == [False]
     assert sorted(path.name for path in tmp_path.iterdir() if "engine" in path.name) == []
+
+
+def test_a_model_is_checked_before_its_build_unless_the_parser_has_just_taken_it(
+    qtbot: QtBot,
+    app_: App,
+    builder: FakeBuilder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    model = model_in(tmp_path)
+    builder.go.set()
+    window = set_up(qtbot, app_, model)
+    building = app_.window.building
+    qtbot.waitUntil(lambda: building.verdict is not None, timeout=WAIT_MS)
+    press_build(window)
+    wait_built(qtbot, app_)
+    assert builder.asked == []
+    building.verdict = None  # as while the parser has not answered yet
+    type_into(window.form.save_as.field, "second.engine")
+    press_build(window)
+    wait_built(qtbot, app_)
+    assert builder.asked == [model]

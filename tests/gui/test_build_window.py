@@ -423,7 +423,7 @@ def test_an_operator_that_is_likely_refused_is_named_with_its_way_out(
     told = window.check.lines.text()
     assert "acme.Sparkle" in told
     assert "/head/sparkle" in told
-    assert "plugin" in told
+    assert "choose it under More" in told  # and no flag of the command line
     assert "TensorRT's parser could not be asked: No parser is here. Install one." in told
     assert "x: rows is free" in window.check.facts.text()
 

@@ -21,6 +21,7 @@ from gui.build_words import PRECISIONS, TYPED_PRECISIONS, Line, precision_words,
 from gui.panels.build.more import MoreOptions
 from gui.panels.build.path_row import PathRow
 from gui.panels.build.shapes import ShapesGrid
+from gui.panels.build.wrapped import WrappedLabel
 
 if TYPE_CHECKING:
     from core.building import BuildOptions
@@ -66,7 +67,7 @@ class BuildForm(QWidget):
         self.precision = QComboBox()
         self.precision.currentIndexChanged.connect(self._on_changed)
         self._row("&Precision", self.precision, _PRECISION_TIP)
-        self.no_fp16 = QLabel(wordWrap=True)
+        self.no_fp16 = WrappedLabel()
         self.no_fp16.setForegroundRole(self.palette().ColorRole.PlaceholderText)
         self.no_fp16.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._row("", self.no_fp16, "")
@@ -81,7 +82,7 @@ class BuildForm(QWidget):
         self.shapes = ShapesGrid()
         self.shapes.changed.connect(self._on_changed)
         self._row("Shapes", self.shapes, "")
-        self.memory = QLabel(wordWrap=True)
+        self.memory = WrappedLabel()
         self.memory.setForegroundRole(self.palette().ColorRole.PlaceholderText)
         self._row("", self.memory, "")
         self.save_as = PathRow("engine file")
