@@ -145,7 +145,7 @@ def build_engine(
             "onnx": str(onnx.absolute()),
             "part": str(part.absolute()),
             "scratch": scratch,
-            "options": _absolute(options),
+            "options": options.as_json(),
             "plugins": [[str(path), digits] for path, digits in libraries],
         }
         try:
@@ -250,16 +250,6 @@ def check_model(file: ModelFile, options: BuildOptions) -> None:
         check_profiles(options.profiles, inputs_of(graph.inputs))
     if options.calibration is not None:
         calibration_pictures(options.calibration)
-
-
-def _absolute(options: BuildOptions) -> dict[str, object]:
-    """For the child, which works in another folder."""
-    found = options.as_json()
-    for name in ("calibration", "timing_cache_file"):
-        path: Path | None = getattr(options, name)
-        found[name] = None if path is None else str(path.absolute())
-    found["plugins"] = [str(path.absolute()) for path in options.plugins]
-    return found
 
 
 def _put(part: Path, target: Path) -> None:

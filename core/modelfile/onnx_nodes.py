@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from core.errors import ModelFileError
 from core.modelfile.external_data import damaged_onnx
@@ -26,6 +26,7 @@ from core.modelfile.protobuf import (
 MAX_NODES = 200_000
 """Graphs with more are refused: a table of them would be no help."""
 _PIECE = 4096  # bytes read at once
+T = TypeVar("T")
 _LONGEST = 64  # values of an attribute that are kept; bytes of a text
 
 
@@ -62,10 +63,24 @@ def read_onnx_nodes(path: Path) -> OnnxNodes:
     Raises:
         ModelFileError: kind "damaged-onnx" or "too-large", or "unreadable".
     """
+    return walk_onnx(path, _read, "Its layers are not listed.")
+
+
+def walk_onnx(path: Path, read: Callable[[Window, int], T], too_large: str) -> T:
+    """Open an ONNX and let `read` walk it.
+
+    Args:
+        path: the file.
+        read: called with the file's window and its size in bytes.
+        too_large: what that means, where `read` raises NotRead.
+
+    Raises:
+        ModelFileError: kind "damaged-onnx" or "too-large", or "unreadable".
+    """
     try:
         with path.open("rb", buffering=0) as file:
             size = path.stat().st_size
-            return _read(Window(file, size, piece=_PIECE), size)
+            return read(Window(file, size, piece=_PIECE), size)
     except DamagedError as error:
         raise damaged_onnx(path.name, str(error)) from None
     except NotRead:
@@ -73,7 +88,7 @@ def read_onnx_nodes(path: Path) -> OnnxNodes:
             "too-large",
             f"{path.name} has more than {MAX_NODES:,} nodes, or a name of more than {MAX_NAME:,} "
             "bytes.",
-            "Its layers are not listed.",
+            too_large,
         ) from None
     except OSError as error:
         raise ModelFileError(

@@ -6,14 +6,10 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.errors import ModelFileError
-from core.modelfile.external_data import damaged_onnx
 from core.modelfile.onnx_messages import MAX_NAME, StoredTensor, messages, read_tensor
-from core.modelfile.onnx_nodes import MAX_NODES, OnnxNode, read_node
+from core.modelfile.onnx_nodes import MAX_NODES, OnnxNode, read_node, walk_onnx
 from core.modelfile.onnx_values import read_symbols
-from core.modelfile.protobuf import LENGTH, DamagedError, NotRead, Window, fields
-
-_PIECE = 4096  # bytes read at once
+from core.modelfile.protobuf import LENGTH, NotRead, Window, fields
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,25 +39,7 @@ def read_onnx_parts(path: Path) -> OnnxParts:
     Raises:
         ModelFileError: kind "damaged-onnx", "too-large" or "unreadable".
     """
-    try:
-        with path.open("rb", buffering=0) as file:
-            size = path.stat().st_size
-            return _read(Window(file, size, piece=_PIECE), size)
-    except DamagedError as error:
-        raise damaged_onnx(path.name, str(error)) from None
-    except NotRead:
-        raise ModelFileError(
-            "too-large",
-            f"{path.name} has more than {MAX_NODES:,} nodes, or a name of more than {MAX_NAME:,} "
-            "bytes.",
-            "It is not looked through.",
-        ) from None
-    except OSError as error:
-        raise ModelFileError(
-            "unreadable",
-            f"{path.name} cannot be read: {error.strerror or error}.",
-            "Check the disk and the path.",
-        ) from None
+    return walk_onnx(path, _read, "It is not looked through.")
 
 
 def _read(window: Window, size: int) -> OnnxParts:
