@@ -76,7 +76,9 @@ def pytest_sessionfinish() -> None:
         "figures": _figures,
     }
     RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{gpu}-tensorrt-{version}.json"
+    # A suite in parts, one after another or side by side, writes a file for each.
+    part = os.environ.get("ENGINEBAY_GPU_PART", "")
+    path = RESULTS / f"{gpu}-tensorrt-{version}{part and '-'}{part}.json"
     path.write_text(json.dumps(results, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 

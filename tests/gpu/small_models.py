@@ -161,3 +161,11 @@ def hungry_model(path: Path, layers: int = 40) -> Path:
         nodes.append(helper.make_node("Mul", [last, f"s{i}"], [name]))
         last = name
     return _save(path, nodes, [x], [y])
+
+
+def addition_model(path: Path) -> Path:
+    """x (1, 8) -> y: one sum, between inputs and outputs in FP32."""
+    x = helper.make_tensor_value_info("x", TensorProto.FLOAT, [1, 8])
+    y = helper.make_tensor_value_info("y", TensorProto.FLOAT, [1, 8])
+    node = helper.make_node("Add", ["x", "step"], ["y"])
+    return _save(path, [node], [x], [y], {"step": np.full((1, 8), 0.5, np.float32)})
