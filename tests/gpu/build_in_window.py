@@ -1,10 +1,11 @@
-"""Builds engines in one real window, as a user's hands do.
+"""Builds an engine in a real window, as a user's hands do.
 
-    python -m tests.gpu.build_in_window ORDER.json
+    python -m tests.gpu.build_in_window ORDER
 
-ORDER has `builds`: [{model, target, picture, choice, batches}]. Prints a list, JSON: what became of
-each, what the window said, what it found in the picture once the engine was opened, and the
-longest time that its event loop stood still from the press on Build until the result was told.
+ORDER is JSON: model, target, picture, choice, batches, and shot, where a picture of the Build
+window goes. Prints JSON: what became of it, what the window said, what it found in the picture once
+the engine was opened, and the longest time that its event loop stood still from the press on Build
+until the result was told.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from PySide6.QtWidgets import QApplication, QComboBox
 
 from gui.app import App
 from gui.window_options import WindowOptions
-from tests.gpu.wishes import SHAPE
+from tests.gpu.wishes import LEVEL, SHAPE
 from tests.gui.build_hands import press_build, type_into, window_of
 
 _LIMIT_S = 300.0
@@ -68,7 +69,7 @@ def choose(box: QComboBox, wanted: Any) -> None:
 
 
 def build(app: App, waiter: Waiter, order: dict[str, Any]) -> dict[str, Any]:
-    """One of the builds."""
+    """Set it up, press Build, wait, and try what came out."""
     document, building = app.document, app.window.building
     window = window_of(app)
     building.set_up([Path(order["model"])])
@@ -82,6 +83,8 @@ def build(app: App, waiter: Waiter, order: dict[str, Any]) -> dict[str, Any]:
         for which, batch in zip(("min", "opt", "max"), batches, strict=True):
             type_into(form.shapes.fields[number]["images", which], f"{batch}x{SHAPE}")
     type_into(form.save_as.field, order["target"])
+    QTest.mouseClick(form.more_button, Qt.MouseButton.LeftButton)
+    choose(form.more.choices["optimization_level"], LEVEL)
     waiter.until(window.build_button.isEnabled, window.trouble.text())
     waiter.watch()
     begin = time.monotonic()
@@ -120,8 +123,8 @@ def build(app: App, waiter: Waiter, order: dict[str, Any]) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Build them all, one after another."""
-    order = json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))
+    """Build it."""
+    order = json.loads(sys.argv[1])
     QSettings.setDefaultFormat(QSettings.Format.IniFormat)
     qt = cast("QApplication", QApplication.instance() or QApplication([]))
     qt.setQuitOnLastWindowClosed(False)
@@ -129,9 +132,8 @@ def main() -> None:
     app.start()
     waiter = Waiter()
     waiter.until(lambda: app.furnished and app.window.timings.has_plot, "the window")
-    found = [build(app, waiter, one) for one in order["builds"]]
-    if order.get("shot"):
-        window_of(app).grab().save(order["shot"])
+    found = build(app, waiter, order)
+    window_of(app).grab().save(order["shot"])
     app.stop()
     print(json.dumps(found))
 

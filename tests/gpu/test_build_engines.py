@@ -6,8 +6,8 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -26,138 +26,162 @@ from tests.gpu.wishes import (
     TWO_PROFILES,
     WISHES,
     Wish,
+    assert_same,
     assert_same_predictions,
-    differences,
 )
 from tests.unit.sample_files import FOLDER
 
-Answers = Mapping[str, dict[str, Any]]
+Answer = dict[str, Any]
 _ids = {"ids": lambda wish: wish.name}
 
 
-def is_here(wish: Wish) -> bool:
-    return wish.model.exists()
+class Builds:
+    """All of them at once, in processes of their own: a build keeps one core busy."""
 
-
-def need(wish: Wish) -> None:
-    if not is_here(wish):
-        pytest.skip(f"the samples are not here ({FOLDER})")
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return tmp_path_factory.mktemp("built")
-
-
-@pytest.fixture(scope="module")
-def command_line(folder: Path, figures: dict[str, Any]) -> Answers:
-    """All of them, several at a time; the answers by name."""
-
-    def build(wish: Wish) -> dict[str, Any]:
-        return answer("build", wish.model, "-o", folder / f"{wish.name}.engine", *wish.all_flags)
-
-    wishes = [wish for wish in WISHES if is_here(wish)]
-    with ThreadPoolExecutor(len(wishes)) as pool:
-        answers = dict(zip([one.name for one in wishes], pool.map(build, wishes), strict=True))
-    figures["builds from the command line, all at once, s"] = {
-        name: found.get("seconds") for name, found in answers.items()
-    }
-    return answers
-
-
-@pytest.fixture(scope="module")
-def window(folder: Path, command_line: Answers, figures: dict[str, Any]) -> Answers:
-    """Those of the window, one after another, with the timing cache of the others."""
-    wishes = [wish for wish in IN_WINDOW if is_here(wish)]
-    (folder / "window").mkdir()
-    order = {
-        "builds": [
-            {
-                "model": str(wish.model),
-                "target": str(folder / "window" / f"{wish.name}.engine"),
-                "picture": str(wish.picture),
-                "choice": sorted(wish.choice),
-                "batches": wish.batches,
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        (folder / "window").mkdir()
+        here = [wish for wish in WISHES if wish.model.exists()]
+        work: dict[str, Callable[[], Any]] = {}
+        for wish in here:
+            work[wish.name] = lambda wish=wish: self._command_line(wish)
+        for wish in here:
+            if wish in IN_WINDOW:
+                work[f"window/{wish.name}"] = lambda wish=wish: in_window(wish, folder / "window")
+        work["addition"] = self._addition
+        work["by-script"] = self._script
+        with ThreadPoolExecutor(len(work)) as pool:
+            self._found: Mapping[str, Future[Any]] = {
+                name: pool.submit(one) for name, one in work.items()
             }
-            for wish in wishes
-        ],
-        "shot": str(RESULTS / "window-build.png"),
+
+    def __getitem__(self, name: str) -> Any:
+        """What came of one; raises what it raised, and skips where the samples are absent."""
+        if name not in self._found:
+            pytest.skip(f"the samples are not here ({FOLDER})")
+        return self._found[name].result()
+
+    def engine(self, name: str) -> Path:
+        return self.folder / f"{name}.engine"
+
+    def seconds(self) -> dict[str, float]:
+        """How long those took that came to an end."""
+        return {
+            name: one.result()["seconds"]
+            for name, one in self._found.items()
+            if one.exception() is None and "seconds" in one.result()
+        }
+
+    def _command_line(self, wish: Wish) -> Answer:
+        return answer("build", wish.model, "-o", self.engine(wish.name), *wish.all_flags)
+
+    def _addition(self) -> Answer:
+        onnx = addition_model(self.folder / "addition.onnx")
+        return answer("build", onnx, "-o", self.engine("addition"), "--fp16")
+
+    def _script(self) -> Answer:
+        """Run the Python that --print-command gives."""
+        target = self.engine("by-script")
+        printed = enginebay(
+            "build", DEMO_MODEL, "-o", target, *DYNAMIC.all_flags, "--print-command", "python"
+        )
+        script = self.folder / "script.py"
+        script.write_text(printed.stdout, encoding="utf-8")
+        done = subprocess.run(
+            [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False
+        )
+        return {"status": done.returncode, "output": done.stdout + done.stderr}
+
+
+def in_window(wish: Wish, folder: Path, shot: Path | None = None) -> Answer:
+    """Build one in a window of its own."""
+    order = {
+        "model": str(wish.model),
+        "target": str(folder / f"{wish.name}.engine"),
+        "picture": str(wish.picture),
+        "choice": sorted(wish.choice),
+        "batches": wish.batches,
+        "shot": str(shot or folder / f"{wish.name}.png"),
     }
-    (folder / "order.json").write_text(json.dumps(order), encoding="utf-8")
     done = subprocess.run(
-        [sys.executable, "-m", "tests.gpu.build_in_window", str(folder / "order.json")],
+        [sys.executable, "-m", "tests.gpu.build_in_window", json.dumps(order)],
         cwd=ROOT,
         env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
         capture_output=True,
         text=True,
-        timeout=390,
+        timeout=300,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    found = json.loads(done.stdout.splitlines()[-1])
-    answers = dict(zip([one.name for one in wishes], found, strict=True))
-    for key in ("seconds", "gap_ms"):
-        figures[f"builds in the window, {key}"] = {name: one[key] for name, one in answers.items()}
-    return answers
+    found: Answer = json.loads(done.stdout.splitlines()[-1])
+    return found
+
+
+@pytest.fixture(scope="module")
+def builds(tmp_path_factory: pytest.TempPathFactory, figures: dict[str, Any]) -> Builds:
+    found = Builds(tmp_path_factory.mktemp("built"))
+    figures["builds, all at once, s"] = found.seconds()
+    return found
 
 
 @pytest.mark.parametrize("wish", WISHES, **_ids)
 def test_an_engine_of_the_command_line_gives_what_its_onnx_gives(
-    wish: Wish, command_line: Answers, folder: Path, figures: dict[str, Any]
+    wish: Wish, builds: Builds, figures: dict[str, Any]
 ) -> None:
-    need(wish)
-    found = command_line[wish.name]
+    found = builds[wish.name]
     assert "error" not in found, found
     assert found["check"]["verdict"] == "agrees", found["check"]
-    assert not list(folder.glob(f"{wish.name}*.part"))
-    engine = folder / f"{wish.name}.engine"
-    figures[f"{wish.name}, 99 of 100 values apart by"] = differences(engine, wish)
+    assert not list(builds.folder.glob(f"{wish.name}*.part"))
     figures[f"{wish.name}, layers by precision"] = {
         one["name"]: one["layers"] for one in found["precision"]["shares"]
     }
-    assert_same_predictions(seen_in(engine, wish), seen_in(wish.model, wish), wish)
+    figures[f"{wish.name}, 99 of 100 values apart by"] = assert_same(builds.engine(wish.name), wish)
 
 
 @pytest.mark.parametrize("wish", IN_WINDOW, **_ids)
 def test_an_engine_of_the_window_opens_and_sees_what_its_onnx_sees(
-    wish: Wish, window: Answers, folder: Path
+    wish: Wish, builds: Builds
 ) -> None:
-    need(wish)
-    found = window[wish.name]
+    found = builds[f"window/{wish.name}"]
     assert found["state"] == "done", found
-    assert found["opened"] == str(folder / "window" / f"{wish.name}.engine")
+    engine = builds.engine(f"window/{wish.name}")
+    assert found["opened"] == str(engine)
     assert any("gives what its ONNX gives" in line for line in found["lines"]), found["lines"]
-    differences(folder / "window" / f"{wish.name}.engine", wish)
-    assert_same_predictions(found["predictions"], seen_in(wish.model, wish), wish)
+    assert_same_predictions(found["predictions"], wish)
+    assert_same(engine, wish)
 
 
-def seen_in(model: Path, wish: Wish) -> list[dict[str, Any]]:
-    found: list[dict[str, Any]] = answer("run", model, wish.picture)["images"][0]["predictions"]
-    return found
-
-
-def test_min_opt_and_max_are_in_the_engine(command_line: Answers, folder: Path) -> None:
-    for wish in (DYNAMIC, TWO_PROFILES):
-        assert "error" not in command_line[wish.name], command_line[wish.name]
-        card = answer("info", folder / f"{wish.name}.engine")
-        (images,) = [one for one in card["tensors"] if one["name"] == "images"]
-        wanted = [
-            {
-                which: [batch, 3, 256, 256]
-                for which, batch in zip(("min", "opt", "max"), batches, strict=True)
-            }
-            for batches in wish.batches
-        ]
-        assert images["profiles"] == wanted
+def test_a_window_that_builds_alone(
+    builds: Builds, tmp_path: Path, figures: dict[str, Any]
+) -> None:
+    found = in_window(DYNAMIC, tmp_path, RESULTS / "window-build.png")
+    assert found["state"] == "done", found
+    figures["a window while it builds"] = {key: found[key] for key in ("gap_ms", "seconds")}
+    assert_same(tmp_path / f"{DYNAMIC.name}.engine", DYNAMIC)
 
 
 @pytest.mark.parametrize("wish", [DYNAMIC, TWO_PROFILES], **_ids)
-def test_a_batch_of_1_7_and_16_runs_and_17_is_refused(
-    wish: Wish, command_line: Answers, folder: Path
-) -> None:
-    assert "error" not in command_line[wish.name], command_line[wish.name]
-    engine = folder / f"{wish.name}.engine"
-    with Model.open(engine, trial=False) as model, Model.open(DEMO_MODEL) as onnx:
+def test_min_opt_and_max_are_in_the_engine(wish: Wish, builds: Builds) -> None:
+    assert "error" not in builds[wish.name]
+    assert profiles_in(builds.engine(wish.name)) == [
+        {
+            which: [batch, 3, 256, 256]
+            for which, batch in zip(("min", "opt", "max"), batches, strict=True)
+        }
+        for batches in wish.batches
+    ]
+
+
+def profiles_in(engine: Path) -> Any:
+    tensors = answer("info", engine)["tensors"]
+    (images,) = [one for one in tensors if one["name"] == "images"]
+    return images["profiles"]
+
+
+@pytest.mark.parametrize("wish", [DYNAMIC, TWO_PROFILES], **_ids)
+def test_a_batch_of_1_7_and_16_runs_and_17_is_refused(wish: Wish, builds: Builds) -> None:
+    assert "error" not in builds[wish.name]
+    with Model.open(builds.engine(wish.name), trial=False) as model, Model.open(DEMO_MODEL) as onnx:
         for batch in (1, 7, 16):
             images = np.random.default_rng(batch).random((batch, 3, 256, 256), np.float32)
             got, want = model(images)["output0"], onnx(images)["output0"]
@@ -169,42 +193,33 @@ def test_a_batch_of_1_7_and_16_runs_and_17_is_refused(
         assert f"{lowest} x 3 x 256 x 256 to {most} x 3 x 256 x 256" in str(caught.value)
 
 
-def test_fp16_is_told_by_layers_and_weights(command_line: Answers) -> None:
-    found = command_line["demo-fp16"]
+def test_fp16_is_told_by_layers_and_weights(builds: Builds) -> None:
+    found = builds["demo-fp16"]
     shares = {one["name"]: one for one in found["precision"]["shares"]}
     assert shares["FP16"]["layer_share"] > 0.5
     assert any("FP16" in line and "%" in line for line in found["truth"]["sentences"])
     assert not [line for line in found["warnings"] if "FP16" in line]
 
 
-def test_a_wish_for_fp16_that_came_to_nothing_is_said(folder: Path) -> None:
-    onnx = addition_model(folder / "addition.onnx")
-    found = answer("build", onnx, "-o", folder / "addition.engine", "--fp16")
+def test_a_wish_for_fp16_that_came_to_nothing_is_said(builds: Builds) -> None:
+    found = builds["addition"]
     assert "error" not in found, found
     assert [one["name"] for one in found["precision"]["shares"]] == ["FP32"], found["precision"]
     (warning,) = [line for line in found["warnings"] if "FP16" in line]
     assert "no layer is in it: the engine runs in FP32" in warning
 
 
-def test_the_side_car_tells_how_it_was_built(command_line: Answers, folder: Path) -> None:
-    found = command_line["demo-fp16"]
+def test_the_side_car_tells_how_it_was_built(builds: Builds) -> None:
+    found = builds["demo-fp16"]
     record = json.loads(Path(found["sidecar"]).read_text(encoding="utf-8"))
     assert record["options"]["precision"] == ["fp16"]
     assert record["versions"]["tensorrt"].startswith("8.6")
-    card = answer("info", folder / "demo-fp16.engine")
+    card = answer("info", builds.engine("demo-fp16"))
     assert card["metadata"]["task"] == "detect"
 
 
-def test_the_printed_python_builds_the_same(command_line: Answers, folder: Path) -> None:
-    target = folder / "by-script.engine"
-    arguments = ("build", DEMO_MODEL, "-o", target, *DYNAMIC.all_flags, "--print-command", "python")
-    script = folder / "script.py"
-    script.write_text(enginebay(*arguments).stdout, encoding="utf-8")
-    done = subprocess.run(
-        [sys.executable, str(script)], capture_output=True, text=True, timeout=300, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    differences(target, DYNAMIC)
-    card = answer("info", target)
-    (images,) = [one for one in card["tensors"] if one["name"] == "images"]
-    assert [one["max"][0] for one in images["profiles"]] == [16]
+def test_the_printed_python_builds_the_same(builds: Builds) -> None:
+    found = builds["by-script"]
+    assert found["status"] == 0, found["output"]
+    assert_same(builds.engine("by-script"), DYNAMIC)
+    assert [one["max"][0] for one in profiles_in(builds.engine("by-script"))] == [16]
