@@ -49,11 +49,17 @@ class Watch:
         self.last_tick = time.perf_counter()
         self.seen: Counter[str] = Counter()  # the innermost places, by sightings
         self._window = threading.get_ident()
-        threading.Thread(target=self._look, daemon=True).start()
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the other thread: a process that ends with one of them at work may be aborted."""
+        self._over.set()
+        self._thread.join()
 
     def _look(self) -> None:
-        while True:
-            time.sleep(0.005)
+        while not self._over.wait(0.005):
             if time.perf_counter() - self.last_tick < 0.025:
                 continue
             places = []
@@ -118,6 +124,7 @@ def measure(model: Path) -> dict[str, object]:
     QTimer.singleShot(60_000, lambda: fail("a minute is over"))
     app.exec()
     timer.stop()
+    watch.stop()
     parts.stop()
     if failures:
         raise SystemExit(failures[0])
