@@ -10,6 +10,7 @@ import io
 import os
 import stat
 import struct
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,10 @@ MAX_BYTES = 2_000_000_000
 
 _EXIF_ORIENTATION = 0x0112
 _PNG_EXIF = (b"eXIf", b"Raw profile type exif")  # the chunk; ImageMagick's text in its stead
+Place = Callable[[tuple[int, int, int]], np.ndarray]
+"""Gives uint8 memory of a shape (H, W, 3) to decode into. New memory instead costs the system,
+which clears it page by page, up to half as much as decoding."""
+
 _TAIL = 4096  # bytes at the end in which a whole JPEG or PNG has its end marker
 
 
@@ -63,8 +68,13 @@ def import_libraries() -> None:
     PIL.Image.preinit()
 
 
-def read_image(path: str | os.PathLike[str]) -> Image:
+def read_image(path: str | os.PathLike[str], place: Place | None = None) -> Image:
     """Read a picture: EXIF orientation applied, alpha laid over white, first frame, 8 bit.
+
+    Args:
+        path: the file.
+        place: where the pixels shall lie if the decoder can write them there, which it can for
+            whole 8-bit JPEG and PNG that are stored upright.
 
     Raises:
         ImageError: if the file is missing, no image, damaged, truncated or too large.
@@ -94,7 +104,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         raise ImageError(
             "unreadable", f"{path} cannot be read: {error}.", "Check its permissions."
         ) from None
-    return decode_image(data, path.name)
+    return _decoded(data, path.name, None if place is None else _Into(path, place))
 
 
 def decode_image(data: bytes, name: str) -> Image:
@@ -104,6 +114,35 @@ def decode_image(data: bytes, name: str) -> Image:
         data: the whole file.
         name: the file's name, for messages.
     """
+    return _decoded(data, name, None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Into:
+    """Memory to decode into. OpenCV does so only from a file, not from bytes."""
+
+    path: Path
+    place: Place
+
+    def decode(self, width: int, height: int) -> np.ndarray | None:
+        """The pixels, in that memory; None where they did not come there."""
+        import cv2
+
+        if sys.platform == "win32" and not str(self.path).isascii():
+            return None  # its imread takes names in the system's code page
+        memory = self.place((height, width, 3))
+        # Where the file has become another since its header was read, it refuses the memory, or
+        # takes other.
+        try:
+            pixels = cv2.imread(str(self.path), dst=memory, flags=_flags("IMREAD_COLOR_RGB"))
+        except cv2.error:
+            return None
+        if pixels is None or pixels.shape != memory.shape:
+            return None
+        return memory if pixels.ctypes.data == memory.ctypes.data else None
+
+
+def _decoded(data: bytes, name: str, into: _Into | None) -> Image:
     import PIL.Image
     from PIL import UnidentifiedImageError
 
@@ -130,19 +169,23 @@ def decode_image(data: bytes, name: str) -> Image:
             "Scale it down first, if it is real.",
         )
     try:
-        return _decode(header, data, name)
+        return _decode(header, data, name, into)
     except ImageError:
         raise
     except Exception as error:  # noqa: BLE001 - as above
         raise _damaged(name, error) from None
 
 
-def _decode(header: Any, data: bytes, name: str) -> Image:
+def _decode(header: Any, data: bytes, name: str, into: _Into | None) -> Image:
     notes = []
     if getattr(header, "n_frames", 1) > 1:
         notes.append(f"first of {header.n_frames} frames")
     if _is_plain(header, data):
-        pixels = _decode_opencv(data, "IMREAD_COLOR_RGB")
+        pixels = None
+        if into is not None and _orientation(header, data) not in _TURNS:
+            pixels = into.decode(*header.size)
+        if pixels is None:
+            pixels = _decode_opencv(data, "IMREAD_COLOR_RGB")
     elif header.format == "PNG" and _png_depth(data) == 16:
         pixels = _from_numbers(_decode_opencv(data, "IMREAD_UNCHANGED"), 65535.0)
         notes.append("16 bit reduced to 8")
@@ -158,7 +201,7 @@ def _decode(header: Any, data: bytes, name: str) -> Image:
         pixels = _decode_pillow(header, notes)
     if pixels is None or pixels.size == 0:
         raise ImageError("damaged-image", f"{name} cannot be decoded.", "Save it again.")
-    orientation = _orientation(header, data)
+    orientation = _orientation(header, data)  # of a TIFF, Pillow's decoding changes it
     if orientation in _TURNS:
         pixels = _TURNS[orientation](pixels)
         notes.append("turned upright by its EXIF orientation")
@@ -212,14 +255,19 @@ def _png_depth(data: bytes) -> int:
     return int(struct.unpack_from(">B", data, 24)[0]) if len(data) > 24 else 0
 
 
-def _decode_opencv(data: bytes, flag: str) -> Any:
-    """Decode with OpenCV, upside as stored: the orientation is applied in one place."""
+def _flags(name: str) -> int:
+    """OpenCV's flags for pictures as they are stored: the orientation is applied in one place."""
     import cv2
 
-    flags = getattr(cv2, flag)
-    if flag != "IMREAD_UNCHANGED":
-        flags |= cv2.IMREAD_IGNORE_ORIENTATION
-    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    flags: int = getattr(cv2, name)
+    return flags if name == "IMREAD_UNCHANGED" else flags | cv2.IMREAD_IGNORE_ORIENTATION
+
+
+def _decode_opencv(data: bytes, flag: str) -> Any:
+    """Decode with OpenCV."""
+    import cv2
+
+    pixels = cv2.imdecode(np.frombuffer(data, np.uint8), _flags(flag))
     if pixels is not None and flag == "IMREAD_UNCHANGED" and pixels.ndim == 3:
         order = cv2.COLOR_BGR2RGB if pixels.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
         pixels = cv2.cvtColor(pixels, order)

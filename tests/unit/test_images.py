@@ -121,6 +121,52 @@ def test_whole_8_bit_jpegs_and_pngs_take_the_fast_decoder(
     assert taken == ["_decode_opencv" if name in fast else "_decode_pillow"]
 
 
+@pytest.mark.parametrize("data", [encoded(PICTURE, "JPEG"), encoded(PICTURE, "PNG")])
+def test_a_plain_picture_is_decoded_where_it_is_wanted(tmp_path: Path, data: bytes) -> None:
+    memory = np.zeros((48, 64, 3), np.uint8)
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+    image = read_image(path, lambda shape: memory if shape == memory.shape else memory[:0])
+    assert image.pixels is memory
+    np.testing.assert_array_equal(memory, by_pillow(data))
+
+
+def turned() -> bytes:
+    exif = PIL.Image.Exif()
+    exif[ORIENTATION] = 6
+    return encoded(PICTURE, "JPEG", exif=exif)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [turned(), encoded(PICTURE.convert("RGBA"), "PNG"), encoded(PICTURE, "TIFF")],
+    ids=["turned", "with-alpha", "tiff"],
+)
+def test_what_cannot_be_decoded_there_is_read_as_ever(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(data)
+
+    def place(shape: tuple[int, int, int]) -> np.ndarray:
+        raise AssertionError(shape)
+
+    image = read_image(path, place)
+    np.testing.assert_array_equal(image.pixels, read_image(path).pixels)
+
+
+def test_a_file_that_changes_while_it_is_read_is_the_one_that_was_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(encoded(PICTURE, "PNG"))
+    other = encoded(PIL.Image.fromarray(noise(20, 30)), "PNG")
+
+    def place(shape: tuple[int, int, int]) -> np.ndarray:
+        path.write_bytes(other)
+        return np.zeros(shape, np.uint8)
+
+    np.testing.assert_array_equal(read_image(path, place).pixels, noise())
+
+
 def test_channels_are_red_green_blue(tmp_path: Path) -> None:
     for kind in ("PNG", "BMP", "TIFF", "WEBP"):
         flat = PIL.Image.new("RGB", (4, 3), (200, 100, 50))
