@@ -203,6 +203,7 @@ def _looked_at(
             driver=read_driver().version or "",
             seconds=report.seconds,
             truth=None if truth is None else truth.as_json(),
+            built_from=report.onnx_sha256,
             progress=line.show,
         )
     except EnginebayError as error:
