@@ -8,14 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QPushButton
+from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QPushButton
 
+import gui.build_work
 from core.building import BuildOptions
 from core.building.parser_verdict import ParserVerdict
 from core.errors import ModelError
 from core.tensors import Profile
+from gui.build_thread import Ability
 from tests.gui.build_hands import (
     LEFT,
     model_in,
@@ -224,6 +226,19 @@ def test_without_tensorrt_the_window_says_why_and_the_commands_can_be_copied(
     assert window.trtexec.text.toPlainText().startswith("trtexec --onnx=")
 
 
+def test_a_machine_that_could_not_build_is_asked_again_with_the_next_look(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    late = Ability(None, ("tensorrt was not imported within 60 seconds.", "Try again."))
+    monkeypatch.setattr(gui.build_work, "ability", lambda: late)
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    assert "Try again." in window.trouble.text()
+    use_tensorrt(monkeypatch)
+    window.close()
+    app_.window.build_entry.show()
+    qtbot.waitUntil(window.build_button.isEnabled, timeout=WAIT_MS)
+
+
 def test_an_engine_that_is_there_is_told_before_it_is_replaced(
     qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
 ) -> None:
@@ -337,6 +352,54 @@ def test_every_button_and_field_has_a_name_and_a_tooltip(
         if one.isVisible():
             assert one.text() or one.accessibleName()
             assert one.toolTip() or one.text() in ("Copy", "Dismiss", "Details"), one.text()
+
+
+def test_no_letter_of_the_keyboard_stands_for_two_things(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path), model_in(tmp_path, "next.onnx"))
+    builder.go.set()
+    press_build(window)
+    wait_built(qtbot, app_)
+    wait_checked(qtbot, app_)
+    window.form.precision.setCurrentIndex(window.form.precision.findText("INT8"))
+    QTest.mouseClick(window.form.more_button, LEFT)
+    named = [*window.findChildren(QAbstractButton), *window.findChildren(QLabel)]
+    letters = [QKeySequence.mnemonic(one.text()).toString() for one in named if one.isVisible()]
+    letters = [one for one in letters if one]
+    assert len(letters) > 12
+    assert sorted(letters) == sorted(set(letters))
+
+
+@pytest.mark.parametrize("field", ["save_as", "plugins", "timing_cache_file"])
+def test_the_home_folder_of_nobody_is_said_to_be_none(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path, field: str
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    QTest.mouseClick(window.form.more_button, LEFT)
+    row = window.form.save_as if field == "save_as" else getattr(window.form.more, field)
+    type_into(row.field, "~nobody-of-that-name/x.so")
+    assert window.trouble.text() == "There is no home folder ~nobody-of-that-name."
+    assert not window.build_button.isEnabled()
+    type_into(row.field, "~/x.so")
+    assert window.form.trouble == ""
+    found = window.form.options()
+    paths = (window.form.target(), *found.plugins, found.timing_cache_file)
+    assert Path.home() / "x.so" in paths
+
+
+def test_what_this_tensorrt_cannot_build_is_said_before_the_build(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    """TensorRT 10, strongly typed, without ModelOpt: FP16 would have to come from the ONNX."""
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    window.form.precision.setCurrentIndex(window.form.precision.findText("FP16"))
+    assert window.build_button.isEnabled()
+    QTest.mouseClick(window.form.more_button, LEFT)
+    QTest.keyClick(window.form.more.switches["strongly_typed"], Qt.Key.Key_Space)
+    assert not window.build_button.isEnabled()
+    assert "fp16 needs an ONNX that was cast" in window.trouble.text()
+    assert "--stronglyTyped" in window.trtexec.text.toPlainText()  # for a machine that can
 
 
 @pytest.mark.parametrize("height", [340, 500])

@@ -19,7 +19,7 @@ from PySide6.QtWidgets import (
 
 from gui.build_words import PRECISIONS, TYPED_PRECISIONS, Line, precision_words, saved_path
 from gui.panels.build.more import MoreOptions
-from gui.panels.build.path_row import PathRow
+from gui.panels.build.path_row import PathRow, typed_path
 from gui.panels.build.shapes import ShapesGrid
 from gui.panels.build.wrapped import WrappedLabel
 
@@ -75,7 +75,7 @@ class BuildForm(QWidget):
         self.calibration.field.textChanged.connect(self._on_changed)
         self.calibration.choose_wanted.connect(self._choose_calibration)
         self._row(
-            "Cali&bration",
+            "&Calibration",
             self.calibration,
             "A folder of pictures like those it will see, from which INT8 ranges are taken.",
         )
@@ -97,7 +97,7 @@ class BuildForm(QWidget):
         self.more = MoreOptions()
         self.more.changed.connect(self._on_changed)
         self.more_button = QToolButton()
-        self.more_button.setText("&More")
+        self.more_button.setText("Mo&re")
         self.more_button.setToolTip("Everything else that this TensorRT can be asked for")
         self.more_button.setCheckable(True)
         self.more_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -291,6 +291,19 @@ class BuildForm(QWidget):
 
     # -- what it gives -------------------------------------------------------------------
 
+    def lack(self) -> str | None:
+        """What keeps this TensorRT from what is chosen; another one may build it."""
+        if self._capabilities is None:
+            return None
+        from core.building.capabilities import require_available
+        from core.errors import EnginebayError
+
+        try:
+            require_available(self.options(), self._capabilities)
+        except EnginebayError as error:
+            return f"{error.message} {error.hint}"
+        return None
+
     def target(self) -> Path:
         """Where the engine goes.
 
@@ -300,7 +313,7 @@ class BuildForm(QWidget):
         text = self.save_as.field.text().strip()
         if not text:
             raise ValueError("Choose where the engine is saved.")
-        path = Path(text).expanduser()
+        path = typed_path(text)
         if self._checked is not None:
             path = self._checked.path.parent / path  # as it is, where it is absolute
             if path == self._checked.path:
@@ -320,7 +333,7 @@ class BuildForm(QWidget):
         chosen: dict[str, Any] = self.more.chosen()
         folder = self.calibration.field.text().strip()
         if folder and self._form.isRowVisible(self.calibration):
-            chosen["calibration"] = Path(folder).expanduser()
+            chosen["calibration"] = typed_path(folder)
         if self.metadata.currentData():
             chosen["metadata"] = self._metadata
         options = BuildOptions(

@@ -286,6 +286,8 @@ class BuildWindow(QDialog):
             return False, " ".join(building.ability.why_not)
         if form.trouble:
             return False, form.trouble
+        if (lack := form.lack()) is not None:
+            return False, lack
         if building.is_target_taken(form.target()):
             return False, f"{form.target().name} is being built already; choose another name."
         return not building.is_target_bad, building.target_words
@@ -297,7 +299,7 @@ class BuildWindow(QDialog):
         if path is None:
             why = "Choose a model first."
         elif self._building.checked is None:
-            why = "The model is read." if self._building.is_checking else _CANNOT
+            why = "The model is being read." if self._building.is_checking else _CANNOT
         elif form.trouble:
             why = form.trouble
         else:
