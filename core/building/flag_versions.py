@@ -75,7 +75,9 @@ def cast_words(options: BuildOptions) -> tuple[str, ...]:
     found = []
     if {"fp16", "bf16"} <= options.precision:
         found.append("An ONNX is cast to FP16 or to BF16, not to both: BF16 is left out.")
-    left = [name.upper() for name in ("int8", "fp8", "best") if name in options.precision]
+    if "best" in options.precision:
+        found.append("There is no best precision any more: types come from the ONNX alone.")
+    left = [name.upper() for name in ("int8", "fp8") if name in options.precision]
     if left:
         comes = "comes" if len(left) == 1 else "come"
         found.append(f"{', '.join(left)} {comes} from Q/DQ nodes in the ONNX alone.")

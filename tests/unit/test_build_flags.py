@@ -498,7 +498,8 @@ def test_where_types_come_from_the_onnx_no_wish_vanishes_without_a_word(
 ) -> None:
     options = options_of_flags(["--int8", "--best", "--calibration=pictures"])
     text = write(ONNX, ENGINE, options, "11.4.0")
-    assert "# INT8, BEST come from Q/DQ nodes in the ONNX alone." in text
+    assert "# INT8 comes from Q/DQ nodes in the ONNX alone." in text
+    assert "# There is no best precision any more: types come from the ONNX alone." in text
     assert "# Pictures are no longer calibrated with" in text
     text = write(ONNX, ENGINE, options_of_flags(["--fp16", "--bf16"]), "11.4.0")
     assert "not to both: BF16 is left out." in text
