@@ -12,6 +12,7 @@ from core.building import BuildOptions, BuildReport, build_engine
 from core.building.before import require_buildable
 from core.building.build import check_build, check_model
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
+from core.building.profiles import inputs_of, used_profiles
 from core.building.sidecar import write_sidecar
 from core.building.target import check_target
 from core.building.truth import Truth, tell_truth
@@ -157,8 +158,14 @@ def _printed(
     package = find_package("tensorrt")
     installed = None if package is None else package.version
     version = options.tensorrt or installed or _NEWEST
-    write = trtexec_command if options.print_command == "trtexec" else python_script
-    text = write(file.path, target, chosen, version)
+    write, shown = python_script, chosen
+    if options.print_command == "trtexec":
+        graph = None if file.onnx is None else file.onnx.graph
+        inputs = inputs_of(graph.inputs) if graph is not None and graph.inputs else ()
+        if inputs:
+            shown = replace(chosen, profiles=used_profiles(chosen.profiles, inputs))
+        write = trtexec_command
+    text = write(file.path, target, shown, version)
     answer = {
         "model": str(file.path),
         "target": str(target),

@@ -7,6 +7,7 @@ from pathlib import Path
 from core.building.options import BuildOptions
 from core.building.parser_verdict import parser_verdict
 from core.building.precheck import OnnxCheck, check_onnx
+from core.building.precision import needs_ranges
 from core.errors import EnginebayError, ModelError
 from core.opening import Progress, no_progress
 
@@ -33,12 +34,13 @@ def require_buildable(
 
     Raises:
         ModelFileError: as check_onnx.
-        ModelError: kind "unsupported-operator", with node, operator, reason and way out; or
-            kinds "needs-consent", "plugin-library" for what `options` names.
+        ModelError: kind "unsupported-operator", with node, operator, reason and way out; kind
+            "int8-needs-ranges"; or kinds "needs-consent", "plugin-library" for what `options` names.
     """
     check = check_onnx(
         onnx, precision=options.precision, plugins=options.plugins, progress=progress
     )
+    require_ranges(check, options)
     doubt = check.problem()
     if doubt is None:
         return check
@@ -64,3 +66,15 @@ def require_buildable(
     if (problem := check.problem()) is not None:
         raise problem
     return check
+
+
+def require_ranges(check: OnnxCheck, options: BuildOptions) -> None:
+    """Nothing, if INT8 is not asked for, or something may tell its ranges; the build asks again.
+
+    Raises:
+        ModelError: kind "int8-needs-ranges".
+    """
+    if "int8" not in options.precision or options.calibration is not None or options.plugins:
+        return
+    if not any(name.lower().endswith("quantizelinear") for name in check.operators):
+        raise needs_ranges()

@@ -402,6 +402,18 @@ def test_what_this_tensorrt_cannot_build_is_said_before_the_build(
     assert "--stronglyTyped" in window.trtexec.text.toPlainText()  # for a machine that can
 
 
+def test_int8_of_a_plain_model_asks_for_pictures_before_the_build(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    window.form.precision.setCurrentIndex(window.form.precision.findText("INT8"))
+    assert not window.build_button.isEnabled()
+    assert "the ONNX has no Q/DQ nodes" in window.trouble.text()
+    assert "--calibration" not in window.trouble.text()
+    type_into(window.form.calibration.field, str(tmp_path))
+    qtbot.waitUntil(window.build_button.isEnabled, timeout=WAIT_MS)
+
+
 @pytest.mark.parametrize("height", [340, 500])
 def test_more_shows_its_first_fields_in_a_small_window(
     qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path, height: int

@@ -175,6 +175,18 @@ def test_a_printed_command_builds_nothing(child: Child, onnx: Path, ask: Ask, ki
     assert not onnx.with_suffix(".engine").exists()
 
 
+def test_trtexec_gets_no_shapes_of_a_model_without_free_dimensions(
+    tmp_path: Path, ask: Ask
+) -> None:
+    """It ends with "Static model does not take explicit shapes"; a build here takes them."""
+    onnx = onnx_models.identity(tmp_path, shape=(1, 3, 8, 8))
+    shapes = "--optShapes=images:1x3x8x8"
+    _, answer = ask(onnx, shapes, "--print-command", "trtexec", "--tensorrt", "10.3.0")
+    assert "Shapes" not in answer["text"]
+    _, answer = ask(onnx, shapes, "--print-command", "python", "--tensorrt", "10.3.0")
+    assert "profile.set_shape" in answer["text"]
+
+
 def test_a_printed_command_is_the_text_alone(
     onnx: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

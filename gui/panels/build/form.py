@@ -291,19 +291,6 @@ class BuildForm(QWidget):
 
     # -- what it gives -------------------------------------------------------------------
 
-    def lack(self) -> str | None:
-        """What keeps this TensorRT from what is chosen; another one may build it."""
-        if self._capabilities is None:
-            return None
-        from core.building.capabilities import require_available
-        from core.errors import EnginebayError
-
-        try:
-            require_available(self.options(), self._capabilities)
-        except EnginebayError as error:
-            return f"{error.message} {error.hint}"
-        return None
-
     def target(self) -> Path:
         """Where the engine goes.
 
