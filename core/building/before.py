@@ -35,7 +35,7 @@ def require_buildable(
     Raises:
         ModelFileError: as check_onnx.
         ModelError: kind "unsupported-operator", with node, operator, reason and way out; kind
-            "int8-needs-ranges"; or kinds "needs-consent", "plugin-library" for what `options` names.
+            "int8-needs-ranges"; or "needs-consent", "plugin-library" for what `options` names.
     """
     check = check_onnx(
         onnx, precision=options.precision, plugins=options.plugins, progress=progress
