@@ -6,11 +6,19 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import onnx
 import pytest
 from PySide6.QtCore import Qt
 from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QAbstractButton, QFileDialog, QLabel, QPushButton
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
 
 import gui.build_work
 from core.building import BuildOptions
@@ -37,6 +45,7 @@ from tests.gui.fake_builds import (
 )
 from tests.gui.hands import drag_over, drop, texts, urls_of
 from tests.gui.limits import WAIT_MS
+from tests.unit import onnx_models
 from tests.unit.plan_writer import Plan
 
 if TYPE_CHECKING:
@@ -352,6 +361,60 @@ def test_every_button_and_field_has_a_name_and_a_tooltip(
         if one.isVisible():
             assert one.text() or one.accessibleName()
             assert one.toolTip() or one.text() in ("Copy", "Dismiss", "Details"), one.text()
+
+
+def tab_stops(window: QWidget, first: QWidget, last: QWidget) -> list[str]:
+    """What Tab goes through, by name, from one widget to another."""
+    window.activateWindow()
+    first.setFocus()
+    found: list[str] = []
+    here: QWidget | None = first
+    while here is not last and len(found) < 50:
+        QTest.keyClick(here, Qt.Key.Key_Tab)
+        here = QApplication.focusWidget()
+        assert here is not None
+        found.append(here.accessibleName() or getattr(here, "text", str)())
+    return found
+
+
+def test_the_tab_key_goes_through_the_shapes_where_they_stand(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    form = window.form
+    end = ["Add a profile", "engine file"]
+    one = [f"{limit} of images, profile 0" for limit in ("min", "opt", "max")]
+    assert tab_stops(window, form.precision, form.save_as.field) == one + end
+    QTest.mouseClick(form.more_button, LEFT)
+    form.metadata.setAccessibleName("metadata")
+    form.more.workspace.setAccessibleName("workspace")
+    assert tab_stops(window, form.more_button, form.more.workspace) == ["metadata", "workspace"]
+    QTest.mouseClick(form.shapes.add_button, LEFT)
+    two = [f"{limit} of images, profile 1" for limit in ("min", "opt", "max")]
+    stops = ["remove profile 0", *one, "remove profile 1", *two, *end]
+    assert tab_stops(window, form.precision, form.save_as.field) == stops
+
+
+def test_many_free_inputs_do_not_bury_the_form(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    inputs = [(f"past_{number}", "float32", ("batch", 4)) for number in range(9)]
+    window = set_up(qtbot, app_, onnx_models.echo(tmp_path, inputs))
+    assert "past_2: batch is free" in window.check.facts.text()
+    assert "past_3" not in window.check.facts.text()
+    assert "6 more inputs with free dimensions" in window.check.facts.text()
+
+
+def test_an_input_of_unknown_rank_is_not_called_fixed(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    model = onnx.load(onnx_models.identity(tmp_path))
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    path = tmp_path / "any.onnx"
+    path.write_bytes(model.SerializeToString())
+    window = set_up(qtbot, app_, path)
+    assert "does not tell how many dimensions these inputs have: images." in texts(window.form)
+    assert "is fixed" not in texts(window.form)
 
 
 def test_no_letter_of_the_keyboard_stands_for_two_things(

@@ -21,6 +21,7 @@ from gui.build_words import PRECISIONS, TYPED_PRECISIONS, Line, precision_words,
 from gui.panels.build.more import MoreOptions
 from gui.panels.build.path_row import PathRow, typed_path
 from gui.panels.build.shapes import ShapesGrid
+from gui.panels.build.tab_order import put_in_tab_order
 from gui.panels.build.wrapped import WrappedLabel
 
 if TYPE_CHECKING:
@@ -109,6 +110,7 @@ class BuildForm(QWidget):
         column.addWidget(self.more_button)
         column.addWidget(self.more)
         self.more._form.insertRow(0, "Exporter's m&etadata", self.metadata)
+        put_in_tab_order([self.metadata], self.more.workspace)
         tip = "Task, class names, stride and image size, which go along with the engine."
         self.metadata.setToolTip(tip)
         self._show_more(False)
