@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.building.no_gpu import cannot_build
 from core.building.options import BuildOptions
 from core.building.parser_verdict import parser_verdict
 from core.building.precheck import OnnxCheck, check_onnx
@@ -66,6 +67,42 @@ def require_buildable(
     if (problem := check.problem()) is not None:
         raise problem
     return check
+
+
+def tell_before(
+    onnx: Path,
+    options: BuildOptions,
+    *,
+    allow_native_code: bool = False,
+    progress: Progress = no_progress,
+) -> tuple[OnnxCheck, str]:
+    """All that is known of an ONNX before it is built, with the parser's word where it can be had.
+
+    Args: as require_buildable.
+
+    Returns:
+        The check, and why the parser could not be asked, "" where it was.
+
+    Raises:
+        ModelFileError: as check_onnx.
+        ModelError: kinds "needs-consent", "plugin-library".
+    """
+    check = check_onnx(
+        onnx, precision=options.precision, plugins=options.plugins, progress=progress
+    )
+    try:
+        verdict = parser_verdict(
+            onnx,
+            plugins=options.plugins,
+            strongly_typed=options.strongly_typed,
+            allow_native_code=allow_native_code,
+            progress=progress,
+        )
+    except EnginebayError as error:
+        if error.kind in _OWN_FAULTS:
+            raise
+        return check, f"TensorRT's parser could not be asked: {cannot_build(error)[0]}"
+    return check.with_verdict(verdict), ""
 
 
 def require_ranges(check: OnnxCheck, options: BuildOptions) -> None:

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from core.building import before
 from core.cli import main
+from core.errors import ModelError
 from core.modelfile import read_model_file
 from tests.unit import onnx_models
 from tests.unit.fake_tensorrt import simple_plan
@@ -157,6 +159,27 @@ def test_people_read_what_was_built(
     assert lines[0].endswith("with TensorRT 10.3.0 on Fake.")
     assert "A note." in lines
     assert "warning: A warning." in lines
+
+
+def test_what_is_known_before_a_build_is_told_without_one(
+    monkeypatch: pytest.MonkeyPatch, onnx: Path, ask: Ask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also where no profile is given yet, and where no parser can be asked."""
+
+    def no_parser(*_arguments: object, **_options: object) -> None:
+        raise ModelError("no-driver", "No driver answers.", "Install one.")
+
+    monkeypatch.setattr(before, "parser_verdict", no_parser)
+    assert main(["build", str(onnx), "--check-only"]) == 0
+    told = capfd.readouterr().out
+    assert "Input images float32 ? x 3 x 8 x 8." in told
+    assert "Free dimensions, which a profile must limit, are in: images." in told
+    assert "The engine will have about" in told
+    assert "TensorRT's parser could not be asked: " in told
+    assert not onnx.with_suffix(".engine").exists()
+    status, answer = ask(onnx_models.unknown_operator(onnx.parent), "--check-only")
+    assert (status, answer["error"]["kind"]) == (1, "unsupported-operator")
+    assert answer["before"]["findings"]
 
 
 @pytest.mark.parametrize("kind", ["trtexec", "python"])
