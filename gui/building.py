@@ -270,6 +270,8 @@ class Building(QObject):
 
     def _open_first(self, build: Build) -> None:
         """Open what was built, unless something else is looked at."""
+        if build.options.strip_weights:  # it would run, and mean nothing
+            return
         file = self._document.file
         if (file is None or file.path.absolute() == build.onnx) and not self._document.is_busy:
             self._document.open_path(build.target)
