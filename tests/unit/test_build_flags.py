@@ -300,6 +300,21 @@ def test_from_11_on_the_command_casts_the_onnx_first() -> None:
     assert "--fp16" not in built
 
 
+@pytest.mark.parametrize(
+    ("version", "is_asked"),
+    [("8.5.3", False), ("8.6.1", True), ("9.2.0", True), ("10.3.0", False), ("11.4.0", False)],
+)
+def test_contexts_share_a_profile_where_that_has_to_be_asked_for(
+    version: str, is_asked: bool
+) -> None:
+    command = trtexec_command(ONNX, ENGINE, options_of_flags(["--optShapes=x:1x3"]), version)
+    assert ("--preview=+profileSharing0806" in command) is is_asked
+    script = python_script(ONNX, ENGINE, options_of_flags([]), version)
+    assert ("PROFILE_SHARING_0806" in script) is is_asked
+    with pytest.raises(EnginebayError, match="has no feature"):
+        options_of_flags(["--preview=+aliasedPluginIO1003"])
+
+
 def test_before_9_trtexec_has_one_profile_and_the_command_says_so() -> None:
     options = BuildOptions(profiles=({"x": SMALL}, {"x": LARGE}))
     old = trtexec_command(ONNX, ENGINE, options, "8.6.1")
