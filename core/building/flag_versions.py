@@ -12,8 +12,9 @@ TYPED = (11, 0)
 """The version from which types come from the ONNX alone."""
 
 SHARED = (10, 0)
-"""The version from which contexts share a profile by themselves. Its warning: "profileSharing0806 is
-on by default in TensorRT 10.0. This flag is deprecated and has no effect."."""
+"""The version from which contexts share a profile by themselves, as its own warning says:
+"profileSharing0806 is on by default in TensorRT 10.0. This flag is deprecated and has no effect."
+"""
 
 _FIRST: tuple[tuple[str, tuple[int, int], Callable[[BuildOptions], bool], dict[str, object]], ...]
 _FIRST = (
