@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import argparse
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from core.building import BuildOptions, BuildReport, build_engine
-from core.building.before import require_buildable
+from core.building.before import require_buildable, tell_before
 from core.building.build import check_build, check_model
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
+from core.building.profiles import inputs_of, used_profiles
 from core.building.sidecar import write_sidecar
 from core.building.target import check_target
 from core.building.truth import Truth, tell_truth
@@ -64,6 +66,11 @@ def add_build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--no-sidecar", action="store_true", help="write no OUT.json")
     parser.add_argument(
+        "--check-only",
+        action="store_true",
+        help="tell what is known of the model before it is built, and build nothing",
+    )
+    parser.add_argument(
         "--print-command",
         choices=("trtexec", "python"),
         help="print the command or the script that builds the same, and build nothing",
@@ -100,6 +107,8 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
     file = read_model_file(onnx)
     if options.embed_metadata:
         chosen = replace(chosen, metadata=_metadata(file))
+    if options.check_only:
+        return _checked(options, onnx, chosen)
     if options.print_command is not None:
         return _printed(options, file, target, chosen)
     if target.is_file() and not options.force:
@@ -130,7 +139,7 @@ def build(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         "before": before.as_json(),
         "sidecar": None if sidecar is None else str(sidecar),
     }
-    return answer, _text(report, truth, sidecar, warnings)
+    return answer, _text(report, before.notes, truth, sidecar, warnings)
 
 
 def _model(options: argparse.Namespace) -> Path:
@@ -150,6 +159,24 @@ def _metadata(file: ModelFile) -> dict[str, str]:
     return {key: str(value) for key, value in raw.items()}
 
 
+def _checked(
+    options: argparse.Namespace, onnx: Path, chosen: BuildOptions
+) -> tuple[dict[str, Any], str]:
+    """What is known before a build; what will stop it is the answer's error, beside all else."""
+    line = ProgressLine()
+    try:
+        before, unasked = tell_before(
+            onnx, chosen, allow_native_code=options.allow_native_code, progress=line.show
+        )
+    finally:
+        line.clear()
+    problem = before.problem()
+    answer: dict[str, Any] = {"model": str(onnx), "before": before.as_json()}
+    if problem is not None:
+        answer["error"] = problem.as_json()
+    return answer, "\n".join([*before.sentences(), *([unasked] if unasked else [])])
+
+
 def _printed(
     options: argparse.Namespace, file: ModelFile, target: Path, chosen: BuildOptions
 ) -> tuple[dict[str, Any], str]:
@@ -157,8 +184,14 @@ def _printed(
     package = find_package("tensorrt")
     installed = None if package is None else package.version
     version = options.tensorrt or installed or _NEWEST
-    write = trtexec_command if options.print_command == "trtexec" else python_script
-    text = write(file.path, target, chosen, version)
+    write, shown = python_script, chosen
+    if options.print_command == "trtexec":
+        graph = None if file.onnx is None else file.onnx.graph
+        inputs = inputs_of(graph.inputs) if graph is not None and graph.inputs else ()
+        if inputs:
+            shown = replace(chosen, profiles=used_profiles(chosen.profiles, inputs))
+        write = trtexec_command
+    text = write(file.path, target, shown, version)
     answer = {
         "model": str(file.path),
         "target": str(target),
@@ -203,6 +236,7 @@ def _looked_at(
             driver=read_driver().version or "",
             seconds=report.seconds,
             truth=None if truth is None else truth.as_json(),
+            built_from=report.onnx_sha256,
             progress=line.show,
         )
     except EnginebayError as error:
@@ -212,14 +246,18 @@ def _looked_at(
 
 
 def _text(
-    report: BuildReport, truth: Truth | None, sidecar: Path | None, warnings: list[str]
+    report: BuildReport,
+    before: Sequence[str],
+    truth: Truth | None,
+    sidecar: Path | None,
+    warnings: list[str],
 ) -> str:
     on = f" on {report.gpu['name']}" if report.gpu.get("name") else ""
     lines = [
         f"Built {printable(str(report.target))} ({bytes_text(report.size_bytes)}) in "
         f"{report.seconds:.1f} s, with TensorRT {report.versions['tensorrt']}{on}."
     ]
-    lines += report.notes
+    lines += [*before, *report.notes]
     lines += truth.sentences() if truth is not None else ()
     if sidecar is not None:
         lines.append(f"Side-car: {printable(str(sidecar))}")

@@ -9,6 +9,7 @@ from typing import Any
 
 from core.building.metadata_editor import (
     MetadataChange,
+    known_metadata,
     own_metadata,
     read_engine_file,
     with_metadata,
@@ -27,7 +28,8 @@ def add_metadata_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="KEY=VALUE",
         action="append",
         default=[],
-        help="add or change one entry; VALUE is JSON where it can be read so, else text",
+        help="add or change one entry; VALUE is JSON where it can be read so, else text. Where "
+        "nothing stands before the plan, it begins with what the engine's side-car has",
     )
     parser.add_argument(
         "--from",
@@ -41,6 +43,9 @@ def add_metadata_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "-o", metavar="OUT", dest="out", type=Path, help="write there; default: in place"
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="with -o: replace another engine that is there"
     )
 
 
@@ -61,15 +66,25 @@ def metadata(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
         if options.out is not None:
             options.parser.error("-o needs --set, --from or --strip")
         shown = own_metadata(file)
-        answer = {"path": str(file.path), "metadata": shown, "prefix_bytes": file.plan_offset}
-        return answer, _text(f"{file.path}: {_how_much(file.plan_offset)}", shown)
+        beside = {} if shown else known_metadata(file)
+        answer = {
+            "path": str(file.path),
+            "metadata": shown,
+            "prefix_bytes": file.plan_offset,
+            "side_car_metadata": beside,
+        }
+        first = f"{file.path}: {_how_much(file.plan_offset)}"
+        return answer, _text(f"{first}; its side-car has" if beside else first, shown or beside)
     if options.source is not None:
         wanted = read_metadata_json(options.source)
     else:
-        wanted = {} if options.strip else own_metadata(file)
+        # A prefix goes before the side-car: what that has would be hidden by one new entry.
+        wanted = {} if options.strip else known_metadata(file)
     line = ProgressLine()
     try:
-        change = with_metadata(options.file, wanted | changes, options.out, line.show)
+        change = with_metadata(
+            options.file, wanted | changes, options.out, line.show, replaces=options.force
+        )
     finally:
         line.clear()
     return change.as_json(), _changed(change)

@@ -142,10 +142,11 @@ def _load(
         gpus = [gpu.name for gpu in machine.driver.gpus[:1]]
         used = module_in_use(options.tensorrt_module)
         ensure_tried(order, (used, *versions, *gpus, machine.driver.version or "?"), progress)
+    from core.sessions.base import NO_WEIGHTS
     from core.sessions.tensorrt import TensorRTSession
 
     progress(None, f"Loading {file.path.name}")
-    return TensorRTSession(
+    session = TensorRTSession(
         content.data[file.plan_offset :],
         file.path.name,
         allow_native_code=has_consent,
@@ -154,6 +155,9 @@ def _load(
         plan_version=plan.tensorrt_version,
         plan_compute_capability=plan.compute_capability,
     )
+    if file.sidecar is not None and file.sidecar.options.get("strip_weights") is True:
+        session.cautions = (NO_WEIGHTS,)
+    return session
 
 
 def approved_libraries(

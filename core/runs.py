@@ -68,7 +68,7 @@ def run_pictures(
         outputs, inputs = (
             cut_batch(arrays, plan.recipe.batch) for arrays in (ran.outputs, filled.arrays)
         )
-    assumptions = (*filled.assumptions, *whole_warnings(outputs))
+    assumptions = (*session.cautions, *filled.assumptions, *whole_warnings(outputs))
     parts = []
     for index, (image, placement) in enumerate(zip(images, filled.placements, strict=True)):
         own_reading = replace(
@@ -104,6 +104,7 @@ def run_filled(session: Session, filled: FilledInputs, source: str, reading: Rea
         EnginebayError: for what cannot be run or read.
     """
     begin = time.perf_counter()
+    filled = replace(filled, assumptions=(*session.cautions, *filled.assumptions))
     ran = session.run(filled.arrays)
     run_done = time.perf_counter()
     decoded, summaries = _read(ran.outputs, reading)

@@ -118,6 +118,21 @@ class Checked:
         return " ".join(filter(None, words))
 
 
+def lack(options: BuildOptions, checked: Checked, capabilities: Capabilities | None) -> str | None:
+    """What keeps this TensorRT from building a model so; another one, or another model, may."""
+    from core.building.before import require_ranges
+    from core.building.capabilities import require_available
+    from core.errors import EnginebayError
+
+    try:
+        if capabilities is not None:
+            require_available(options, capabilities)
+        require_ranges(checked.check, options)
+    except EnginebayError as error:
+        return f"{error.message} {error.hint.replace(' (--calibration=FOLDER)', '')}"
+    return None
+
+
 class AskParser(NamedTuple):
     """Have TensorRT's own parser read the model, in a child."""
 

@@ -42,6 +42,7 @@ from gui.build_words import PRECISIONS, Line, report_lines
 from gui.problem import Problem
 
 _MOST_LINES = 6  # findings in the window
+_MOST_FREE = 3  # inputs in the line of facts
 
 
 def ability() -> Ability:
@@ -142,10 +143,12 @@ def check(path: Path, context: JobContext) -> Checked:
     symbols = {one.name: one.symbols for one in found.inputs}
     elements = read_onnx_parts(path).elements
     raw = {} if file.metadata is None else file.metadata.raw
-    facts = [*card_facts(file)[1:], *(_free_words(one) for one in found.inputs if one.free)]
+    free = [_free_words(one) for one in found.inputs if one.free]
+    facts = [*card_facts(file)[1:], *free[:_MOST_FREE]]
+    if len(free) > _MOST_FREE:
+        facts.append(f"{counted(len(free) - _MOST_FREE, 'more input')} with free dimensions")
     if found.external_data:
         facts.append(f"{counted(len(found.external_data), 'other file')} with weights")
-    inputs = ", ".join(one.words() for one in found.inputs)
     return Checked(
         path=path,
         check=found,
@@ -161,10 +164,22 @@ def check(path: Path, context: JobContext) -> Checked:
         names={name: dims for name, dims in names.items() if dims},
         profiles=propose_profiles(values, symbols, file.metadata),
         inputs=values,
-        fixed_words=f"Every shape is fixed ({inputs}), so there is nothing to choose.",
+        fixed_words=_fixed_words(found.inputs),
         estimates={precision: estimate(elements, precision).sentence() for precision in PRECISIONS},
         metadata={key: str(value) for key, value in raw.items()},
     )
+
+
+def _fixed_words(inputs: Sequence[CheckedInput]) -> str:
+    """What is said where no input has a free dimension; without a rank there is none to limit."""
+    unknown = [one_line(one.name, 60) for one in inputs if one.shape is None]
+    if unknown:
+        return (
+            f"The model does not tell how many dimensions these inputs have: {', '.join(unknown)}. "
+            "Nothing can be chosen for them; export it again with their shapes."
+        )
+    words = ", ".join(one.words() for one in inputs)
+    return f"Every shape is fixed ({words}), so there is nothing to choose."
 
 
 def _free_words(one: CheckedInput) -> str:

@@ -137,8 +137,9 @@ class Building(QObject):
     # -- the model that is set up --------------------------------------------------------
 
     def ask_capabilities(self) -> None:
-        """Learn what the installed TensorRT has, in a child; once."""
-        if self.ability is None and not self._asks.is_outstanding("capabilities"):
+        """Learn what the installed TensorRT has, in a child: once, or until it can build."""
+        is_known = self.ability is not None and self.ability.why_not is None
+        if not is_known and not self._asks.is_outstanding("capabilities"):
             self._asks.submit("capabilities", ReadCapabilities())
 
     def set_up(self, paths: Sequence[Path]) -> None:
@@ -269,6 +270,8 @@ class Building(QObject):
 
     def _open_first(self, build: Build) -> None:
         """Open what was built, unless something else is looked at."""
+        if build.options.strip_weights:  # it would run, and mean nothing
+            return
         file = self._document.file
         if (file is None or file.path.absolute() == build.onnx) and not self._document.is_busy:
             self._document.open_path(build.target)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from core.building.no_gpu import cannot_build
 from core.building.options import BuildOptions
 from core.building.parser_verdict import parser_verdict
 from core.building.precheck import OnnxCheck, check_onnx
+from core.building.precision import needs_ranges
 from core.errors import EnginebayError, ModelError
 from core.opening import Progress, no_progress
 
@@ -33,12 +35,13 @@ def require_buildable(
 
     Raises:
         ModelFileError: as check_onnx.
-        ModelError: kind "unsupported-operator", with node, operator, reason and way out; or
-            kinds "needs-consent", "plugin-library" for what `options` names.
+        ModelError: kind "unsupported-operator", with node, operator, reason and way out; kind
+            "int8-needs-ranges"; or "needs-consent", "plugin-library" for what `options` names.
     """
     check = check_onnx(
         onnx, precision=options.precision, plugins=options.plugins, progress=progress
     )
+    require_ranges(check, options)
     doubt = check.problem()
     if doubt is None:
         return check
@@ -64,3 +67,51 @@ def require_buildable(
     if (problem := check.problem()) is not None:
         raise problem
     return check
+
+
+def tell_before(
+    onnx: Path,
+    options: BuildOptions,
+    *,
+    allow_native_code: bool = False,
+    progress: Progress = no_progress,
+) -> tuple[OnnxCheck, str]:
+    """All that is known of an ONNX before it is built, with the parser's word where it can be had.
+
+    Args: as require_buildable.
+
+    Returns:
+        The check, and why the parser could not be asked, "" where it was.
+
+    Raises:
+        ModelFileError: as check_onnx.
+        ModelError: kinds "needs-consent", "plugin-library".
+    """
+    check = check_onnx(
+        onnx, precision=options.precision, plugins=options.plugins, progress=progress
+    )
+    try:
+        verdict = parser_verdict(
+            onnx,
+            plugins=options.plugins,
+            strongly_typed=options.strongly_typed,
+            allow_native_code=allow_native_code,
+            progress=progress,
+        )
+    except EnginebayError as error:
+        if error.kind in _OWN_FAULTS:
+            raise
+        return check, f"TensorRT's parser could not be asked: {cannot_build(error)[0]}"
+    return check.with_verdict(verdict), ""
+
+
+def require_ranges(check: OnnxCheck, options: BuildOptions) -> None:
+    """Nothing, if INT8 is not asked for, or something may tell its ranges; the build asks again.
+
+    Raises:
+        ModelError: kind "int8-needs-ranges".
+    """
+    if "int8" not in options.precision or options.calibration is not None or options.plugins:
+        return
+    if not any(name.lower().endswith("quantizelinear") for name in check.operators):
+        raise needs_ranges()

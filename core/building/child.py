@@ -19,6 +19,7 @@ from core.building.configure import (
 from core.building.engine_file import write_engine
 from core.building.memory import with_memory_advice, workspace_limit
 from core.building.options import BuildOptions, options_of_json
+from core.building.parsing import parse_onnx
 from core.building.precision import cast_onnx, has_quantizers, is_cast, set_precision
 from core.building.pulse import monitor, pulse
 from core.building.timing_cache import TimingCache, cache_path
@@ -136,7 +137,7 @@ class _Build:
         self.parent.doing("reading the ONNX")
         parser = trt.OnnxParser(network, self.library.trt_logger)
         set_parser_flags(trt, parser, options)
-        if not parser.parse_from_file(str(source)):
+        if not parse_onnx(parser, source):
             raise _parse_error(parser, self.seen)
         room = self.context.room()
         self._workspace, note = workspace_limit(

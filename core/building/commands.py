@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from core.building.flag_versions import TYPED, cast_words, numbers_of, of_version
+from core.building.flag_versions import SHARED, TYPED, cast_words, numbers_of, of_version
 from core.building.options import BuildOptions
 
 _LEVELS = {"ampere-plus": "ampere+", "same-compute-capability": "sameComputeCapability"}
@@ -75,6 +75,8 @@ def _profile_flags(options: BuildOptions, has: tuple[int, ...], remarks: list[st
                 for name, limits in profile.items()
             )
             flags.append(f"--{which}Shapes={','.join(shapes)}")
+    if profiles and (8, 6) <= has < SHARED:
+        flags.append("--preview=+profileSharing0806")
     return flags
 
 

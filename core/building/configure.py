@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from core.building.capabilities import Capabilities
+from core.building.flag_versions import SHARED, numbers_of
 from core.building.options import BuildOptions
 from core.building.profiles import InputShape, check_profiles
 from core.errors import MachineError, ModelError
@@ -95,7 +96,9 @@ def configure(
     if options.dla_core is not None:
         _use_dla(trt, builder, config, options.dla_core)
     sharing = getattr(getattr(trt, "PreviewFeature", None), "PROFILE_SHARING_0806", None)
-    if sharing is not None:  # else several contexts, which a benchmark uses, need a profile each
+    # Else several contexts, which a benchmark uses, need a profile each; 10 has it by itself, and
+    # warns of being asked.
+    if sharing is not None and numbers_of(str(trt.__version__)) < SHARED:
         config.set_preview_feature(sharing, True)
     _add_profiles(builder, network, config, options)
     return config, warnings

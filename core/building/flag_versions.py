@@ -11,6 +11,11 @@ from core.machine.requirement import version_numbers
 TYPED = (11, 0)
 """The version from which types come from the ONNX alone."""
 
+SHARED = (10, 0)
+"""The version from which contexts share a profile by themselves, as its own warning says:
+"profileSharing0806 is on by default in TensorRT 10.0. This flag is deprecated and has no effect."
+"""
+
 _FIRST: tuple[tuple[str, tuple[int, int], Callable[[BuildOptions], bool], dict[str, object]], ...]
 _FIRST = (
     (
@@ -75,7 +80,9 @@ def cast_words(options: BuildOptions) -> tuple[str, ...]:
     found = []
     if {"fp16", "bf16"} <= options.precision:
         found.append("An ONNX is cast to FP16 or to BF16, not to both: BF16 is left out.")
-    left = [name.upper() for name in ("int8", "fp8", "best") if name in options.precision]
+    if "best" in options.precision:
+        found.append("There is no best precision any more: types come from the ONNX alone.")
+    left = [name.upper() for name in ("int8", "fp8") if name in options.precision]
     if left:
         comes = "comes" if len(left) == 1 else "come"
         found.append(f"{', '.join(left)} {comes} from Q/DQ nodes in the ONNX alone.")

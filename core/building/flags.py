@@ -209,6 +209,11 @@ def _sparsity(found: _Found, name: str, value: str) -> None:
     found.options["sparsity"] = value == "enable"
 
 
+def _preview(_found: _Found, name: str, value: str) -> None:
+    if value != "+profileSharing0806":  # which a build here sets by itself, where it does anything
+        raise _wrong(f"{name} has no feature {one_line(value, 60)}: leave it out.")
+
+
 def _plugin(found: _Found, _name: str, value: str) -> None:
     found.plugins.append(Path(value))
 
@@ -240,6 +245,7 @@ _VALUED: dict[str, Callable[[_Found, str, str], None]] = {
     "--builderOptimizationLevel": _level,
     "--hardwareCompatibilityLevel": _hardware,
     "--sparsity": _sparsity,
+    "--preview": _preview,
     "--useDLACore": _dla,
     "--timingCacheFile": _path("timing_cache_file"),
     "--calibration": _path("calibration"),

@@ -81,6 +81,7 @@ def look_at_built(report: BuildReport, progress: Progress) -> Looked:
             driver=read_driver().version or "",
             seconds=report.seconds,
             truth=truth,
+            built_from=report.onnx_sha256,
             progress=progress,
         )
     except EnginebayError as error:

@@ -86,6 +86,8 @@ def with_metadata(
     metadata: Mapping[str, Any],
     target: str | os.PathLike[str] | None = None,
     progress: Progress = no_progress,
+    *,
+    replaces: bool = True,
 ) -> MetadataChange:
     """Write an engine with this metadata before its plan, in place of what stood there.
 
@@ -99,17 +101,19 @@ def with_metadata(
         target: where it goes; None puts it in the engine's place. An engine that is there is
             replaced when the new one is whole.
         progress: see core.opening.Progress.
+        replaces: False leaves another engine alone that is at the target.
 
     Raises:
         ModelFileError: if it is no whole engine (kind "not-an-engine" for an ONNX), or changes
             meanwhile.
         InputError: see metadata_prefix.
-        EnginebayError: kind "cannot-save".
+        EnginebayError: kind "cannot-save"; "exists", if another engine is there and stays.
     """
     file = read_engine_file(engine)
     prefix = metadata_prefix(metadata)
     place = Path(os.path.realpath(file.path if target is None else target))
-    _require_replaceable(place)
+    is_own = place == Path(os.path.realpath(file.path))
+    _require_replaceable(place, any_engine=replaces or is_own)
     plan_bytes = file.size_bytes - file.plan_offset
     try:
         with replacing(place) as part:
@@ -170,8 +174,13 @@ def own_metadata(file: ModelFile) -> dict[str, Any]:
     return {} if not file.plan_offset or file.metadata is None else dict(file.metadata.raw)
 
 
-def _require_replaceable(place: Path) -> None:
-    """Raise where something else than an engine would be lost."""
+def known_metadata(file: ModelFile) -> dict[str, Any]:
+    """What an engine is read with: what stands before its plan, else what its side-car has."""
+    return {} if file.metadata is None else dict(file.metadata.raw)
+
+
+def _require_replaceable(place: Path, *, any_engine: bool) -> None:
+    """Raise where something else than an engine would be lost, or an engine that shall stay."""
     if not place.exists():
         return
     found = read_model_file(place)  # a folder, a device: said there
@@ -180,6 +189,12 @@ def _require_replaceable(place: Path) -> None:
             "cannot-save",
             f"{place.name} is there already, and is no engine: it is not replaced.",
             "Choose another name.",
+        )
+    if not any_engine and found.kind != "empty":
+        raise EnginebayError(
+            "exists",
+            f"There is another engine already: {one_line(str(place), 300)}.",
+            "Give --force to replace it once the new file is whole, or -o for another place.",
         )
 
 

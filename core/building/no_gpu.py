@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from core.errors import EnginebayError
 
-_ELSEWHERE = "copy the command and build on the machine that the engine is for."
+_ELSEWHERE = (
+    "copy the command (the window shows it, `enginebay build --print-command trtexec` prints it) "
+    "and build on the machine that the engine is for."
+)
 _WORDS = {
     "no-driver": (
         "Building an engine needs an NVIDIA GPU and its driver, and no driver answers on this "

@@ -10,6 +10,7 @@ from typing import Any
 from core.building.capabilities import capabilities_of, require_available
 from core.building.configure import network_flags
 from core.building.options import BuildOptions
+from core.building.parsing import parse_onnx
 from core.child_process import Parent, answer_parent
 from core.cuda import open_context
 from core.modelfile import check_external_data
@@ -58,7 +59,7 @@ def parse(order: dict[str, Any], parent: Parent) -> dict[str, object]:
         network = builder.create_network(network_flags(trt, options))
         parser = trt.OnnxParser(network, library.trt_logger)
         doing("reading the ONNX")
-        parses = bool(parser.parse_from_file(str(onnx)))
+        parses = parse_onnx(parser, onnx)
         errors = [_error(parser.get_error(index)) for index in range(parser.num_errors)]
     if not parses:
         _name_operators(errors, onnx, [line.text for line in lines])

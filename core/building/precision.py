@@ -72,6 +72,17 @@ def has_quantizers(trt: Any, network: Any) -> bool:
     return any(network.get_layer(index).type == kind for index in range(network.num_layers))
 
 
+def needs_ranges() -> ModelError:
+    """INT8 was asked for, and nothing tells its ranges."""
+    return ModelError(
+        "int8-needs-ranges",
+        "INT8 needs the ranges of the layers: the ONNX has no Q/DQ nodes, and no calibration "
+        "folder was given.",
+        "Give a folder of some hundred pictures (--calibration=FOLDER), or quantize the ONNX "
+        "itself, with `python -m modelopt.onnx.quantization` of NVIDIA's ModelOpt.",
+    )
+
+
 def set_precision(
     trt: Any, config: Any, network: Any, options: BuildOptions, compute_capability: str
 ) -> list[str]:
@@ -98,13 +109,7 @@ def set_precision(
     wanted = [name for name in _FLAGS if name in options.precision]
     has_ranges = options.calibration is not None or has_quantizers(trt, network)
     if "int8" in wanted and not has_ranges:
-        raise ModelError(
-            "int8-needs-ranges",
-            "INT8 needs the ranges of the layers: the ONNX has no Q/DQ nodes, and no calibration "
-            "folder was given.",
-            "Give a folder of some hundred pictures (--calibration=FOLDER), or quantize the ONNX "
-            "itself, with `python -m modelopt.onnx.quantization` of NVIDIA's ModelOpt.",
-        )
+        raise needs_ranges()
     if "best" in options.precision:
         wanted.append("fp16")
         if int(compute_capability.split(".")[0]) >= _AMPERE and hasattr(trt.BuilderFlag, "BF16"):

@@ -43,6 +43,17 @@ def inputs_of(values: Sequence[GraphValue]) -> tuple[InputShape, ...]:
     return tuple(found)
 
 
+def used_profiles(
+    profiles: Sequence[ShapeLimits], inputs: Sequence[InputShape]
+) -> tuple[ShapeLimits, ...]:
+    """The profiles, or () where every shape is fixed: trtexec refuses them then.
+
+    "Static model does not take explicit shapes" (NVIDIA/TensorRT, sampleEngines.cpp).
+    """
+    is_fixed = all(not one.is_free and one.takes_values is False and one.shape for one in inputs)
+    return () if is_fixed else tuple(profiles)
+
+
 def check_profiles(profiles: Sequence[ShapeLimits], inputs: Sequence[InputShape]) -> None:
     """Nothing, if every profile fits the inputs and sets all that is free.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from core.building.flag_versions import TYPED, cast_words, numbers_of, of_version
+from core.building.flag_versions import SHARED, TYPED, cast_words, numbers_of, of_version
 from core.building.memory import WORKSPACE_SHARE
 from core.building.options import BuildOptions
 
@@ -172,10 +172,9 @@ def _configuration(options: BuildOptions, has: tuple[int, ...]) -> list[str]:
             "config.default_device_type = trt.DeviceType.DLA",
             f"config.DLA_core = {options.dla_core}",
         ]
-    if has < TYPED:
+    if (8, 6) <= has < SHARED:
         sharing = "trt.PreviewFeature.PROFILE_SHARING_0806"
-        if has >= (8, 6):
-            lines.append(f"config.set_preview_feature({sharing}, True)")
+        lines.append(f"config.set_preview_feature({sharing}, True)")
     return lines
 
 

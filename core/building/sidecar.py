@@ -36,6 +36,7 @@ def write_sidecar(
     driver: str = "",
     seconds: float | None = None,
     truth: Mapping[str, Any] | None = None,
+    built_from: str | None = None,
     progress: Progress = no_progress,
 ) -> Path:
     """Write the side-car of an engine that was just built; one that is there is replaced.
@@ -51,6 +52,7 @@ def write_sidecar(
         driver: its driver's version.
         seconds: how long the build took.
         truth: Truth.as_json, or None where nothing was looked at.
+        built_from: the ONNX's SHA-256 when the build began; None where nobody knows.
         progress: see core.opening.Progress; told while both files are hashed.
 
     Returns:
@@ -58,7 +60,8 @@ def write_sidecar(
 
     Raises:
         ModelFileError: if one of the two files is none, or cannot be read.
-        EnginebayError: kind "cannot-save"; "foreign-file", if something else has that name.
+        EnginebayError: kind "cannot-save"; "foreign-file", if something else has that name;
+            "model-changed", if the ONNX is no longer what the build began with.
     """
     if words := foreign_words(engine):
         raise EnginebayError(
@@ -82,6 +85,13 @@ def write_sidecar(
         raise ModelFileError(
             "unreadable", f"A file of the build cannot be read: {error}.", "Check the disk."
         ) from None
+    if built_from is not None and onnx_sha256 != built_from:
+        raise EnginebayError(
+            "model-changed",
+            f"{printable(onnx.name)} was changed while {printable(engine.name)} was built from it, "
+            "so nobody knows which of both went into the engine.",
+            "Build it again.",
+        )
     value = {
         "format": FORMAT,
         "version": VERSION,

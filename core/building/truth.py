@@ -17,11 +17,12 @@ from core.layers.values import LayerTable
 from core.modelfile import read_model_file
 from core.opening import OpenOptions, Progress, no_progress
 from core.paths import DEMO_PICTURE
+from core.sessions.base import NO_WEIGHTS
 from core.tensors import TensorSpec, bytes_text, profiles_text, shape_text
 from core.text import one_line
 
 _MOST_TENSORS = 16
-_STRIPPED = "stripped: not run; refit it first."
+_STRIPPED = "it was built without its weights; refit it first."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,8 @@ def tell_truth(
     run: EngineRun | None = None
     # Without its weights an engine computes nothing that could be compared.
     is_stripped = options.strip_weights
+    if is_stripped:
+        trouble.append(NO_WEIGHTS)
     if compare and not is_stripped:
         try:
             run = run_engine(

@@ -48,6 +48,14 @@ class RunResult:
     is_first: bool
 
 
+NO_WEIGHTS = (
+    "This engine was built without its weights (--stripWeights): until they are put back by a "
+    "refit, its outputs mean nothing."
+)
+"""TensorRT says no word of it: such an engine loads, runs and gives zeros, and trtexec calls that
+PASSED (measured by users of its weight stripping)."""
+
+
 class Session(ABC):
     """A model opened for running. Made, used and closed on one thread.
 
@@ -57,6 +65,7 @@ class Session(ABC):
         runtime: the runtime with its version, for people ("TensorRT 8.6.1").
         profile: index of the optimization profile of the last run.
         pinned_profile: the profile that every run must use; None: the first that fits.
+        cautions: what is to be said of every result, a sentence each.
         symbols: the model's names for its free dimensions ("batch"), by tensor, a name or None
             for each dimension; dimensions of one name are one number. Empty where the model has
             none.
@@ -67,6 +76,7 @@ class Session(ABC):
     runtime: str
     profile: int = 0
     pinned_profile: int | None = None
+    cautions: tuple[str, ...] = ()
     symbols: Mapping[str, tuple[str | None, ...]] = MappingProxyType({})
 
     def __init__(self) -> None:

@@ -36,6 +36,7 @@ class LoadedEngine:
         outputs: its outputs.
         unreadable: why it cannot be fed from or read into numpy arrays, or None.
         late_axes: dimensions that only a run can tell.
+        lacks_weights: it says that it was built without them; only TensorRT 10.14 and newer tell.
     """
 
     def __init__(
@@ -84,6 +85,7 @@ class LoadedEngine:
         self.outputs: tuple[TensorSpec, ...] = tuple(one for one in specs if one.mode == "output")
         self.unreadable = unreadable_tensor(self._engine, specs)
         self.late_axes = LateAxes()
+        self.lacks_weights = _lacks_weights(self.library.trt, self._engine)
 
     @property
     def runtime(self) -> str:
@@ -132,3 +134,10 @@ class LoadedEngine:
     def close(self) -> None:
         """Free the engine; its execution contexts must be gone."""
         self._engine = None
+
+
+def _lacks_weights(trt: Any, engine: Any) -> bool:
+    """What an engine says of its weights (from TensorRT 10.14 on; no number is -1)."""
+    kind = getattr(getattr(trt, "EngineStat", None), "STRIPPED_WEIGHTS_SIZE", None)
+    ask = getattr(engine, "get_engine_stat", None)
+    return kind is not None and ask is not None and int(ask(kind)) > 0

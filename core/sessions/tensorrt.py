@@ -13,7 +13,7 @@ import numpy as np
 
 from core.cuda import CudaContext, open_context
 from core.errors import ModelError
-from core.sessions.base import Arrays, Session, Timing
+from core.sessions.base import NO_WEIGHTS, Arrays, Session, Timing
 from core.sessions.buffers import Buffers, as_bytes
 from core.sessions.engine_graph import EngineGraph
 from core.sessions.input_check import check_inputs
@@ -95,6 +95,7 @@ class TensorRTSession(Session):
             )
             self.inputs, self.outputs = engine.inputs, engine.outputs
             self.unreadable = engine.unreadable
+            self.cautions = (NO_WEIGHTS,) if engine.lacks_weights else ()
             self._library = engine.library
             note("setting the engine up")
             self._stream = cuda.stream()

@@ -218,6 +218,27 @@ def test_the_first_engine_opens_and_later_ones_by_double_click(
     assert opened == [tmp_path / "best.engine"] * 2
 
 
+def test_an_engine_without_weights_does_not_open_by_itself(
+    qtbot: QtBot,
+    app_: App,
+    builder: FakeBuilder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    opened: list[Path] = []
+    monkeypatch.setattr(app_.document, "open_path", opened.append)
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    QTest.mouseClick(window.form.more_button, LEFT)
+    QTest.keyClick(window.form.more.switches["strip_weights"], Qt.Key.Key_Space)
+    press_build(window)
+    builder.go.set()
+    wait_built(qtbot, app_)
+    assert states(window) == ["done"]
+    assert opened == []
+    click(window, "&Open")
+    assert opened == [tmp_path / "best.engine"]
+
+
 def test_what_is_looked_at_meanwhile_stays(
     qtbot: QtBot,
     app_: App,

@@ -6,16 +6,26 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import onnx
 import pytest
 from PySide6.QtCore import Qt
-from PySide6.QtGui import QGuiApplication
+from PySide6.QtGui import QGuiApplication, QKeySequence
 from PySide6.QtTest import QTest
-from PySide6.QtWidgets import QFileDialog, QPushButton
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QApplication,
+    QFileDialog,
+    QLabel,
+    QPushButton,
+    QWidget,
+)
 
+import gui.build_work
 from core.building import BuildOptions
 from core.building.parser_verdict import ParserVerdict
 from core.errors import ModelError
 from core.tensors import Profile
+from gui.build_thread import Ability
 from tests.gui.build_hands import (
     LEFT,
     model_in,
@@ -35,6 +45,7 @@ from tests.gui.fake_builds import (
 )
 from tests.gui.hands import drag_over, drop, texts, urls_of
 from tests.gui.limits import WAIT_MS
+from tests.unit import onnx_models
 from tests.unit.plan_writer import Plan
 
 if TYPE_CHECKING:
@@ -224,6 +235,19 @@ def test_without_tensorrt_the_window_says_why_and_the_commands_can_be_copied(
     assert window.trtexec.text.toPlainText().startswith("trtexec --onnx=")
 
 
+def test_a_machine_that_could_not_build_is_asked_again_with_the_next_look(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    late = Ability(None, ("tensorrt was not imported within 60 seconds.", "Try again."))
+    monkeypatch.setattr(gui.build_work, "ability", lambda: late)
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    assert "Try again." in window.trouble.text()
+    use_tensorrt(monkeypatch)
+    window.close()
+    app_.window.build_entry.show()
+    qtbot.waitUntil(window.build_button.isEnabled, timeout=WAIT_MS)
+
+
 def test_an_engine_that_is_there_is_told_before_it_is_replaced(
     qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
 ) -> None:
@@ -337,6 +361,120 @@ def test_every_button_and_field_has_a_name_and_a_tooltip(
         if one.isVisible():
             assert one.text() or one.accessibleName()
             assert one.toolTip() or one.text() in ("Copy", "Dismiss", "Details"), one.text()
+
+
+def tab_stops(window: QWidget, first: QWidget, last: QWidget) -> list[str]:
+    """What Tab goes through, by name, from one widget to another."""
+    window.activateWindow()
+    first.setFocus()
+    found: list[str] = []
+    here: QWidget | None = first
+    while here is not last and len(found) < 50:
+        QTest.keyClick(here, Qt.Key.Key_Tab)
+        here = QApplication.focusWidget()
+        assert here is not None
+        found.append(here.accessibleName() or getattr(here, "text", str)())
+    return found
+
+
+def test_the_tab_key_goes_through_the_shapes_where_they_stand(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    form = window.form
+    end = ["Add a profile", "engine file"]
+    one = [f"{limit} of images, profile 0" for limit in ("min", "opt", "max")]
+    assert tab_stops(window, form.precision, form.save_as.field) == one + end
+    QTest.mouseClick(form.more_button, LEFT)
+    form.metadata.setAccessibleName("metadata")
+    form.more.workspace.setAccessibleName("workspace")
+    assert tab_stops(window, form.more_button, form.more.workspace) == ["metadata", "workspace"]
+    QTest.mouseClick(form.shapes.add_button, LEFT)
+    two = [f"{limit} of images, profile 1" for limit in ("min", "opt", "max")]
+    stops = ["remove profile 0", *one, "remove profile 1", *two, *end]
+    assert tab_stops(window, form.precision, form.save_as.field) == stops
+
+
+def test_many_free_inputs_do_not_bury_the_form(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    inputs = [(f"past_{number}", "float32", ("batch", 4)) for number in range(9)]
+    window = set_up(qtbot, app_, onnx_models.echo(tmp_path, inputs))
+    assert "past_2: batch is free" in window.check.facts.text()
+    assert "past_3" not in window.check.facts.text()
+    assert "6 more inputs with free dimensions" in window.check.facts.text()
+
+
+def test_an_input_of_unknown_rank_is_not_called_fixed(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    model = onnx.load(onnx_models.identity(tmp_path))
+    model.graph.input[0].type.tensor_type.ClearField("shape")
+    path = tmp_path / "any.onnx"
+    path.write_bytes(model.SerializeToString())
+    window = set_up(qtbot, app_, path)
+    assert "does not tell how many dimensions these inputs have: images." in texts(window.form)
+    assert "is fixed" not in texts(window.form)
+
+
+def test_no_letter_of_the_keyboard_stands_for_two_things(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path), model_in(tmp_path, "next.onnx"))
+    builder.go.set()
+    press_build(window)
+    wait_built(qtbot, app_)
+    wait_checked(qtbot, app_)
+    window.form.precision.setCurrentIndex(window.form.precision.findText("INT8"))
+    QTest.mouseClick(window.form.more_button, LEFT)
+    named = [*window.findChildren(QAbstractButton), *window.findChildren(QLabel)]
+    letters = [QKeySequence.mnemonic(one.text()).toString() for one in named if one.isVisible()]
+    letters = [one for one in letters if one]
+    assert len(letters) > 12
+    assert sorted(letters) == sorted(set(letters))
+
+
+@pytest.mark.parametrize("field", ["save_as", "plugins", "timing_cache_file"])
+def test_the_home_folder_of_nobody_is_said_to_be_none(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path, field: str
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    QTest.mouseClick(window.form.more_button, LEFT)
+    row = window.form.save_as if field == "save_as" else getattr(window.form.more, field)
+    type_into(row.field, "~nobody-of-that-name/x.so")
+    assert window.trouble.text() == "There is no home folder ~nobody-of-that-name."
+    assert not window.build_button.isEnabled()
+    type_into(row.field, "~/x.so")
+    assert window.form.trouble == ""
+    found = window.form.options()
+    paths = (window.form.target(), *found.plugins, found.timing_cache_file)
+    assert Path.home() / "x.so" in paths
+
+
+def test_what_this_tensorrt_cannot_build_is_said_before_the_build(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    """TensorRT 10, strongly typed, without ModelOpt: FP16 would have to come from the ONNX."""
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    window.form.precision.setCurrentIndex(window.form.precision.findText("FP16"))
+    assert window.build_button.isEnabled()
+    QTest.mouseClick(window.form.more_button, LEFT)
+    QTest.keyClick(window.form.more.switches["strongly_typed"], Qt.Key.Key_Space)
+    assert not window.build_button.isEnabled()
+    assert "fp16 needs an ONNX that was cast" in window.trouble.text()
+    assert "--stronglyTyped" in window.trtexec.text.toPlainText()  # for a machine that can
+
+
+def test_int8_of_a_plain_model_asks_for_pictures_before_the_build(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    window.form.precision.setCurrentIndex(window.form.precision.findText("INT8"))
+    assert not window.build_button.isEnabled()
+    assert "the ONNX has no Q/DQ nodes" in window.trouble.text()
+    assert "--calibration" not in window.trouble.text()
+    type_into(window.form.calibration.field, str(tmp_path))
+    qtbot.waitUntil(window.build_button.isEnabled, timeout=WAIT_MS)
 
 
 @pytest.mark.parametrize("height", [340, 500])

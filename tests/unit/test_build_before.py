@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import onnx
 import pytest
 
 from core.building import BuildOptions, before
@@ -97,3 +100,29 @@ def test_weights_outside_the_folder_are_refused_first(
     with pytest.raises(ModelFileError):
         require_buildable(onnx_models.external_data(tmp_path, "../secret"), BuildOptions())
     assert asked == []
+
+
+def quantized(folder: Path) -> Path:
+    return onnx_models.save(
+        folder / "quantized.onnx",
+        [
+            onnx.helper.make_node("QuantizeLinear", ["images", "scale"], ["small"]),
+            onnx.helper.make_node("DequantizeLinear", ["small", "scale"], ["output"]),
+        ],
+        [("images", "float32", (1, 3, 8, 8))],
+        [("output", "float32", (1, 3, 8, 8))],
+        {"scale": np.array(0.1, np.float32)},
+    )
+
+
+def test_int8_without_anything_that_tells_its_ranges_is_refused_before_the_build(
+    tmp_path: Path,
+) -> None:
+    int8 = BuildOptions(precision=frozenset({"int8"}))
+    plain = onnx_models.identity(tmp_path)
+    with pytest.raises(ModelError, match="no Q/DQ nodes") as caught:
+        require_buildable(plain, int8)
+    assert caught.value.kind == "int8-needs-ranges"
+    require_buildable(plain, replace(int8, calibration=tmp_path))
+    require_buildable(plain, replace(int8, precision=frozenset({"best"})))
+    require_buildable(quantized(tmp_path), int8)

@@ -300,6 +300,21 @@ def test_from_11_on_the_command_casts_the_onnx_first() -> None:
     assert "--fp16" not in built
 
 
+@pytest.mark.parametrize(
+    ("version", "is_asked"),
+    [("8.5.3", False), ("8.6.1", True), ("9.2.0", True), ("10.3.0", False), ("11.4.0", False)],
+)
+def test_contexts_share_a_profile_where_that_has_to_be_asked_for(
+    version: str, is_asked: bool
+) -> None:
+    command = trtexec_command(ONNX, ENGINE, options_of_flags(["--optShapes=x:1x3"]), version)
+    assert ("--preview=+profileSharing0806" in command) is is_asked
+    script = python_script(ONNX, ENGINE, options_of_flags([]), version)
+    assert ("PROFILE_SHARING_0806" in script) is is_asked
+    with pytest.raises(EnginebayError, match="has no feature"):
+        options_of_flags(["--preview=+aliasedPluginIO1003"])
+
+
 def test_before_9_trtexec_has_one_profile_and_the_command_says_so() -> None:
     options = BuildOptions(profiles=({"x": SMALL}, {"x": LARGE}))
     old = trtexec_command(ONNX, ENGINE, options, "8.6.1")
@@ -498,7 +513,8 @@ def test_where_types_come_from_the_onnx_no_wish_vanishes_without_a_word(
 ) -> None:
     options = options_of_flags(["--int8", "--best", "--calibration=pictures"])
     text = write(ONNX, ENGINE, options, "11.4.0")
-    assert "# INT8, BEST come from Q/DQ nodes in the ONNX alone." in text
+    assert "# INT8 comes from Q/DQ nodes in the ONNX alone." in text
+    assert "# There is no best precision any more: types come from the ONNX alone." in text
     assert "# Pictures are no longer calibrated with" in text
     text = write(ONNX, ENGINE, options_of_flags(["--fp16", "--bf16"]), "11.4.0")
     assert "not to both: BF16 is left out." in text

@@ -15,6 +15,7 @@ from core.building import BuildOptions, BuildReport, looking, looking_child
 from core.building.looking import look_at_built
 from core.child_process import ChildDied
 from core.errors import Cancelled, ModelError
+from core.modelfile import fingerprint
 from core.paths import DEMO_MODEL
 from tests.unit.plan_writer import Plan
 
@@ -27,7 +28,7 @@ def report(folder: Path) -> BuildReport:
     return BuildReport(
         model=DEMO_MODEL,
         target=engine,
-        onnx_sha256="",
+        onnx_sha256=fingerprint(DEMO_MODEL),
         options=BuildOptions(precision=frozenset({"fp16"})),
         seconds=3.25,
         size_bytes=engine.stat().st_size,

@@ -112,6 +112,37 @@ def test_editing_the_metadata_leaves_the_side_car_in_force(tmp_path: Path) -> No
     assert file.sidecar_note == ""
 
 
+def test_a_model_that_changed_while_it_was_built_is_not_recorded_as_the_source(
+    tmp_path: Path,
+) -> None:
+    engine, onnx = built(tmp_path)
+    began_with = hashlib.sha256(onnx.read_bytes()).hexdigest()
+    write_sidecar(engine, onnx, options={}, versions={}, built_from=began_with)
+    kept = sidecar_path(engine).read_bytes()
+    onnx_models.identity(tmp_path, metadata={"task": "exported again"})
+    with pytest.raises(EnginebayError, match="was changed while") as caught:
+        write_sidecar(engine, onnx, options={}, versions={}, built_from=began_with)
+    assert caught.value.kind == "model-changed"
+    assert sidecar_path(engine).read_bytes() == kept
+
+
+def test_a_new_entry_does_not_hide_what_the_side_car_has(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    engine, _ = built(tmp_path)
+    assert main(["metadata", str(engine)]) == 0
+    told = capsys.readouterr().out
+    assert "no metadata before the plan; its side-car has" in told
+    assert "{0: 'cat', 1: 'dog'}" in told
+    assert main(["metadata", str(engine), "--set", "task=segment"]) == 0
+    metadata = read_model_file(engine).metadata
+    assert metadata is not None
+    assert (metadata.task, metadata.names, metadata.stride) == ("segment", ("cat", "dog"), 32)
+    assert engine.read_bytes().endswith(PLAN)
+    assert main(["metadata", str(engine), "--strip"]) == 0
+    assert engine.read_bytes() == PLAN
+
+
 @pytest.mark.parametrize("where", [0, 100_000, -1], ids=["first", "middle", "last"])
 def test_a_side_car_of_another_engine_is_stale_and_said_so(tmp_path: Path, where: int) -> None:
     engine, _ = built(tmp_path)

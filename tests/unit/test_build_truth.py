@@ -21,6 +21,7 @@ from core.building import BuildOptions, first_run
 from core.building.truth import Truth, tell_truth
 from core.errors import Cancelled, CudaError, ModelFileError
 from core.opening import OpenOptions
+from core.sessions.base import NO_WEIGHTS
 from tests.unit import fake_cuda, fake_tensorrt, onnx_models
 from tests.unit.fake_cuda import FakeCuda
 from tests.unit.fake_tensorrt import DataType, FakeTensorRT, plan, simple_plan, tensor
@@ -361,8 +362,8 @@ def test_a_stripped_engine_is_not_run(tmp_path: Path, trt: FakeTensorRT) -> None
     assert trt.calls["deserialize_cuda_engine"] == 0
     assert truth.first_run is not None
     assert truth.first_run.verdict == "not-compared"
-    assert truth.trouble == ()
+    assert truth.warnings() == (NO_WEIGHTS,)
     assert (
-        "The engine was not compared with its ONNX: stripped: not run; refit it first."
-        in truth.sentences()
+        "The engine was not compared with its ONNX: it was built without its weights; refit it "
+        "first." in truth.sentences()
     )

@@ -11,7 +11,9 @@ from typing import Any
 
 import pytest
 
+from core.building import before
 from core.cli import main
+from core.errors import ModelError
 from core.modelfile import read_model_file
 from tests.unit import onnx_models
 from tests.unit.fake_tensorrt import simple_plan
@@ -159,6 +161,27 @@ def test_people_read_what_was_built(
     assert "warning: A warning." in lines
 
 
+def test_what_is_known_before_a_build_is_told_without_one(
+    monkeypatch: pytest.MonkeyPatch, onnx: Path, ask: Ask, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also where no profile is given yet, and where no parser can be asked."""
+
+    def no_parser(*_arguments: object, **_options: object) -> None:
+        raise ModelError("no-driver", "No driver answers.", "Install one.")
+
+    monkeypatch.setattr(before, "parser_verdict", no_parser)
+    assert main(["build", str(onnx), "--check-only"]) == 0
+    told = capfd.readouterr().out
+    assert "Input images float32 ? x 3 x 8 x 8." in told
+    assert "Free dimensions, which a profile must limit, are in: images." in told
+    assert "The engine will have about" in told
+    assert "TensorRT's parser could not be asked: " in told
+    assert not onnx.with_suffix(".engine").exists()
+    status, answer = ask(onnx_models.unknown_operator(onnx.parent), "--check-only")
+    assert (status, answer["error"]["kind"]) == (1, "unsupported-operator")
+    assert answer["before"]["findings"]
+
+
 @pytest.mark.parametrize("kind", ["trtexec", "python"])
 def test_a_printed_command_builds_nothing(child: Child, onnx: Path, ask: Ask, kind: str) -> None:
     status, answer = ask(onnx, *SHAPES, "--fp16", "--print-command", kind, "--tensorrt", "8.6.1")
@@ -173,6 +196,18 @@ def test_a_printed_command_builds_nothing(child: Child, onnx: Path, ask: Ask, ki
         compile(text, "script.py", "exec")
         assert "trt.BuilderFlag.FP16" in text
     assert not onnx.with_suffix(".engine").exists()
+
+
+def test_trtexec_gets_no_shapes_of_a_model_without_free_dimensions(
+    tmp_path: Path, ask: Ask
+) -> None:
+    """It ends with "Static model does not take explicit shapes"; a build here takes them."""
+    onnx = onnx_models.identity(tmp_path, shape=(1, 3, 8, 8))
+    shapes = "--optShapes=images:1x3x8x8"
+    _, answer = ask(onnx, shapes, "--print-command", "trtexec", "--tensorrt", "10.3.0")
+    assert "Shapes" not in answer["text"]
+    _, answer = ask(onnx, shapes, "--print-command", "python", "--tensorrt", "10.3.0")
+    assert "profile.set_shape" in answer["text"]
 
 
 def test_a_printed_command_is_the_text_alone(

@@ -205,6 +205,21 @@ def test_the_command_takes_a_file_and_settings_on_top(
     assert own_metadata(read_model_file(path)) == {"author": "me"}
 
 
+def test_another_engine_is_replaced_only_when_that_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, other = engine(tmp_path), tmp_path / "other.engine"
+    kept = Plan(layout="ftrt-10.9").to_bytes()
+    other.write_bytes(kept)
+    status, answer = answer_of(capsys, str(path), "--set", "task=pose", "-o", str(other))
+    assert (status, answer["error"]["kind"]) == (1, "exists")
+    assert "--force" in answer["error"]["hint"]
+    assert other.read_bytes() == kept
+    assert answer_of(capsys, str(path), "--set", "task=pose", "-o", str(path))[0] == 0  # itself
+    assert answer_of(capsys, str(path), "--strip", "-o", str(other), "--force")[0] == 0
+    assert other.read_bytes() == PLAN
+
+
 def test_the_command_says_in_words_that_the_plan_is_the_same(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,19 +6,22 @@ import json
 import struct
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
 import pytest
 
-from core.building import write_engine
+from core.building import BuildOptions, write_engine
+from core.building.sidecar import write_sidecar
 from core.errors import MachineError, ModelError, ModelFileError
 from core.model import Model
 from core.modelfile import read_model_file
 from core.opening import open_session
 from core.predictions import ClassScore
+from core.sessions.base import NO_WEIGHTS
 from core.sessions.tensorrt import TensorRTSession
-from tests.unit import fake_cuda, fake_tensorrt
+from tests.unit import fake_cuda, fake_tensorrt, onnx_models
 from tests.unit.fake_cuda import FakeCuda
 from tests.unit.fake_tensorrt import DataType, FakeTensorRT, plan, simple_plan, tensor
 
@@ -141,6 +144,29 @@ def test_random_input_follows_the_profile_and_the_shape_tensors_values(
     assert result.inputs["images"].shape == (2, 3, 8, 8)
     assert result.inputs["size"].tolist() == [3, 4]
     assert result.outputs["output"].shape == (3, 4)
+
+
+@pytest.mark.parametrize("told_by", ["side-car", "TensorRT", "nobody"])
+def test_an_engine_without_its_weights_is_warned_of_with_every_result(
+    trt: FakeTensorRT, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, told_by: str
+) -> None:
+    path = put(tmp_path, simple_plan())
+    if told_by == "side-car":
+        onnx = onnx_models.identity(tmp_path)
+        options = BuildOptions(strip_weights=True).as_json()
+        write_sidecar(path, onnx, options=options, versions={})
+    stripped = 4096 if told_by == "TensorRT" else -1
+    stat = SimpleNamespace(STRIPPED_WEIGHTS_SIZE="stripped")
+    monkeypatch.setattr(trt.module, "EngineStat", stat, raising=False)
+    monkeypatch.setattr(
+        fake_tensorrt.Engine, "get_engine_stat", lambda _engine, _kind: stripped, raising=False
+    )
+    picture = tmp_path / "grey.png"
+    cv2.imwrite(str(picture), np.full((8, 8, 3), 51, np.uint8))
+    with Model.open(path) as model:
+        results = [model.test(picture), model.test_random()]
+    for result in results:
+        assert (NO_WEIGHTS in result.warnings) is (told_by != "nobody")
 
 
 def test_a_picture_uses_the_smallest_batch_that_the_profile_allows(

@@ -19,8 +19,9 @@ from PySide6.QtWidgets import (
 
 from gui.build_words import PRECISIONS, TYPED_PRECISIONS, Line, precision_words, saved_path
 from gui.panels.build.more import MoreOptions
-from gui.panels.build.path_row import PathRow
+from gui.panels.build.path_row import PathRow, typed_path
 from gui.panels.build.shapes import ShapesGrid
+from gui.panels.build.tab_order import put_in_tab_order
 from gui.panels.build.wrapped import WrappedLabel
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ class BuildForm(QWidget):
         self.calibration.field.textChanged.connect(self._on_changed)
         self.calibration.choose_wanted.connect(self._choose_calibration)
         self._row(
-            "Cali&bration",
+            "&Calibration",
             self.calibration,
             "A folder of pictures like those it will see, from which INT8 ranges are taken.",
         )
@@ -97,7 +98,7 @@ class BuildForm(QWidget):
         self.more = MoreOptions()
         self.more.changed.connect(self._on_changed)
         self.more_button = QToolButton()
-        self.more_button.setText("&More")
+        self.more_button.setText("Mo&re")
         self.more_button.setToolTip("Everything else that this TensorRT can be asked for")
         self.more_button.setCheckable(True)
         self.more_button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextBesideIcon)
@@ -109,6 +110,7 @@ class BuildForm(QWidget):
         column.addWidget(self.more_button)
         column.addWidget(self.more)
         self.more._form.insertRow(0, "Exporter's m&etadata", self.metadata)
+        put_in_tab_order([self.metadata], self.more.workspace)
         tip = "Task, class names, stride and image size, which go along with the engine."
         self.metadata.setToolTip(tip)
         self._show_more(False)
@@ -300,7 +302,7 @@ class BuildForm(QWidget):
         text = self.save_as.field.text().strip()
         if not text:
             raise ValueError("Choose where the engine is saved.")
-        path = Path(text).expanduser()
+        path = typed_path(text)
         if self._checked is not None:
             path = self._checked.path.parent / path  # as it is, where it is absolute
             if path == self._checked.path:
@@ -320,7 +322,7 @@ class BuildForm(QWidget):
         chosen: dict[str, Any] = self.more.chosen()
         folder = self.calibration.field.text().strip()
         if folder and self._form.isRowVisible(self.calibration):
-            chosen["calibration"] = Path(folder).expanduser()
+            chosen["calibration"] = typed_path(folder)
         if self.metadata.currentData():
             chosen["metadata"] = self._metadata
         options = BuildOptions(

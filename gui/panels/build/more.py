@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from PySide6.QtCore import Signal
@@ -19,7 +18,7 @@ from PySide6.QtWidgets import (
 
 from core.text import one_line
 from gui.build_words import saved_path
-from gui.panels.build.path_row import PathRow
+from gui.panels.build.path_row import PathRow, typed_path
 
 if TYPE_CHECKING:
     from core.building import BuildOptions
@@ -177,7 +176,7 @@ class MoreOptions(QWidget):
         self.timing_cache_file.field.textChanged.connect(self._on_changed)
         self.timing_cache_file.choose_wanted.connect(self._choose_cache)
         self._row(
-            "&Times in",
+            "T&imes in",
             self.timing_cache_file,
             "The file that measured times are kept in, as trtexec's --timingCacheFile has it.",
         )
@@ -185,7 +184,7 @@ class MoreOptions(QWidget):
         self.plugins.field.textChanged.connect(self._on_changed)
         self.plugins.choose_wanted.connect(self._choose_plugins)
         self._row(
-            "&Plugin libraries",
+            "Pl&ugin libraries",
             self.plugins,
             "Native code that TensorRT loads for operators of its own; several are divided by ;",
         )
@@ -295,7 +294,11 @@ class MoreOptions(QWidget):
         return self.switches[name].isChecked()
 
     def chosen(self) -> dict[str, Any]:
-        """Fields of BuildOptions; what this TensorRT has not is left out."""
+        """Fields of BuildOptions; what this TensorRT has not is left out.
+
+        Raises:
+            ValueError: for a path that is none; the text says why.
+        """
         found: dict[str, Any] = {}
         for name in (*self.choices, *self.switches):
             needed = _NEEDS.get(name)
@@ -305,8 +308,8 @@ class MoreOptions(QWidget):
             found["workspace_bytes"] = round(self.workspace.value() * _MEGA)
         kept = self.timing_cache_file.field.text().strip()
         if kept and found.get("timing_cache"):
-            found["timing_cache_file"] = Path(kept).expanduser()
+            found["timing_cache_file"] = typed_path(kept)
         if self._has("plugins"):
             texts = (text.strip() for text in self.plugins.field.text().split(";"))
-            found["plugins"] = tuple(Path(text) for text in texts if text)
+            found["plugins"] = tuple(typed_path(text) for text in texts if text)
         return found

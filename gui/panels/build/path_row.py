@@ -2,8 +2,22 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QHBoxLayout, QLineEdit, QPushButton, QWidget
+
+
+def typed_path(text: str) -> Path:
+    """A path that was typed, with the home folder in place of "~".
+
+    Raises:
+        ValueError: if it begins with the home folder of nobody here; the text says so.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError:
+        raise ValueError(f"There is no home folder {Path(text).parts[0]}.") from None
 
 
 class PathRow(QWidget):

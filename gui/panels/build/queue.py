@@ -80,7 +80,7 @@ class QueuePanel(QWidget):
                 "",
             ),
             "remove": self._action(
-                "Re&move", "Take it off the list; the engine's file stays", self._remove, "Del"
+                "Remo&ve", "Take it off the list; the engine's file stays", self._remove, "Del"
             ),
         }
         line = QHBoxLayout()

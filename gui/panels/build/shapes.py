@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import product
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import Qt, Signal
@@ -20,6 +21,7 @@ from PySide6.QtWidgets import (
 
 from core.tensors import Profile
 from core.text import counted, one_line
+from gui.panels.build.tab_order import put_in_tab_order
 from gui.theme import BAD, ElidedLabel
 
 if TYPE_CHECKING:
@@ -140,6 +142,7 @@ class ShapesGrid(QWidget):
             grid.setColumnStretch(column, share)
         self._room.addWidget(self._lines)
         self._lines.setVisible(bool(self._typed))
+        put_in_tab_order(_by_place(grid), self.add_button)
 
     def _title(self, number: int) -> QHBoxLayout:
         title = QLabel(f"Profile {number}")
@@ -242,6 +245,18 @@ class ShapesGrid(QWidget):
             for typed in self._typed
         )
         return found if any(found) else ()
+
+
+def _by_place(grid: QGridLayout) -> list[QWidget]:
+    """The fields and buttons of a grid, line by line."""
+    found = []
+    for line, column in product(range(grid.rowCount()), range(grid.columnCount())):
+        item = grid.itemAtPosition(line, column)
+        row = None if item is None else item.layout()
+        items = [item] if row is None else [row.itemAt(at) for at in range(row.count())]
+        widgets = [None if one is None else one.widget() for one in items]
+        found += [one for one in widgets if isinstance(one, (QLineEdit, QPushButton))]
+    return list(dict.fromkeys(found))  # a row of its own is in every column
 
 
 def parse_shape(text: str, shape: Shape | None) -> tuple[int, ...]:

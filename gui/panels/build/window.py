@@ -23,6 +23,7 @@ from PySide6.QtWidgets import (
 
 from core.text import counted, one_line, printable
 from gui.build_commands import ELSEWHERE, commands
+from gui.build_thread import lack
 from gui.panels.banner import Banner
 from gui.panels.build.check import CheckPanel
 from gui.panels.build.commands import CommandPage
@@ -286,6 +287,9 @@ class BuildWindow(QDialog):
             return False, " ".join(building.ability.why_not)
         if form.trouble:
             return False, form.trouble
+        why = lack(form.options(), building.checked, building.ability.capabilities)
+        if why is not None:
+            return False, why
         if building.is_target_taken(form.target()):
             return False, f"{form.target().name} is being built already; choose another name."
         return not building.is_target_bad, building.target_words
@@ -297,7 +301,7 @@ class BuildWindow(QDialog):
         if path is None:
             why = "Choose a model first."
         elif self._building.checked is None:
-            why = "The model is read." if self._building.is_checking else _CANNOT
+            why = "The model is being read." if self._building.is_checking else _CANNOT
         elif form.trouble:
             why = form.trouble
         else:
