@@ -178,7 +178,9 @@ class ReadingProcesses:
         if self._unpin is not None:
             self._unpin()
             self._unpin = None
-        if not self._thread.is_alive():
+        if not self._thread.is_alive():  # else one process hangs, and it listens to that
+            for process in self._ended:
+                process.pipe.close()
             self.slots.close()
 
     def _work(self) -> None:

@@ -86,15 +86,14 @@ class ReadingSlots:
         """Take the memory from the system.
 
         Raises:
-            OSError: if there is not so much. Sharing more than there is would kill the program
-                later (SIGBUS), when a picture is written: containers often have 64 MB.
+            OSError: if there is not so much.
         """
         size = slot_bytes * count
         if sys.platform == "win32":
             self._memory = mmap.mmap(-1, size, tagname=self.where)
         else:
             assert self._file is not None
-            os.posix_fallocate(self._file, 0, size)
+            _reserve(self._file, size)
             self._memory = mmap.mmap(self._file, size)
         self.slot_bytes = slot_bytes
         self.arrays = [
@@ -143,3 +142,14 @@ def _nameless_file() -> int:
         return os.memfd_create("enginebay-pictures")
     with tempfile.TemporaryFile(dir=_FOLDER) as file:  # a Python built for an old C library
         return os.dup(file.fileno())
+
+
+def _reserve(file: int, size: int) -> None:
+    """Give a file its size, and take memory for all of it.
+
+    Sharing more than there is would kill the program later (SIGBUS), when a picture is written:
+    containers often have 64 MB.
+    """
+    if not hasattr(os, "posix_fallocate"):
+        raise OSError("shared memory cannot be reserved on this system")
+    os.posix_fallocate(file, 0, size)
