@@ -32,6 +32,7 @@ MOST_PROCESSES = 16
 
 _CHUNK = 2  # pictures in a message: each costs this process as much as reading a small file
 _LEFT = 1  # a process with so many pictures left gets its next ones, so that it never waits
+_FEWEST_SLOTS = 1.25  # for each process
 _PAUSE_S = 0.002  # between two looks at the pipes: less than _LEFT takes, and answers come together
 _JUDGED, _MOST_LARGE = 64, 0.25  # after so many answers: the share that may be too large
 
@@ -107,6 +108,7 @@ class ReadingProcesses:
         self._ended: list[ReadingProcess] = []
         self._asked: dict[ReadingProcess, dict[int, _Asked]] = {}  # by slot
         self._pending: deque[_Asked] = deque()
+        self._most_asked = 0  # pictures that a process has at a time
         self._answers = self._too_large = 0
         self._is_closed = False
         self._unpin: Callable[[], None] | None = None
@@ -218,8 +220,9 @@ class ReadingProcesses:
                 return
         size = slot_size(self._largest())
         slots = self._limit // size
-        # Those that are held, and for each process one to read into and one that was read.
-        if slots < self._held + 2 * count:
+        # One for each process to read into, and some for what is read and waits for its turn.
+        free = slots - self._held
+        if free < count * _FEWEST_SLOTS:
             self._give_up(f"there is no room for pictures of {size:,} bytes")
             return
         try:
@@ -228,6 +231,7 @@ class ReadingProcesses:
             self._give_up(f"the system has no {size * slots:,} bytes to share: {error}")
             return
         with self._lock:
+            self._most_asked = min(free // count, _LEFT + _CHUNK)
             if self.state == "starting":
                 self.state = "reserved"
 
@@ -277,7 +281,8 @@ class ReadingProcesses:
             if left > _LEFT or (left and len(self._pending) < _CHUNK):
                 return
             chunk: list[Asked] = []
-            while self._pending and len(chunk) < _CHUNK:
+            room = min(_CHUNK, self._most_asked - left)
+            while self._pending and len(chunk) < room:
                 number = self.slots.take()
                 if number is None:
                     break

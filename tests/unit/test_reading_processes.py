@@ -134,10 +134,11 @@ def staged(future: Reading) -> Staged:
 # What they give
 
 
+@pytest.mark.parametrize("slots", [3, 16])
 def test_they_give_the_pixels_that_threads_read(
-    start: Callable[..., ReadingProcesses], here: Here, tmp_path: Path
+    start: Callable[..., ReadingProcesses], here: Here, tmp_path: Path, slots: int
 ) -> None:
-    processes = ready(start())
+    processes = ready(start(limit=slots * MEGABYTE))
     paths = [picture(tmp_path, number, (5 + number % 7, 9)) for number in range(60)]
     futures = deque(processes.submit(path) for path in paths)
     for path in paths:
@@ -147,7 +148,7 @@ def test_they_give_the_pixels_that_threads_read(
         assert found.size_wh == (found.data.shape[1], 9)
         assert found.placement is None
         assert found.ms > 0
-        del found  # its slot is used again: there are 16
+        del found  # its slot is used again
     assert here.paths == []
 
 
@@ -364,7 +365,7 @@ def test_without_so_much_memory_to_share_threads_go_on(
     assert len(here.paths) == 1
 
 
-@pytest.mark.parametrize("limits", [{"limit": 3 * MEGABYTE}, {"held": 13}, {"largest": 20_000_000}])
+@pytest.mark.parametrize("limits", [{"limit": 2 * MEGABYTE}, {"held": 14}, {"largest": 20_000_000}])
 def test_without_room_for_all_that_is_held_threads_go_on(
     start: Callable[..., ReadingProcesses], limits: dict[str, int]
 ) -> None:
