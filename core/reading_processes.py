@@ -130,15 +130,19 @@ class ReadingProcesses:
         Raises:
             CudaError: with `fatal` set, if the GPU is lost.
         """
+        slots = self.slots
         try:
-            self._unpin = pin(self.slots.whole)
+            folder = str(Path.cwd())
+            self._unpin = pin(slots.whole)
+        except OSError as error:
+            self._give_up(f"the working folder is gone: {error}")
+            return False
         except CudaError as error:
             if error.fatal:
                 raise
             self._give_up(f"their memory is not page-locked: {error.message}")
             return False
-        slots = self.slots
-        order: Order = (str(Path.cwd()), slots.slot_bytes, len(slots.arrays), self._most_bytes)
+        order: Order = (folder, slots.slot_bytes, len(slots.arrays), self._most_bytes)
         with self._lock:
             for process in self._processes:
                 process.send(order)
