@@ -132,10 +132,12 @@ def lane_run(
             )
         yield run
     finally:
-        for lane in lanes:  # each waits for what it still does, with memory of the preprocessor's
-            lane.close()
-        if run is not None:
-            run.close()
+        try:
+            for lane in lanes:  # each waits for what it still does, with the memory freed below
+                lane.close()
+        finally:  # or processes would be left
+            if run is not None:
+                run.close()
         preprocessor.close()
         cuda.close()
 

@@ -442,3 +442,19 @@ def test_a_slot_is_free_once_nobody_holds_what_is_in_it() -> None:
 @pytest.mark.parametrize(("largest", "size"), [(0, 1), (MEGABYTE, 1), (MEGABYTE + 1, 2)])
 def test_slots_have_whole_megabytes(largest: int, size: int) -> None:
     assert slot_size(largest) == size * MEGABYTE
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="no /dev/shm here")
+def test_a_python_without_memfd_shares_memory_all_the_same(
+    start: Callable[..., ReadingProcesses],
+    here: Here,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delattr(os, "memfd_create", raising=False)
+    before = sorted(Path("/dev/shm").iterdir())
+    processes = ready(start())
+    path = picture(tmp_path, 1)
+    np.testing.assert_array_equal(staged(processes.submit(path)).data, read_image(path).pixels)
+    assert sorted(Path("/dev/shm").iterdir()) == before  # it has no name there
+    assert here.paths == []
