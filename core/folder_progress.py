@@ -54,12 +54,14 @@ class RunWay:
         graph: whether lanes use CUDA graphs.
         prepared_on_gpu: whether the GPU prepares the pictures.
         wait: how the host waits for the GPU.
+        reading_processes: so many processes read the pictures; 0 where threads do.
     """
 
     contexts: int = 1
     graph: bool = False
     prepared_on_gpu: bool = False
     wait: Literal["spin", "blocking"] = "spin"
+    reading_processes: int = 0
 
 
 class Teller:
@@ -70,6 +72,11 @@ class Teller:
         self._total = total
         self._report = report
         self._begin = 0.0
+
+    @property
+    def left(self) -> int | None:
+        """Pictures that are still to come; None while nobody knows."""
+        return None if self._total is None else self._total - self.done
 
     def start(self) -> None:
         """Start the clock, and tell of it."""

@@ -104,7 +104,7 @@ def run_images(
         read: reads one picture; called on several threads at once.
         lanes: an engine's contexts and whether they use graphs, where it can run several queries
             at a time; None runs one after another.
-        note_way: told once, as soon as it is settled how pictures run from then on.
+        note_way: told once it is settled how pictures run, and again when processes read them.
 
     Yields:
         A row for each path, in their order.
@@ -201,11 +201,11 @@ class _Run:
                         self._run_s,
                         self._teller,
                         self._read,
+                        readers,
                     ) as run:
                         if run is not None:
-                            note_way(run.way)
                             yield from run.rows(
-                                names, readers, decoders, LANES_LOOK_AHEAD, LOOK_BEHIND
+                                names, decoders, LANES_LOOK_AHEAD, LOOK_BEHIND, note_way
                             )
                             return
                     lanes = None

@@ -1,6 +1,6 @@
 """Many pictures through an engine with several queries in flight, prepared on the GPU.
 
-Readers bring pictures into page-locked memory on threads of their own; the thread that owns CUDA
+Readers bring pictures into page-locked memory, see core.staged_pictures; the thread that owns CUDA
 queues their upload, their preparation and the query on a lane, and never copies one itself.
 """
 
@@ -11,29 +11,25 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
-
-import numpy as np
 
 from core.batches import cut_batch
 from core.batching import BatchPlan
-from core.cuda import open_context
+from core.cuda import CudaContext, open_context
 from core.errors import EnginebayError, out_of_memory
 from core.folder_lanes import LONGEST_QUERY_S, WAIT, make_lanes, output_bytes
 from core.folder_progress import Row, RunWay, Teller
 from core.gpu_preprocess import GpuPreprocessor
-from core.images import Image
-from core.kernel_parameters import row_bytes, row_shape
 from core.model import Model
 from core.placement import Placement
-from core.preprocess import prepare_into
+from core.reading_processes import Reading, Staged
 from core.recipes import Recipe
 from core.result_rows import ResultRow, RowError, read_outputs
 from core.sessions.base import Arrays
 from core.sessions.lanes import LaneOptions
 from core.sessions.tensorrt_lane import TensorRTLane
-from core.tensors import numpy_dtype
+from core.staged_pictures import Read, Stager
 
 LARGEST_BYTES = 7_500_000
 """Pictures above it, some 1920 x 1300, are prepared on the CPU: there that is less work than the
@@ -45,25 +41,13 @@ STAGED_BYTES = 240_000_000
 DEVICE_BYTES = 768_000_000
 """The GPU's memory for pictures in flight: larger ones than fit are prepared on the CPU."""
 
-Read = Callable[[str], Image]
-
-
-@dataclass(frozen=True, slots=True)
-class _Staged:
-    """A picture that a reader made ready: its pixels, or the input's row where it is placed."""
-
-    data: np.ndarray
-    placement: Placement | None
-    size_wh: tuple[int, int]
-    ms: float  # of reading and preparing
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Ahead:
     """Pictures of one query that are being read."""
 
     paths: list[str]
-    futures: list[Future[_Staged | RowError]]
+    futures: list[Reading]
 
     @property
     def is_read(self) -> bool:
@@ -105,6 +89,7 @@ def lane_run(
     query_s: float,
     teller: Teller,
     read: Read,
+    readers: ThreadPoolExecutor,
 ) -> Iterator[LaneRun | None]:
     """Set up lanes for pictures, and free them at the end; on the session's thread.
 
@@ -119,6 +104,7 @@ def lane_run(
         query_s: how long a run takes, seconds.
         teller: of the run.
         read: reads a picture, on several threads at once.
+        readers: threads to read on.
 
     Yields:
         None where the model cannot run so.
@@ -135,17 +121,23 @@ def lane_run(
     cuda = open_context()
     preprocessor = GpuPreprocessor(cuda)
     lanes: Sequence[TensorRTLane] = ()
+    run: LaneRun | None = None
     try:
         on_gpu = preprocessor.supports(recipe) is None
         teller.tell()  # whether to go on: the driver may have compiled a kernel
         lanes = make_lanes(model, {recipe.input: shape}, wanted, query_s, size)
         if lanes:
-            yield LaneRun(model, recipe, plan, lanes, preprocessor, on_gpu, teller, read)
-        else:
-            yield None
+            run = LaneRun(
+                model, recipe, plan, lanes, cuda, preprocessor, on_gpu, teller, read, readers
+            )
+        yield run
     finally:
-        for lane in lanes:  # each waits for what it still does, with memory of the preprocessor's
-            lane.close()
+        try:
+            for lane in lanes:  # each waits for what it still does, with the memory freed below
+                lane.close()
+        finally:  # or processes would be left
+            if run is not None:
+                run.close()
         preprocessor.close()
         cuda.close()
 
@@ -163,26 +155,28 @@ class LaneRun:
         recipe: Recipe,
         plan: BatchPlan,
         lanes: Sequence[TensorRTLane],
+        cuda: CudaContext,
         preprocessor: GpuPreprocessor,
         on_gpu: bool,
         teller: Teller,
         read: Read,
+        readers: ThreadPoolExecutor,
     ) -> None:
         self._model = model
         self._recipe = recipe
         self._plan = plan
         self._lanes = lanes
+        self._cuda = cuda
         self._preprocessor = preprocessor
-        self._on_gpu = on_gpu
         self._teller = teller
-        self._read = read
         contexts = len({id(lane.bound) for lane in lanes})
         self.way = RunWay(contexts, all(lane.graph for lane in lanes), on_gpu, WAIT)
         self._rows = recipe.batch if plan.size == 1 else plan.dimension(plan.size)
         # The host may be late by a query for each context, or by one of many pictures.
         self._in_flight = min(2 * contexts if self._rows == 1 else contexts + 1, len(lanes))
-        self._largest = min(LARGEST_BYTES, DEVICE_BYTES // (self._in_flight * self._rows))
-        self._seen_bytes = row_bytes(recipe)  # of the largest picture so far
+        self._held = self._in_flight * self._rows  # pictures of queries in flight
+        most_bytes = min(LARGEST_BYTES, DEVICE_BYTES // self._held) if on_gpu else 0
+        self._stager = Stager(recipe, preprocessor, read, readers, most_bytes=most_bytes)
         self._borrowers: list[list[Future[ResultRow]]] = [[] for _ in lanes]
         self._count = 0  # queries begun
         self._last_done = 0.0
@@ -190,27 +184,32 @@ class LaneRun:
     def rows(
         self,
         paths: Iterator[str],
-        readers: ThreadPoolExecutor,
         decoders: ThreadPoolExecutor,
         look_ahead: int,
         look_behind: int,
+        note_way: Callable[[RunWay], None],
     ) -> Generator[ResultRow, None, None]:
         """A row for each path, in their order.
 
         Args:
             paths: the pictures.
-            readers: threads to read on.
             decoders: threads to read outputs on.
             look_ahead: pictures that are read ahead: at most these, or two batches.
             look_behind: pictures whose outputs wait to be read.
+            note_way: told how they run, and again once processes read them.
         """
+        note_way(self.way)
+        self._stager.start_processes(self._teller.left, self._held, STAGED_BYTES)
         ahead: deque[_Ahead] = deque()
         queries: deque[_Query] = deque()
         rows: deque[Row] = deque()
         size = self._plan.size
         while True:
+            if self._stager.take_over(self._cuda.pin):
+                self.way = replace(self.way, reading_processes=self._stager.process_count)
+                note_way(self.way)
             while self._has_room(ahead, look_ahead) and (chunk := list(islice(paths, size))):
-                ahead.append(_Ahead(chunk, [readers.submit(self._stage, path) for path in chunk]))
+                ahead.append(_Ahead(chunk, [self._stager.begin(path) for path in chunk]))
             is_full = len(queries) == self._in_flight
             # Outputs that may be there go before pictures that are not.
             if ahead and not is_full and (not queries or ahead[0].is_read):
@@ -226,35 +225,18 @@ class LaneRun:
         if len(ahead) < 2:
             return True
         pictures = (len(ahead) + 1) * self._plan.size
-        return pictures <= look_ahead and pictures * self._seen_bytes <= STAGED_BYTES
+        return pictures <= look_ahead and pictures * self._stager.seen_bytes <= STAGED_BYTES
 
-    def _stage(self, path: str) -> _Staged | RowError:
-        """Read a picture into page-locked memory. Runs on a reader's thread."""
-        begin = time.perf_counter()
-        try:
-            image = self._read(path)
-            pixels, placement = image.pixels, None
-            if self._on_gpu and pixels.nbytes <= self._largest:
-                data = self._preprocessor.staged(pixels)
-            else:
-                data, placement = self._prepared(pixels)
-        except EnginebayError as error:
-            return RowError.of(error)
-        except MemoryError as error:
-            return RowError.of(out_of_memory(error))
-        # Two threads may both write: a smaller size is right again with the next picture.
-        self._seen_bytes = max(self._seen_bytes, data.nbytes)
-        return _Staged(data, placement, image.size_wh, (time.perf_counter() - begin) * 1000)
-
-    def _prepared(self, pixels: np.ndarray) -> tuple[np.ndarray, Placement]:
-        recipe = self._recipe
-        data = self._preprocessor.pixel_buffer((row_bytes(recipe),))
-        row = data.view(numpy_dtype(recipe.dtype)).reshape(row_shape(recipe))
-        return data, prepare_into(row, pixels, recipe)
+    def close(self) -> None:
+        """End what reads pictures; the lanes have done all their work."""
+        self._stager.close()
 
     def _feed(self, ahead: _Ahead) -> _Query:
         """Start a query, once its pictures are read and its lane's outputs are."""
-        staged = [self._teller.awaited(future) for future in ahead.futures]
+        staged: list[Staged | RowError] = []
+        for reading in ahead.futures:
+            self._stager.hurry(reading)
+            staged.append(self._teller.awaited(reading))
         number = self._count % len(self._lanes)
         lane, borrowers = self._lanes[number], self._borrowers[number]
         for future in borrowers:
@@ -270,7 +252,7 @@ class LaneRun:
         return query
 
     def _fill(
-        self, lane: TensorRTLane, one: _Staged | RowError, first_slot: int, row: int
+        self, lane: TensorRTLane, one: Staged | RowError, first_slot: int, row: int
     ) -> _Fed | RowError:
         """Queue a picture's way into its row of the input, or into all rows where it is alone."""
         if isinstance(one, RowError):

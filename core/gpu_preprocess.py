@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from dataclasses import replace
 from typing import Any, Protocol
 
@@ -99,6 +99,10 @@ class GpuPreprocessor:
         It is the caller's until it drops it; a picture in it is uploaded without another copy.
         """
         return self._buffers.take(shape)
+
+    def adopt(self, memory: Iterable[np.ndarray]) -> None:
+        """Treat others' page-locked memory as pixel_buffer's; see PixelBuffers.adopt."""
+        self._buffers.adopt(memory)
 
     def staged(self, pixels: np.ndarray) -> np.ndarray:
         """The picture in a pixel_buffer: itself, or a copy. Any thread."""

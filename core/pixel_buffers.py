@@ -6,6 +6,7 @@ import bisect
 import math
 import threading
 from collections import deque
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -38,13 +39,18 @@ class PixelBuffers:
         self._buffers: list[PinnedArray] = []  # the smallest first
         self._memory: set[int] = set()  # ids of their arrays' bases
         self._missing: deque[int] = deque(maxlen=_MOST_MISSING)  # sizes asked for in vain
+        self._next = 0  # where take() begins: after the last one taken, the others are lent later
 
     def take(self, shape: tuple[int, ...]) -> np.ndarray:
         """A uint8 array that is the caller's until it drops it and every view of it. Any thread."""
         size = math.prod(shape)
         with self._lock:
-            for buffer in self._buffers:
+            count = len(self._buffers)
+            for turn in range(count):
+                place = (self._next + turn) % count
+                buffer = self._buffers[place]
                 if buffer.array.nbytes >= size and not buffer.is_lent:
+                    self._next = place + 1
                     return buffer.view(shape, _BYTE)
             if threading.get_ident() == self._owner:
                 grown = self._grow(size)
@@ -65,8 +71,17 @@ class PixelBuffers:
                 if self._grow(size) is None:
                     return
 
+    def adopt(self, memory: Iterable[np.ndarray]) -> None:
+        """Own page-locked memory of somebody else's, who keeps it pinned until close(), too.
+
+        Args:
+            memory: the bases of all arrays in it.
+        """
+        with self._lock:
+            self._memory.update(map(id, memory))
+
     def owns(self, array: np.ndarray) -> bool:
-        """True when the array lies in one of these buffers. Any thread."""
+        """True when the array lies in one of these buffers, or in adopted memory. Any thread."""
         base = array
         while isinstance(base.base, np.ndarray):
             base = base.base

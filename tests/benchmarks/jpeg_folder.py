@@ -2,16 +2,19 @@
 
     python -m tests.benchmarks.jpeg_folder ENGINE [SECONDS]
 
-Target: files to raw outputs at no less than 0.9 times the pictures a second of reading alone, or
-of the engine's compute alone where that is less.
+Target: files to raw outputs at no less than 0.9 times the pictures a second of reading alone, by
+threads or by processes, whichever does more, or of the engine's compute alone where that is less.
 
 "reading" is the program's own read_image on as many threads as there are cores, or a few more as
-a run over a folder has, whichever does more, and nothing else. "compute" is the engine with inputs
-and outputs left on the device, in the batches of such a run, with the number of contexts that does
-most. "raw" is core.folder_run with nobody reading the outputs; "predictions" is the whole of it.
+a run over a folder has, whichever does more, and nothing else. "reading in processes" is what the
+program's reading processes do alone, as many as in a run; 0 where they cannot be. "compute" is
+the engine with inputs and outputs left on the device, in the batches of such a run, with the number
+of contexts that does most. "raw" is core.folder_run with nobody reading the outputs; "predictions"
+is the whole of it.
 The files are in the system's cache. All run in turn in this process, the order changing; a run
-over the folder is timed once its lanes are set up and warm, so how long that takes is printed on
-its own.
+over the folder is timed once its lanes are set up and warm and processes read, so how long that
+takes is printed on its own; where none do after PROCESSES_S, it is timed with threads, which "way"
+says.
 """
 
 from __future__ import annotations
@@ -39,13 +42,16 @@ from core.batching import plan_batches
 from core.benchmark.best_lanes import best_lanes
 from core.errors import ModelError
 from core.folder_run import LANES_LOOK_AHEAD, RunWay, run_images
+from core.gpu_folder_run import STAGED_BYTES
 from core.images import read_image
+from core.reading_processes import MOST_PROCESSES, Reading, ReadingProcesses, Staged
 from core.result_rows import ResultRow
 from core.sessions.lanes import LaneOptions
 
 COUNT, SIZE_WH, QUALITY = 512, (1280, 720), 90
 GRAIN_WH = (80, 45)  # of the random pictures that are made larger: 200 kB as JPEG
 ROUNDS, WARM = 5, 256
+PROCESSES_S = 20.0  # from a run's beginning
 CORES = min(os.cpu_count() or 1, 16)
 THREADS = (CORES, CORES + CORES // 8)  # the second as core.folder_run
 CONTEXTS = (1, 2, 3, 4)
@@ -83,6 +89,40 @@ def reading_rate(paths: list[Path], threads: int, seconds: float) -> float:
             one()
             count += 1
         return count / (time.perf_counter() - begin)
+
+
+def process_reading_rate(paths: list[Path], seconds: float) -> float:
+    """Pictures a second that processes read and nobody uses."""
+
+    def read_here(path: str, _future: Reading) -> None:
+        raise AssertionError(f"a process did not read {path}")
+
+    files = map(str, itertools.cycle(paths))
+    size = SIZE_WH[0] * SIZE_WH[1] * 3
+    count = min(os.cpu_count() or 1, MOST_PROCESSES)
+    processes = ReadingProcesses(count, STAGED_BYTES, size, lambda: size, 0, read_here)
+    try:
+        while processes.state == "starting":
+            time.sleep(0.01)
+        if processes.state != "reserved" or not processes.take_over(lambda _memory: lambda: None):
+            return 0.0
+        ahead = min(LANES_LOOK_AHEAD, STAGED_BYTES // size)
+        waiting = deque(processes.submit(next(files)) for _ in range(ahead))
+
+        def one() -> None:
+            processes.hurry(waiting[0])
+            assert isinstance(waiting.popleft().result(), Staged)
+            waiting.append(processes.submit(next(files)))
+
+        for _ in range(WARM):
+            one()
+        done, begin = 0, time.perf_counter()
+        while time.perf_counter() - begin < seconds:
+            one()
+            done += 1
+        return done / (time.perf_counter() - begin)
+    finally:
+        processes.close()
 
 
 def compute_rate(model: Model, contexts: int, seconds: float) -> float:
@@ -144,6 +184,7 @@ class Folder:
     Attributes:
         way: how the last one ran.
         set_up_ms: from its beginning until its lanes were there; the first pictures are part of it.
+        processes_ms: from its beginning until processes read.
     """
 
     def __init__(self, model: Model, paths: list[Path]) -> None:
@@ -151,6 +192,7 @@ class Folder:
         self._lanes = best_lanes(model)
         self.way: RunWay | None = None
         self.set_up_ms: list[float] = []
+        self.processes_ms: list[float] = []
 
     def rate(self, seconds: float) -> float:
         """Pictures a second."""
@@ -158,7 +200,14 @@ class Folder:
 
         def note_way(way: RunWay) -> None:
             self.way = way
-            self.set_up_ms.append((time.perf_counter() - start) * 1000)
+            took = self.processes_ms if way.reading_processes else self.set_up_ms
+            took.append((time.perf_counter() - start) * 1000)
+
+        def is_set_up() -> bool:
+            if self.way is None:
+                return False
+            has_all = self.way.reading_processes > 0 or not self.way.prepared_on_gpu
+            return has_all or time.perf_counter() - start > PROCESSES_S
 
         self.way = None
         files = itertools.cycle(self._paths)
@@ -169,7 +218,7 @@ class Folder:
             for row in rows:
                 assert row.error is None, row.error
                 if warm < WARM:
-                    warm += self.way is not None
+                    warm += is_set_up()
                     begin = time.perf_counter()
                     continue
                 count += 1
@@ -190,6 +239,7 @@ def measure(model: Model, paths: list[Path], seconds: float) -> dict[str, object
     threads = max(THREADS, key=lambda count: reading_rate(paths, count, seconds))
     runs: dict[str, Callable[[], float]] = {
         "reading": lambda: reading_rate(paths, threads, seconds),
+        "reading in processes": lambda: process_reading_rate(paths, seconds),
         "compute": lambda: compute_rate(model, contexts, seconds),
         "raw": lambda: folder.raw_rate(seconds),
         "predictions": lambda: folder.rate(seconds),
@@ -206,15 +256,17 @@ def measure(model: Model, paths: list[Path], seconds: float) -> dict[str, object
         "kilobytes": round(statistics.mean(path.stat().st_size for path in paths) / 1000),
         "way": repr(folder.way),
         "set_up_ms": round(statistics.median(folder.set_up_ms)),
+        "processes_ms": folder.processes_ms and round(statistics.median(folder.processes_ms)),
         "compute_contexts": contexts,
         "images_per_s": {name: round(statistics.median(all_)) for name, all_ in rates.items()},
         "target": 0.9,
     }
     for name, key in (("raw", "ratio"), ("predictions", "ratio_predictions")):
         ratios = [
-            mine / min(reading, compute)
-            for mine, reading, compute in zip(
-                rates[name], rates["reading"], rates["compute"], strict=True
+            mine / min(max(reading, processes), compute)
+            for mine, reading, processes, compute in zip(
+                *(rates[one] for one in (name, "reading", "reading in processes", "compute")),
+                strict=True,
             )
         ]
         result[key] = round(statistics.median(ratios), 3)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,10 +17,12 @@ import core.gpu_folder_run
 from core import Model
 from core.errors import Cancelled
 from core.folder_run import LANES, RunProgress, RunWay, run_images
+from core.images import read_image
 from core.predictions import Detection
 from core.result_rows import ResultRow
 from core.sessions.base import Arrays
 from core.sessions.lanes import LaneOptions
+from core.staged_pictures import WORTH_CORES
 from core.tasks import Reading, decode
 from tests.benchmarks.many_images import make_pictures
 
@@ -145,6 +149,56 @@ def test_a_broken_picture_is_a_row_and_its_neighbours_stay_what_they_are(
             box, score = largest_differences(boxes[str(path)], whole[str(path)], threshold)
             assert box <= BOX_PX
             assert score <= SCORE
+
+
+@pytest.mark.parametrize("end", ["whole", "closed"])
+def test_processes_read_what_threads_read(
+    engine: Model,
+    pictures: list[Path],
+    monkeypatch: pytest.MonkeyPatch,
+    figures: dict[str, Any],
+    end: str,
+) -> None:
+    if (os.cpu_count() or 1) < WORTH_CORES:
+        pytest.skip(f"needs {WORTH_CORES} cores")
+    found = Found(monkeypatch)
+    _, wanted, _ = found.run(engine, pictures, read=lambda path: read_image(path))
+    begin = time.monotonic()
+    taken_over = 0  # rows that were there when processes began to read
+    count = 0
+    found.boxes = {}
+
+    def note(way: RunWay) -> None:
+        nonlocal taken_over
+        if way.reading_processes:
+            taken_over = count
+            found.boxes.clear()
+            figures["folder run, reading processes"] = {
+                "processes": way.reading_processes,
+                "ready after, s": round(time.monotonic() - begin, 2),
+                "rows before": count,
+            }
+
+    def endless() -> Iterator[Path]:
+        for path in itertools.cycle(pictures):
+            if taken_over and count > taken_over + 300 + COUNT:
+                return
+            assert time.monotonic() < begin + 120, "processes never read"
+            yield path
+
+    rows = run_images(engine, endless(), note_way=note)
+    for row in rows:
+        assert row.error is None
+        count += 1
+        if end == "closed" and taken_over and count == taken_over + 300 + COUNT:
+            rows.close()
+    threshold = engine.choices.score_threshold
+    assert found.boxes.keys() == wanted.keys()
+    for path, boxes in wanted.items():
+        box, score = largest_differences(boxes, found.boxes[path], threshold)
+        assert box <= BOX_PX
+        assert score <= SCORE
+    assert engine.test(pictures[0]).predictions
 
 
 def host_bytes() -> int:

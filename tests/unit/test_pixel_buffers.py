@@ -107,3 +107,26 @@ def test_threads_never_share_a_buffer(gpu: FakeCuda, cuda: CudaContext) -> None:
     with ThreadPoolExecutor(4) as pool:
         assert all(pool.map(fill, range(4)))
     buffers.close()
+
+
+def test_adopted_memory_is_its_own_until_it_is_closed(gpu: FakeCuda, cuda: CudaContext) -> None:
+    buffers = PixelBuffers(cuda)
+    memory, other = np.zeros(12, np.uint8), np.zeros(12, np.uint8)
+    buffers.adopt([memory])
+    picture = memory[:12].reshape(2, 2, 3)
+    assert [buffers.owns(one) for one in (picture, picture[1], other)] == [True, True, False]
+    buffers.close()
+    assert not buffers.owns(picture)
+
+
+def test_the_search_for_a_buffer_goes_round(gpu: FakeCuda, cuda: CudaContext) -> None:
+    buffers = PixelBuffers(cuda)
+    held = [buffers.take((8,)) for _ in range(3)]
+    addresses = [one.ctypes.data for one in held]
+    held.clear()
+    found = [buffers.take((8,)).ctypes.data for _ in range(7)]
+    first = addresses.index(found[0])
+    assert found == [addresses[(first + turn) % 3] for turn in range(7)] or found == [
+        addresses[(first - turn) % 3] for turn in range(7)
+    ]
+    buffers.close()
