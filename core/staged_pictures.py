@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 import time
 from collections.abc import Callable
@@ -61,6 +62,7 @@ class Stager:
         self._recipe = recipe
         self._preprocessor = preprocessor
         self._read = read
+        self._is_files = read is read_image
         self._readers = readers
         self._most_bytes = most_bytes
         self._processes: ReadingProcesses | None = None
@@ -82,7 +84,7 @@ class Stager:
         cores = os.cpu_count() or 1
         is_long = left is None or left >= WORTH_PICTURES
         # Another reader may be anything: a test's, or one that counts.
-        if self._read is not read_image or not self._most_bytes or not is_long:
+        if not self._is_files or not self._most_bytes or not is_long:
             return
         if cores < WORTH_CORES:
             return
@@ -144,7 +146,7 @@ class Stager:
         """Read a picture into page-locked memory. Runs on a reader's thread."""
         begin = time.perf_counter()
         try:
-            image = self._read(path)
+            image = read_image(path, self._place) if self._is_files else self._read(path)
             pixels, placement = image.pixels, None
             if pixels.nbytes <= self._most_bytes:
                 data = self._preprocessor.staged(pixels)
@@ -157,6 +159,12 @@ class Stager:
         # Two threads may both write: a smaller size is right again with the next picture.
         self.seen_bytes = max(self.seen_bytes, data.nbytes)
         return Staged(data, placement, image.size_wh, (time.perf_counter() - begin) * 1000)
+
+    def _place(self, shape: tuple[int, int, int]) -> np.ndarray:
+        """Where a picture's pixels go: page-locked, if the GPU prepares it."""
+        if math.prod(shape) > self._most_bytes:
+            return np.empty(shape, np.uint8)
+        return self._preprocessor.pixel_buffer(shape)
 
     def _prepared(self, pixels: np.ndarray) -> tuple[np.ndarray, Placement]:
         recipe = self._recipe
