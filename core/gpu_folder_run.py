@@ -206,7 +206,7 @@ class LaneRun:
         size = self._plan.size
         while True:
             if self._stager.take_over(self._cuda.pin):
-                self.way = replace(self.way, reading_processes=self._stager.process_count)
+                self.way = replace(self.way, reading_processes=self._stager.processes)
                 note_way(self.way)
             while self._has_room(ahead, look_ahead) and (chunk := list(islice(paths, size))):
                 ahead.append(_Ahead(chunk, [self._stager.begin(path) for path in chunk]))

@@ -27,6 +27,7 @@ from core.child_process import Parent, answer_parent
 from core.cuda import CudaContext, open_context
 from core.errors import EnginebayError, ModelError
 from core.modelfile import check_external_data, read_model_file
+from core.sessions.tensorrt_context import infer_shapes
 from core.tensorrt_library import Library, LogLine, deserialize, load_library, refusal
 from core.tensorrt_plugins import load_plugin
 from core.translator import Circumstances, explain
@@ -259,12 +260,16 @@ def layers_of(
         library, plan, seen.file or "the engine", allow_native_code=True, seen=seen
     )
     context = engine.create_execution_context()
-    if context is not None:  # without one, free dimensions have no formats
+    if context is not None:  # without shapes, free dimensions have no formats
         by_values = library.trt.TensorLocation.HOST
         first = options.profiles[0] if options.profiles else {}
-        for name in map(engine.get_tensor_name, range(engine.num_io_tensors)):
-            if name in first and engine.get_tensor_location(name) != by_values:
+        names = [engine.get_tensor_name(index) for index in range(engine.num_io_tensors)]
+        on_device = [name for name in names if engine.get_tensor_location(name) != by_values]
+        for name in on_device:
+            if name in first:
                 context.set_input_shape(name, first[name].opt)
+        if on_device == names:  # 8.6 may crash on shape tensors without values
+            infer_shapes(context)
     inspector = engine.create_engine_inspector()
     if inspector is None:
         return None

@@ -1,7 +1,8 @@
 """What precision an engine really runs in, and whether that is what was asked for.
 
-Counted are the layers that compute in numbers. Reformats, and layers on indices, truth values and
-shapes, are left out: no precision is asked for them.
+Counted are the layers that compute in numbers. Reformats, constants, layers that TensorRT made
+nothing of, and layers on indices, truth values and shapes are left out: no precision is asked for
+them.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from core.layers.values import Layer, LayerTable
 from core.tensors import bytes_text
 from core.text import counted
 
+_IDLE = frozenset({"noop", "constant"})  # LayerType of 8.6 to 10
 _REDUCED = ("FP16", "BF16", "FP8", "INT8", "FP4", "INT4")
 _NAMES = {"int4": "INT4", "uint4": "INT4", "uint8": "INT8"}  # else core.layers.dtype_words'
 _WISHES = {"fp16": "FP16", "bf16": "BF16", "int8": "INT8", "fp8": "FP8"}
@@ -139,8 +141,15 @@ def real_precision(
     )
 
 
+def untold(table: LayerTable) -> int:
+    """Layers that count, and whose precision is not told."""
+    return sum(_counts(layer) and not layer.precision for layer in table.layers)
+
+
 def _counts(layer: Layer) -> bool:
-    return not is_reformat(layer) and (not layer.precision or is_number(layer.precision))
+    if is_reformat(layer) or layer.type.lower() in _IDLE:
+        return False
+    return not layer.precision or is_number(layer.precision)
 
 
 def _shares(layers: Collection[Layer]) -> tuple[PrecisionShare, ...]:

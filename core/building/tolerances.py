@@ -91,13 +91,15 @@ def tolerance_for(real: RealPrecision, asked: Collection[str]) -> Tolerance:
     """The tolerance of the coarsest precision that an engine runs in.
 
     Args:
-        real: what it runs in; where that is not known, what was asked for counts.
+        real: what it runs in; where that is not known of a layer, what was asked for counts, too.
         asked: names as BuildOptions.precision has them; only "fp32" excludes TF32, which
             TensorRT uses by itself (TensorRT's documentation of BuilderFlag.TF32).
     """
-    names = {one.name for one in real.shares} if real.is_known else set(real.asked)
-    if "best" in asked and not real.is_known:
-        names.add("INT8")
+    names = {one.name for one in real.shares}
+    if not real.is_known or "?" in names:
+        names |= set(real.asked)
+        if "best" in asked:
+            names.add("INT8")
     found = [one for one in TOLERANCES if one.precision in names]
     if found and found[-1].precision != "FP32":
         return found[-1]

@@ -9,7 +9,7 @@ from typing import Any
 from core.building.first_run import EngineRun, FirstRun, compare_with_onnx, run_engine
 from core.building.metadata_editor import read_engine_file
 from core.building.options import BuildOptions
-from core.building.real_precision import RealPrecision, real_precision
+from core.building.real_precision import RealPrecision, real_precision, untold
 from core.building.tolerances import tolerance_for
 from core.errors import EnginebayError
 from core.layers.inspector import read_layer_json
@@ -121,7 +121,7 @@ def tell_truth(
                 opening or OpenOptions(),
                 picture=picture,
                 onnx=source,
-                wants_layers=table is None,
+                wants_layers=table is None or untold(table) > 0,
                 progress=progress,
             )
         except EnginebayError as error:
@@ -129,7 +129,9 @@ def tell_truth(
                 raise
             trouble.append(f"The engine could not be tried: {error.message} {error.hint}")
     if run is not None:
-        table = run.layers if table is None else table
+        # An engine whose shapes are set tells more: of free ones the build may know no formats.
+        if run.layers is not None and (table is None or untold(run.layers) < untold(table)):
+            table = run.layers
         notes += run.notes
     weights = None if source.onnx is None else source.onnx.graph.weights_bytes
     precision = real_precision(

@@ -7,10 +7,10 @@ threads or by processes, whichever does more, or of the engine's compute alone w
 
 "reading" is the program's own read_image on as many threads as there are cores, or a few more as
 a run over a folder has, whichever does more, and nothing else. "reading in processes" is what the
-program's reading processes do alone, as many as in a run; 0 where they cannot be. "compute" is
-the engine with inputs and outputs left on the device, in the batches of such a run, with the number
-of contexts that does most. "raw" is core.folder_run with nobody reading the outputs; "predictions"
-is the whole of it.
+program's reading processes do alone, one for each core or as many as in a run, whichever does more;
+0 where they cannot be. "compute" is the engine with inputs and outputs left on the device, in the
+batches of such a run, with the number of contexts that does most. "raw" is core.folder_run with
+nobody reading the outputs; "predictions" is the whole of it.
 The files are in the system's cache. All run in turn in this process, the order changing; a run
 over the folder is timed once its lanes are set up and warm and processes read, so how long that
 takes is printed on its own; where none do after PROCESSES_S, it is timed with threads, which "way"
@@ -44,9 +44,10 @@ from core.errors import ModelError
 from core.folder_run import LANES_LOOK_AHEAD, RunWay, run_images
 from core.gpu_folder_run import STAGED_BYTES
 from core.images import read_image
-from core.reading_processes import MOST_PROCESSES, Reading, ReadingProcesses, Staged
+from core.reading_processes import Reading, ReadingProcesses, Staged
 from core.result_rows import ResultRow
 from core.sessions.lanes import LaneOptions
+from core.staged_pictures import process_count
 
 COUNT, SIZE_WH, QUALITY = 512, (1280, 720), 90
 GRAIN_WH = (80, 45)  # of the random pictures that are made larger: 200 kB as JPEG
@@ -54,6 +55,7 @@ ROUNDS, WARM = 5, 256
 PROCESSES_S = 20.0  # from a run's beginning
 CORES = min(os.cpu_count() or 1, 16)
 THREADS = (CORES, CORES + CORES // 8)  # the second as core.folder_run
+PROCESSES = (CORES, process_count(CORES))
 CONTEXTS = (1, 2, 3, 4)
 
 
@@ -91,7 +93,7 @@ def reading_rate(paths: list[Path], threads: int, seconds: float) -> float:
         return count / (time.perf_counter() - begin)
 
 
-def process_reading_rate(paths: list[Path], seconds: float) -> float:
+def process_reading_rate(paths: list[Path], count: int, seconds: float) -> float:
     """Pictures a second that processes read and nobody uses."""
 
     def read_here(path: str, _future: Reading) -> None:
@@ -99,7 +101,6 @@ def process_reading_rate(paths: list[Path], seconds: float) -> float:
 
     files = map(str, itertools.cycle(paths))
     size = SIZE_WH[0] * SIZE_WH[1] * 3
-    count = min(os.cpu_count() or 1, MOST_PROCESSES)
     processes = ReadingProcesses(count, STAGED_BYTES, size, lambda: size, 0, read_here)
     try:
         while processes.state == "starting":
@@ -237,9 +238,10 @@ def measure(model: Model, paths: list[Path], seconds: float) -> dict[str, object
     folder = Folder(model, paths)
     contexts = best_contexts(model, seconds / 4)
     threads = max(THREADS, key=lambda count: reading_rate(paths, count, seconds))
+    processes = max(PROCESSES, key=lambda count: process_reading_rate(paths, count, seconds))
     runs: dict[str, Callable[[], float]] = {
         "reading": lambda: reading_rate(paths, threads, seconds),
-        "reading in processes": lambda: process_reading_rate(paths, seconds),
+        "reading in processes": lambda: process_reading_rate(paths, processes, seconds),
         "compute": lambda: compute_rate(model, contexts, seconds),
         "raw": lambda: folder.raw_rate(seconds),
         "predictions": lambda: folder.rate(seconds),
@@ -253,6 +255,7 @@ def measure(model: Model, paths: list[Path], seconds: float) -> dict[str, object
         "gpu": model.session.runtime,
         "cores": os.cpu_count(),
         "reading_threads": threads,
+        "reading_processes": processes,
         "kilobytes": round(statistics.mean(path.stat().st_size for path in paths) / 1000),
         "way": repr(folder.way),
         "set_up_ms": round(statistics.median(folder.set_up_ms)),
@@ -263,8 +266,8 @@ def measure(model: Model, paths: list[Path], seconds: float) -> dict[str, object
     }
     for name, key in (("raw", "ratio"), ("predictions", "ratio_predictions")):
         ratios = [
-            mine / min(max(reading, processes), compute)
-            for mine, reading, processes, compute in zip(
+            mine / min(max(by_threads, by_processes), compute)
+            for mine, by_threads, by_processes, compute in zip(
                 *(rates[one] for one in (name, "reading", "reading in processes", "compute")),
                 strict=True,
             )

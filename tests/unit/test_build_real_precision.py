@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from core.building.real_precision import percent, real_precision
+from core.building.real_precision import percent, real_precision, untold
 from core.building.tolerances import TOLERANCES, tolerance_for
 from core.layers.inspector import read_layer_json
 from core.layers.values import LayerTable
@@ -54,6 +54,28 @@ def test_the_share_of_layers_and_of_weight_bytes_is_told() -> None:
     )
     assert found.sentences[1] == "Its layers keep 800 B of weights; the ONNX has 1.4 kB."
     assert found.warnings == ()
+
+
+def test_layers_that_do_nothing_do_not_count() -> None:
+    engine = table(
+        layer("a", LINEAR16, ("Half", 100)),
+        layer("b", LINEAR32, LayerType="NoOp"),
+        layer("c", LINEAR32, LayerType="Constant"),
+    )
+    found = real_precision(engine, {"fp16"})
+    assert [(one.name, one.layers) for one in found.shares] == [("FP16", 1)]
+    assert found.left_out == 2
+
+
+def test_layers_that_tell_nothing_are_judged_by_the_wish() -> None:
+    # As TensorRT 8.6 told the demo's: formats of free shapes are not known, types of weights are.
+    unknown = "N/A due to dynamic shapes"
+    engine = table(layer("a", unknown, ("Float", 100)), layer("b", unknown))
+    found = real_precision(engine, {"fp16"})
+    assert [(one.name, one.layers) for one in found.shares] == [("?", 1), ("FP32", 1)]
+    assert untold(engine) == 1
+    assert tolerance_for(found, {"fp16"}).precision == "FP16"
+    assert tolerance_for(real_precision(engine), set()).precision == "TF32"
 
 
 @pytest.mark.parametrize("value", [of_10(), of_11()], ids=["8 to 10", "11"])

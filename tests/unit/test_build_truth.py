@@ -141,6 +141,7 @@ def test_fp32_all_through_is_told_though_fp16_was_asked_for(tmp_path: Path) -> N
 
 def test_an_engine_of_names_alone_says_that_it_cannot_be_known(tmp_path: Path) -> None:
     names = json.dumps({"Layers": ["a", "b"], "Bindings": []})
+    engine(tmp_path, simple_plan(layers=names))
     truth = told(tmp_path, multiplied(tmp_path), layer_json=names)
     assert not truth.precision.is_known
     assert any("cannot be known" in one for one in truth.sentences())
@@ -153,6 +154,19 @@ def test_layer_information_that_cannot_be_read_is_said_and_asked_again(tmp_path:
     truth = told(tmp_path, multiplied(tmp_path), layer_json="{")
     assert truth.precision.is_known  # by the engine itself
     assert any("not known from the build" in one for one in truth.sentences())
+
+
+def test_what_the_build_does_not_tell_of_a_layer_the_opened_engine_does(tmp_path: Path) -> None:
+    layers = of_10()
+    untold = copy.deepcopy(layers)
+    for one in untold["Layers"]:
+        one.pop("Weights", None)
+        for side in (*one["Inputs"], *one["Outputs"]):
+            side["Format/Datatype"] = "N/A due to dynamic shapes"
+    engine(tmp_path, simple_plan(layers=layers))
+    truth = told(tmp_path, multiplied(tmp_path), layer_json=json.dumps(untold))
+    assert "?" not in {one.name for one in truth.precision.shares}
+    assert truth.precision.is_known
 
 
 def test_the_engines_shapes_are_the_onnxs(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core.folder_lanes, "_SET_UP_S", 1e9)
     monkeypatch.setattr(core.folder_run, "LONGEST_RUN_S", 1e9)
     monkeypatch.setattr(core.staged_pictures, "WORTH_CORES", 1)
-    monkeypatch.setattr(core.staged_pictures, "MOST_PROCESSES", 2)
+    monkeypatch.setattr(core.staged_pictures, "process_count", lambda _cores: 2)
 
 
 @pytest.fixture
