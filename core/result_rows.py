@@ -18,6 +18,7 @@ from core.predictions import (
     Pose,
     Prediction,
     Segment,
+    is_finite,
     summarize,
 )
 from core.results import watch
@@ -98,7 +99,8 @@ def read_outputs(path: str, outputs: Arrays, reading: Reading, ms: float) -> Res
     begin = time.perf_counter()
     try:
         decoded = decode(outputs, reading)
-        summaries = tuple(summarize(name, array) for name, array in outputs.items())
+        suspects = [(name, one) for name, one in outputs.items() if not is_finite(one)]
+        summaries = tuple(summarize(name, array) for name, array in suspects)
     except EnginebayError as error:
         return ResultRow(path=path, error=RowError.of(error))
     except MemoryError as error:

@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from core.predictions import Detection, TensorSummary, class_label, summarize
+from core.predictions import Detection, TensorSummary, class_label, is_finite, summarize
 
 INF, NAN = np.inf, np.nan
 
@@ -67,6 +67,26 @@ def test_a_box_in_json_has_numbers_short_enough_to_read() -> None:
         "score": 0.123457,
         "box": [1.235, 2.0, 3.0, 5.0],
     }
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_what_is_not_finite_is_found_anywhere(dtype: type, bad: float) -> None:
+    array = np.ones((3, 50), dtype)
+    assert is_finite(array)
+    array[2, 49] = bad
+    assert not is_finite(array)
+    array[0, 0] = -bad
+    assert not is_finite(array)
+
+
+def test_halves_whose_sum_is_past_their_range_are_finite() -> None:
+    assert is_finite(np.full(100, 60000, np.float16))
+
+
+def test_values_without_numbers_are_finite() -> None:
+    for array in (np.zeros((0, 4), np.float32), np.array(["a"]), np.array([True]), np.arange(3)):
+        assert is_finite(array)
 
 
 def test_summaries_compare_by_value() -> None:
