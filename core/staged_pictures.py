@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import InvalidStateError, ThreadPoolExecutor
 
 import numpy as np
 
@@ -142,7 +143,11 @@ class Stager:
 
     def _read_here(self, path: str, future: Reading) -> None:
         """Read what a process did not. Any thread."""
-        self._readers.submit(self._stage_into, path, future)
+        try:
+            self._readers.submit(self._stage_into, path, future)
+        except RuntimeError as error:  # the system gives no thread: who waits shall not for ever
+            with contextlib.suppress(InvalidStateError):
+                future.set_exception(error)
 
     def _stage_into(self, path: str, future: Reading) -> None:
         """Runs on a reader's thread."""
