@@ -158,8 +158,9 @@ def _opencv_finds(name: str) -> bool:
         return False
 
 
-def _version(status: os.stat_result) -> tuple[int, ...]:
-    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
+def _version(status: os.stat_result) -> tuple[int, int]:
+    # Not st_ino: some network file systems give another one each time.
+    return status.st_size, status.st_mtime_ns
 
 
 def _decoded(data: bytes, name: str, into: _Into | None) -> Image:
