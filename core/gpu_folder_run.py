@@ -267,12 +267,13 @@ class LaneRun:
                     )
                 else:
                     self._preprocessor.upload_on(lane, one.data, self._recipe, first_slot + at, at)
-        except EnginebayError as error:
-            if error.fatal:
+        except (EnginebayError, MemoryError) as error:
+            known = out_of_memory(error) if isinstance(error, MemoryError) else error
+            if known.fatal:
                 raise
-            return RowError.of(error)
-        except MemoryError as error:
-            return RowError.of(out_of_memory(error))
+            # Nobody waits for a query of nothing but errors, and some rows may be on their way.
+            self._preprocessor.settle(lane)
+            return RowError.of(known)
         assert placement is not None  # there is at least one row
         return _Fed(placement, one.size_wh, one.ms)
 

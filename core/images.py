@@ -104,7 +104,7 @@ def read_image(path: str | os.PathLike[str], place: Place | None = None) -> Imag
         raise ImageError(
             "unreadable", f"{path} cannot be read: {error}.", "Check its permissions."
         ) from None
-    return _decoded(data, path.name, None if place is None else _Into(path, place))
+    return _decoded(data, path.name, None if place is None else _Into(path, status, place))
 
 
 def decode_image(data: bytes, name: str) -> Image:
@@ -122,24 +122,45 @@ class _Into:
     """Memory to decode into. OpenCV does so only from a file, not from bytes."""
 
     path: Path
+    status: os.stat_result  # before its bytes were read
     place: Place
 
     def decode(self, width: int, height: int) -> np.ndarray | None:
         """The pixels, in that memory; None where they did not come there."""
         import cv2
 
-        if sys.platform == "win32" and not str(self.path).isascii():
-            return None  # its imread takes names in the system's code page
+        if not _opencv_finds(str(self.path)):
+            return None
         memory = self.place((height, width, 3))
         # Where the file has become another since its header was read, it refuses the memory, or
-        # takes other.
+        # takes other; or what it decodes is not what was found whole and upright.
         try:
             pixels = cv2.imread(str(self.path), dst=memory, flags=_flags("IMREAD_COLOR_RGB"))
-        except cv2.error:
+            is_same = _version(self.path.stat()) == _version(self.status)
+        except (cv2.error, OSError):
             return None
-        if pixels is None or pixels.shape != memory.shape:
+        if pixels is None or pixels.shape != memory.shape or not is_same:
             return None
         return memory if pixels.ctypes.data == memory.ctypes.data else None
+
+
+def _opencv_finds(name: str) -> bool:
+    """Whether OpenCV opens the file that Python does, by this name.
+
+    It takes names as UTF-8, and crashes the program where one cannot be that (WORKAROUND, seen
+    with 5.0.0); on Windows its imread takes them in the system's code page.
+    """
+    if name.isascii():
+        return True
+    try:
+        return sys.platform != "win32" and name.encode() == os.fsencode(name)
+    except UnicodeEncodeError:
+        return False
+
+
+def _version(status: os.stat_result) -> tuple[int, int]:
+    # Not st_ino: some network file systems give another one each time.
+    return status.st_size, status.st_mtime_ns
 
 
 def _decoded(data: bytes, name: str, into: _Into | None) -> Image:

@@ -28,6 +28,11 @@ went wrong is no error of a picture's."""
 
 TOO_LARGE = "too-large"
 
+
+class _TooLargeError(BaseException):
+    """Ends the reading of a picture before it is decoded; no Exception, or it would be damage."""
+
+
 Order = tuple[str, int, int, int]
 """The working folder, a slot's bytes, how many there are, and the most bytes that a picture may
 have."""
@@ -82,10 +87,14 @@ def _answer(number: int, path: str, slot: np.ndarray, most_bytes: int) -> Answer
 
     def place(shape: tuple[int, int, int]) -> np.ndarray:
         size = math.prod(shape)
-        return np.empty(shape, np.uint8) if size > most else slot[:size].reshape(shape)
+        if size > most:
+            raise _TooLargeError
+        return slot[:size].reshape(shape)
 
     try:
         pixels = read_image(path, place).pixels
+    except _TooLargeError:
+        return number, TOO_LARGE, 0.0, None
     except EnginebayError as error:
         return number, None, 0.0, (error.kind, error.message, error.hint)
     except MemoryError as error:

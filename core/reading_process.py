@@ -24,6 +24,9 @@ _KEPT = {"MALLOC_TRIM_THRESHOLD_": str(1 << 28), "MALLOC_MMAP_THRESHOLD_": str(1
 """Makes glibc keep a picture's memory for the next one: to get it from the system again and again
 took a third of the time of a 1280 x 720 JPEG. See mallopt(3); others ignore it."""
 
+_ONE_THREAD = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
+"""NumPy's and OpenCV's OpenBLAS would each start a thread for every core, in every process."""
+
 
 class ReadingProcess:
     """A child and the pipe to it.
@@ -97,6 +100,6 @@ def _popen(handle: int, where: str, inherited: Iterable[int]) -> subprocess.Pope
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         cwd=ROOT,
-        env=os.environ | _KEPT | {"PYTHONPATH": python_path()},
+        env=os.environ | _KEPT | _ONE_THREAD | {"PYTHONPATH": python_path()},
         **more,
     )

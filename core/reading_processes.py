@@ -34,6 +34,7 @@ _CHUNK = 2  # pictures in a message: each costs this process as much as reading 
 _LEFT = 1  # a process with so many pictures left gets its next ones, so that it never waits
 _FEWEST_SLOTS = 1.25  # for each process
 _PAUSE_S = 0.002  # between two looks at the pipes: less than _LEFT takes, and answers come together
+_LONGEST_PATH = 1_000  # characters: messages both ways fit into the pipe, so that no side waits
 _JUDGED, _MOST_LARGE = 64, 0.25  # after so many answers: the share that may be too large
 
 
@@ -110,7 +111,7 @@ class ReadingProcesses:
         self._pending: deque[_Asked] = deque()
         self._most_asked = 0  # pictures that a process has at a time
         self._answers = self._too_large = 0
-        self._is_closed = False
+        self._is_closed = self._has_heard = self._is_unpinned = False
         self._unpin: Callable[[], None] | None = None
         self._thread = threading.Thread(target=self._work, name="reading-processes", daemon=True)
         self._thread.start()
@@ -152,13 +153,13 @@ class ReadingProcesses:
 
     def submit(self, path: str) -> Reading:
         """Have a picture read; one that cannot be is a RowError. On the owner's thread."""
-        asked = _Asked(path, Future())
+        asked = _Asked(str(path), Future())  # not of the user's own type, which the child lacks
         with self._lock:
-            if self.state == "reading":
+            if self.state == "reading" and len(path) <= _LONGEST_PATH:
                 self._pending.append(asked)
                 self._give_out()
             else:
-                self._read_here(path, asked.future)
+                self._read_here(asked.path, asked.future)
         return asked.future
 
     def hurry(self, future: Reading) -> None:
@@ -184,13 +185,26 @@ class ReadingProcesses:
         if self._unpin is not None:
             self._unpin()
             self._unpin = None
-        if not self._thread.is_alive():  # else one process hangs, and it listens to that
+        with self._lock:
+            self._is_unpinned = True
+            self._let_go()
+
+    def _let_go(self) -> None:
+        """Close what is open, once nothing uses it: the owner nor the thread. The lock is held."""
+        if self._has_heard and self._is_unpinned:
             for process in self._ended:
                 process.pipe.close()
             self.slots.close()
 
     def _work(self) -> None:
-        """Start the processes and hear their answers; a thread of its own."""
+        """A thread of its own; it outlives close() where a process hangs, or the system does."""
+        self._start_and_hear()
+        with self._lock:
+            self._has_heard = True
+            self._let_go()
+
+    def _start_and_hear(self) -> None:
+        """Start the processes and hear their answers."""
         try:
             while self._start():
                 pass

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import os
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import InvalidStateError, ThreadPoolExecutor
 
 import numpy as np
 
@@ -67,6 +68,7 @@ class Stager:
             most_bytes: larger pictures than it are prepared by the readers; 0 where all are.
         """
         self.seen_bytes = row_bytes(recipe)
+        self._seen_pixels = 0  # of those, what the GPU prepares: rows do not go into slots
         self._recipe = recipe
         self._preprocessor = preprocessor
         self._read = read
@@ -101,7 +103,7 @@ class Stager:
                 process_count(cores),
                 limit_bytes,
                 self._most_bytes,
-                lambda: self.seen_bytes,
+                lambda: self._seen_pixels,
                 held,
                 self._read_here,
             )
@@ -141,7 +143,11 @@ class Stager:
 
     def _read_here(self, path: str, future: Reading) -> None:
         """Read what a process did not. Any thread."""
-        self._readers.submit(self._stage_into, path, future)
+        try:
+            self._readers.submit(self._stage_into, path, future)
+        except RuntimeError as error:  # the system gives no thread: who waits shall not for ever
+            with contextlib.suppress(InvalidStateError):
+                future.set_exception(error)
 
     def _stage_into(self, path: str, future: Reading) -> None:
         """Runs on a reader's thread."""
@@ -166,6 +172,8 @@ class Stager:
             return RowError.of(out_of_memory(error))
         # Two threads may both write: a smaller size is right again with the next picture.
         self.seen_bytes = max(self.seen_bytes, data.nbytes)
+        if placement is None:
+            self._seen_pixels = max(self._seen_pixels, data.nbytes)
         return Staged(data, placement, image.size_wh, (time.perf_counter() - begin) * 1000)
 
     def _place(self, shape: tuple[int, int, int]) -> np.ndarray:

@@ -93,7 +93,16 @@ class Video:
                 f"Videos are {', '.join(suffix[1:] for suffix in VIDEOS)}, told by content.",
             )
         # An absolute path is never an address or the number of a camera.
-        self._capture = cv2.VideoCapture(str(self.path.absolute()))
+        place = str(self.path.absolute())
+        try:
+            place.encode()
+        except UnicodeEncodeError:  # WORKAROUND(OpenCV 5.0.0): such a name crashes the program
+            raise ImageError(
+                "unreadable",
+                f"{name} cannot be read: its path is not valid UTF-8.",
+                "Rename the file or its folder.",
+            ) from None
+        self._capture = cv2.VideoCapture(place)
         # OpenCV turns frames upright by the file's own word where its reader can (FFmpeg's).
         self._capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)
         self.position = 0

@@ -55,11 +55,11 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def open_model(tmp_path: Path, gpu: FakeCuda) -> Iterator[Callable[[int], Model]]:
+def open_model(tmp_path: Path, gpu: FakeCuda) -> Iterator[Callable[..., Model]]:
     opened: list[Model] = []
 
-    def build(batch: int = 1) -> Model:
-        shape = (batch, 3, 8, 8)
+    def build(batch: int = 1, side: int = 8) -> Model:
+        shape = (batch, 3, side, side)
         path = tmp_path / f"{len(opened)}.engine"
         path.write_bytes(
             plan([tensor("images", "input", shape), tensor("output", "output", shape)])
@@ -178,6 +178,26 @@ def test_rows_are_those_of_threads(
     assert not uploads[0]
     good = [path for path in run.paths if not expected[path].error]
     assert uploads[-SOME:] == [not path.endswith("29.png") for path in good[-SOME:]]
+
+
+def test_slots_are_made_for_pictures_however_large_an_input_is(
+    open_model: Callable[..., Model], files: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Any] = []
+    processes = core.staged_pictures.ReadingProcesses
+
+    def noted(*arguments: Any) -> Any:
+        made.append(processes(*arguments))
+        return made[-1]
+
+    monkeypatch.setattr(core.staged_pictures, "ReadingProcesses", noted)
+    side = 300
+    assert side * side * 3 * 4 > MEGABYTE > 8 * 8 * 3
+    rows = run_images(open_model(1, side), itertools.cycle(files[:8]))
+    while not made or made[0].state == "starting":
+        next(rows)
+    assert made[0].slots.slot_bytes == MEGABYTE
+    rows.close()
 
 
 def test_pictures_lie_in_page_locked_memory(

@@ -460,6 +460,32 @@ def test_a_query_that_fails_is_an_error_of_its_pictures(
 
 
 @pytest.mark.usefixtures("bindings")
+def test_a_picture_that_fails_on_its_way_is_no_longer_uploaded_afterwards(
+    open_model: Callable[..., Model], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[int] = []  # of the stream, once the next picture's turn has come
+    failed: list[Any] = []
+    prepare_on = core.gpu_folder_run.GpuPreprocessor.prepare_on
+
+    def failing(self: Any, lane: TensorRTLane, pixels: np.ndarray, *more: Any) -> Any:
+        if failed and not waiting:
+            waiting.append(len(failed[0]._queue))
+        placement = prepare_on(self, lane, pixels, *more)
+        if int(pixels[0, 0, 0]) == first and not failed:
+            failed.append(lane.bound.stream)
+            assert failed[0]._queue
+            raise CudaError("cuda", "It failed.", "Try.")
+        return placement
+
+    bad = names(60)[40]
+    first = int(read_noise(bad).pixels[0, 0, 0])
+    monkeypatch.setattr(core.gpu_folder_run.GpuPreprocessor, "prepare_on", failing)
+    rows = list(run_images(open_model(1), names(60), read=read_noise))
+    assert [row.error.message for row in rows if row.error] == ["It failed."]
+    assert waiting == [0]
+
+
+@pytest.mark.usefixtures("bindings")
 def test_a_lost_gpu_ends_the_run(open_model: Callable[..., Model], gpu: FakeCuda) -> None:
     def rows() -> Iterator[ResultRow]:
         for number, row in enumerate(run_images(open_model(1), names(200), read=read_noise)):

@@ -153,18 +153,72 @@ def test_what_cannot_be_decoded_there_is_read_as_ever(tmp_path: Path, data: byte
     np.testing.assert_array_equal(image.pixels, read_image(path).pixels)
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        encoded(PIL.Image.fromarray(noise(20, 30)), "PNG"),
+        encoded(PIL.Image.fromarray(noise()[::-1]), "PNG"),
+        encoded(PICTURE, "JPEG")[:-700],
+    ],
+    ids=["of-another-size", "of-the-same-size", "not-yet-whole"],
+)
 def test_a_file_that_changes_while_it_is_read_is_the_one_that_was_checked(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, other: bytes
 ) -> None:
     path = tmp_path / "picture"
     path.write_bytes(encoded(PICTURE, "PNG"))
-    other = encoded(PIL.Image.fromarray(noise(20, 30)), "PNG")
+    os.utime(path, (1, 1))
 
     def place(shape: tuple[int, int, int]) -> np.ndarray:
         path.write_bytes(other)
         return np.zeros(shape, np.uint8)
 
     np.testing.assert_array_equal(read_image(path, place).pixels, noise())
+
+
+def test_a_file_that_goes_while_it_is_read_is_read_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "picture"
+    path.write_bytes(encoded(PICTURE, "PNG"))
+    imread = cv2.imread
+
+    def read_last(*arguments: Any, **more: Any) -> Any:
+        pixels = imread(*arguments, **more)
+        path.unlink()
+        return pixels
+
+    monkeypatch.setattr(cv2, "imread", read_last)
+    found = read_image(path, lambda shape: np.zeros(shape, np.uint8)).pixels
+    np.testing.assert_array_equal(found, noise())
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
+@pytest.mark.parametrize("name", [b"\xff.png", "b\u00e4.png".encode(), b"a\xe4 -.png"])
+def test_a_picture_is_decoded_where_it_is_wanted_whatever_its_name(
+    tmp_path: Path, name: bytes
+) -> None:
+    path = tmp_path / os.fsdecode(name)
+    try:
+        path.write_bytes(encoded(PICTURE, "PNG"))
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    found = read_image(path, lambda shape: np.zeros(shape, np.uint8)).pixels
+    np.testing.assert_array_equal(found, noise())
+
+
+def test_a_name_that_opencv_would_take_for_anothers_is_not_given_to_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "b\u00e4.png"
+    path.write_bytes(encoded(PICTURE, "PNG"))
+    names: list[str] = []
+    monkeypatch.setattr(cv2, "imread", lambda name, **_more: names.append(name))
+    # As with LANG=de_DE.ISO-8859-1: the name's bytes are not its UTF-8.
+    monkeypatch.setattr(os, "fsencode", lambda name: os.fspath(name).encode("latin-1"))
+    found = read_image(path, lambda shape: np.zeros(shape, np.uint8)).pixels
+    np.testing.assert_array_equal(found, noise())
+    assert names == []
 
 
 def test_channels_are_red_green_blue(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ import pytest
 
 import core.paths
 import core.reading_process
+import core.reading_processes
 import core.reading_slots
 from core.errors import CudaError, EnginebayError
 from core.images import read_image
@@ -194,6 +196,29 @@ def test_a_picture_that_is_too_large_is_read_here(
     assert processes.state == "reading"
 
 
+def test_a_path_that_could_fill_the_pipe_is_not_sent(
+    start: Callable[..., ReadingProcesses], here: Here, tmp_path: Path
+) -> None:
+    processes = ready(start())
+    paths = [str(tmp_path / ("x" * length)) for length in (300, 300_000)]
+    for path in paths:
+        assert isinstance(processes.submit(path).result(SLOW_S), RowError)
+    assert here.paths == paths[1:]
+
+
+def test_a_path_of_a_type_that_only_this_program_has_is_read(
+    start: Callable[..., ReadingProcesses], here: Here, tmp_path: Path
+) -> None:
+    class Name(str):
+        """As of libraries whose paths are strings."""
+
+        __slots__ = ()
+
+    processes = ready(start(1))
+    assert staged(processes.submit(Name(picture(tmp_path, 1)))).size_wh == (12, 9)
+    assert here.paths == []
+
+
 def test_where_most_are_too_large_threads_read_all(
     start: Callable[..., ReadingProcesses], here: Here, tmp_path: Path
 ) -> None:
@@ -301,6 +326,29 @@ def test_closed_they_leave_no_process_no_memory_and_no_open_file(
     processes.close()
     assert not living(started)
     assert open_files() == before
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="no list of open files here")
+def test_closed_while_the_system_is_slow_to_give_memory_they_leave_none_open(
+    start: Callable[..., ReadingProcesses], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, may_go_on = threading.Event(), threading.Event()
+    reserve = core.reading_slots._reserve
+
+    def slow(file: int, size: int) -> None:
+        asked.set()
+        assert may_go_on.wait(SLOW_S)
+        reserve(file, size)
+
+    monkeypatch.setattr(core.reading_slots, "_reserve", slow)
+    monkeypatch.setattr(core.reading_processes, "END_S", 0.01)
+    before = open_files()
+    processes = start()
+    assert asked.wait(SLOW_S)
+    processes.close()
+    assert open_files() != before
+    may_go_on.set()
+    until(lambda: open_files() == before, "it is closed")
 
 
 def open_files() -> list[str]:
@@ -422,6 +470,20 @@ def test_they_import_neither_qt_nor_anything_of_a_gpu() -> None:
     tops = {name.partition(".")[0] for name in json.loads(done.stdout)}
     assert {"cv2", "PIL", "numpy"} <= tops
     assert not tops & {"PySide6", "pycuda", "tensorrt", "onnxruntime", "gui", "pynvml"}
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="no list of threads here")
+def test_they_have_one_thread_each() -> None:
+    slots = ReadingSlots()
+    process = ReadingProcess(slots.where, slots.inherited)
+    try:
+        assert process.received() == "ready"
+        assert len(list(Path(f"/proc/{process.pid}/task").iterdir())) == 1
+    finally:
+        process.kill()
+        process.wait(SLOW_S)
+        process.pipe.close()
+        slots.close()
 
 
 def test_a_slot_is_free_once_nobody_holds_what_is_in_it() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import struct
 from pathlib import Path
 
@@ -135,6 +136,20 @@ def test_what_is_no_video_is_refused_in_one_sentence(
     assert refusal.value.kind == kind
     assert refusal.value.message.startswith(words)
     assert refusal.value.hint
+
+
+@pytest.mark.skipif(os.name != "posix", reason="names are bytes on POSIX only")
+def test_a_name_that_is_not_utf_8_is_refused_and_opencv_does_not_crash(
+    avi: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.avi")
+    try:
+        path.write_bytes(avi.read_bytes())
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    with pytest.raises(ImageError) as caught:
+        Video(path)
+    assert caught.value.message == "\ufffd.avi cannot be read: its path is not valid UTF-8."
 
 
 def test_a_missing_file_and_a_folder_are_refused(tmp_path: Path) -> None:
