@@ -89,7 +89,8 @@ class ReadingProcesses:
             most_bytes: larger pictures are left to `read_here`.
             largest: asked once they are there, on another thread: bytes of the largest picture
                 to be expected; larger ones are left, too.
-            held: pictures that the owner holds on to besides those it waits for.
+            held: pictures that the owner holds on to besides those it waits for; for them there
+                is as much memory again, at most.
             read_here: reads a picture in this process and fulfils its future; called on any
                 thread, and returns at once.
 
@@ -237,7 +238,7 @@ class ReadingProcesses:
             if not count or not all(process.is_ready for process in self._processes):
                 return
         size = slot_size(self._largest())
-        slots = self._limit // size
+        slots = (self._limit + min(self._held * size, self._limit)) // size
         # One for each process to read into, and some for what is read and waits for its turn.
         free = slots - self._held
         if free < count * _FEWEST_SLOTS:

@@ -413,7 +413,7 @@ def test_without_so_much_memory_to_share_threads_go_on(
     assert len(here.paths) == 1
 
 
-@pytest.mark.parametrize("limits", [{"limit": 2 * MEGABYTE}, {"held": 14}, {"largest": 20_000_000}])
+@pytest.mark.parametrize("limits", [{"limit": 2 * MEGABYTE}, {"held": 30}, {"largest": 20_000_000}])
 def test_without_room_for_all_that_is_held_threads_go_on(
     start: Callable[..., ReadingProcesses], limits: dict[str, int]
 ) -> None:
