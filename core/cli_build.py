@@ -24,7 +24,8 @@ from core.building.before import tell_before
 from core.building.build import check_model
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
 from core.building.profiles import inputs_of, used_profiles
-from core.errors import EnginebayError
+from core.building.record import other_model, read_record
+from core.errors import EnginebayError, ModelFileError
 from core.machine import find_package
 from core.modelfile import ModelFile, read_model_file
 from core.progress_line import ProgressLine
@@ -55,6 +56,15 @@ def add_build_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--onnx", metavar="MODEL", type=Path, help="the same, as trtexec has it")
     parser.add_argument(
+        "--rebuild",
+        metavar="ENGINE",
+        nargs="+",
+        action="extend",
+        type=Path,
+        help="build engines again for this machine, as their side-cars say; each in its own place "
+        "with --force, elsewhere with -o; --onnx=MODEL says where a model is now",
+    )
+    parser.add_argument(
         "-o",
         "--output",
         "--saveEngine",
@@ -63,7 +73,11 @@ def add_build_arguments(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="the engine, or a folder for several (default: beside the model, as MODEL.engine)",
     )
-    parser.add_argument("--force", action="store_true", help="replace an engine that is there")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace an engine that is there; with --rebuild, also from a model that has changed",
+    )
     parser.add_argument(
         "--embed-metadata",
         action="store_true",
@@ -105,30 +119,44 @@ def build(options: argparse.Namespace) -> Answer:
         options: as add_build_arguments parses them, with trtexec's flags in `flags`.
 
     Raises:
-        EnginebayError: of one model, as core.build_order.run_order;
-            of several, what concerns all of them: kinds "build-flags", "build-options",
-            "cannot-save", "same-target". What one of them fails with is in its answer.
+        EnginebayError: of one model, as core.build_order.run_order; of several, what concerns
+            all of them: kinds "build-flags", "build-options", "cannot-save", "same-target". What
+            one of them fails with is in its answer.
     """
-    models = _models(options)
+    again: list[Path] = options.rebuild or []
+    models = [] if again else _models(options)
     if options.tensorrt is not None and options.print_command is None:
         options.parser.error("--tensorrt is for --print-command")
     if options.tensorrt is not None and not re.fullmatch(r"\d+(?:\.\d+){0,3}", options.tensorrt):
         options.parser.error(f"--tensorrt takes a version such as 10.3.0, not {options.tensorrt!r}")
+    if again and (options.file or options.flags):
+        options.parser.error(
+            "--rebuild takes engines alone: what they are built from, and how, is recorded"
+        )
+    if len(again) > 1 and options.onnx is not None:
+        options.parser.error("--onnx is for one engine")
     chosen = options_of_flags(options.flags)
+    # Each with its place: a record's engine, or beside the model.
+    places = [(one, one) for one in again] or [(one, one.with_suffix(".engine")) for one in models]
 
-    def wish(onnx: Path, target: Path) -> Wish:
+    def wish(given: Path, target: Path) -> Wish:
         return Wish(
-            name=onnx,
-            model=onnx,
+            name=given,
+            model=None if again else given,
             target=target,
-            order=lambda: _order(options, read_model_file(onnx), target, chosen),
+            order=lambda: (
+                _order_again(options, given, target)
+                if again
+                else _order(options, read_model_file(given), target, chosen)
+            ),
         )
 
-    if len(models) == 1:
-        (onnx,) = models
-        return _ask(options, wish(onnx, options.out or onnx.with_suffix(".engine")).order(), "")
-    names = [onnx.with_suffix(".engine") for onnx in models]
-    return _answer_each(options, list(map(wish, models, _targets(options, names))))
+    if len(places) == 1:
+        ((given, beside),) = places
+        return _ask(options, wish(given, options.out or beside).order(), "")
+    targets = _targets(options, [beside for _, beside in places])
+    given_each = [given for given, _ in places]
+    return _answer_each(options, list(map(wish, given_each, targets)))
 
 
 def _models(options: argparse.Namespace) -> list[Path]:
@@ -146,7 +174,7 @@ def _models(options: argparse.Namespace) -> list[Path]:
     else:
         files = [options.onnx]
     if not files:
-        options.parser.error("give one MODEL.onnx, or several")
+        options.parser.error("give one MODEL.onnx, or several, or --rebuild ENGINE")
     return files
 
 
@@ -164,6 +192,41 @@ def _order(
         compare=not options.no_check,
         records=not options.no_sidecar,
     )
+
+
+def _order_again(options: argparse.Namespace, engine: Path, target: Path) -> BuildOrder:
+    """What an engine's record asks for.
+
+    Raises:
+        ModelFileError: kinds "not-found" and "other-model", of the ONNX; as read_record.
+        EnginebayError: as read_record.
+    """
+    record = read_record(engine)
+    onnx: Path = options.onnx or record.onnx
+    if not onnx.is_file():
+        raise ModelFileError(
+            "not-found",
+            f"{printable(str(onnx))}, from which {printable(engine.name)} was built, is not there.",
+            "Put it back, or say where it is now: --rebuild ENGINE --onnx=MODEL.onnx.",
+        )
+    line = ProgressLine()
+    try:
+        other = other_model(record, onnx, line.show)
+    finally:
+        line.clear()
+    if other is not None and not options.force:
+        raise ModelFileError(
+            other.kind,
+            other.message,
+            "Put the original back, or give --force if the change is meant.",
+            details=other.details,
+        )
+    file = read_model_file(onnx)
+    chosen = record.options
+    if chosen.metadata:  # as it is now
+        chosen = replace(chosen, metadata=_metadata(file))
+    order = _order(options, file, target, chosen)
+    return order if other is None else replace(order, warnings=(other.message,))
 
 
 def _ask(options: argparse.Namespace, order: BuildOrder, prefix: str) -> Answer:

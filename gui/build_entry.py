@@ -13,7 +13,7 @@ from gui.build_queue import Build, time_text
 from gui.building import Building
 
 if TYPE_CHECKING:
-    from gui.build_thread import Record
+    from core.building.record import BuildRecord
     from gui.dropping import Dropped
     from gui.main_window import MainWindow
     from gui.panels.build.window import BuildWindow
@@ -112,7 +112,7 @@ class BuildEntry:
             text = f"{KEY} builds {'an engine' if len(models) == 1 else 'engines'} from {what}"
             self._window.statusBar().showMessage(text, _NOTE_MS)
 
-    def _ask_model(self, record: Record) -> None:
+    def _ask_model(self, record: BuildRecord) -> None:
         name = one_line(record.onnx.name, 80)
         text, _ = QFileDialog.getOpenFileName(
             self._window,

@@ -33,7 +33,7 @@ from gui.requests import Requests
 
 if TYPE_CHECKING:
     from core.building import BuildOptions
-    from gui.build_thread import Record
+    from core.building.record import BuildRecord
     from gui.document import Document
 
 _LOOK_MS = 150  # a target's place is looked at once typing rests
@@ -59,7 +59,7 @@ class Building(QObject):
     target_changed = Signal()
     builds_changed = Signal()  # one more, one less
     build_changed = Signal(object)  # Build: its state
-    model_wanted = Signal(object)  # Record: its ONNX is not where it was
+    model_wanted = Signal(object)  # BuildRecord: its ONNX is not where it was
     problem = Signal(object)  # Problem or None, of what was just asked for
     built = Signal(object)  # Build
     shown = Signal()  # the window of it is wanted
@@ -69,7 +69,7 @@ class Building(QObject):
         self._document = document
         self.checked: Checked | None = None
         self.verdict: ParserAsked | None = None
-        self.given: Record | None = None
+        self.given: BuildRecord | None = None
         self.path: Path | None = None  # of the model that is set up
         self.pending: list[Path] = []
         self.ability: Ability | None = None
@@ -159,7 +159,7 @@ class Building(QObject):
         self.problem.emit(None)
         self._files.submit("record", ReadRecord(engine.absolute()))
 
-    def rebuild_from(self, record: Record, onnx: Path) -> None:
+    def rebuild_from(self, record: BuildRecord, onnx: Path) -> None:
         """The same, where the model has moved to `onnx`."""
         self._files.submit("match", MatchModel(record, onnx.absolute()))
 
@@ -169,7 +169,7 @@ class Building(QObject):
             self._target = target
             self._look.start()
 
-    def _begin(self, onnx: Path, record: Record | None) -> None:
+    def _begin(self, onnx: Path, record: BuildRecord | None) -> None:
         self.path, self.given = onnx, record
         self.checked = self.verdict = None
         self._is_refused = self._asks_parser = False
@@ -290,8 +290,8 @@ class Building(QObject):
             case TargetSeen(path=path, words=words, is_bad=is_bad) if path == self._target:
                 self.target_words, self.is_target_bad = words, is_bad
                 self.target_changed.emit()
-            case RecordRead(record=record, is_there=is_there):
-                if is_there:
+            case RecordRead(record=record):
+                if record.is_there:
                     self.rebuild_from(record, record.onnx)
                 else:
                     self.model_wanted.emit(record)
