@@ -63,10 +63,16 @@ class BuildEntry:
         dropped, self._dropped = self._dropped, []
         if len(dropped) > 1:
             building.set_up(dropped)
-        elif file is not None and file.kind == "onnx" and file.path.absolute() != building.path:
+        elif file is not None and file.kind == "onnx" and not self._is_known(file.path.absolute()):
             building.set_up([file.path])
         else:
             self.show()
+
+    def _is_known(self, onnx: Path) -> bool:
+        """Whether a model is set up, or was built from and others wait: one only looks then."""
+        building = self.building
+        was_built = any(one.onnx == onnx for one in building.builds)
+        return onnx == building.path or (bool(building.pending) and was_built)
 
     def rebuild(self) -> None:
         """Build the opened engine again for this machine, as its record says."""

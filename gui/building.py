@@ -54,6 +54,7 @@ class Building(QObject):
     """
 
     setup_changed = Signal()  # another model is set up, or none
+    pending_changed = Signal()  # other models wait
     check_changed = Signal()  # more is known of it
     capabilities_changed = Signal()
     target_changed = Signal()
@@ -143,11 +144,18 @@ class Building(QObject):
             self._asks.submit("capabilities", ReadCapabilities())
 
     def set_up(self, paths: Sequence[Path]) -> None:
-        """Set up the first of some models; the others wait for their turn."""
-        if not paths:
+        """Set up the first of some models; the others wait for their turn.
+
+        While models wait, further ones are added behind them, each once, and what is set up stays.
+        """
+        models = [path.absolute() for path in paths]
+        if not models:
             return
-        self.pending = [path.absolute() for path in paths[1:]]
-        self._begin(paths[0].absolute(), None)
+        if not self.pending:
+            self._begin(models.pop(0), None)
+        self.pending += [one for one in dict.fromkeys(models) if one not in self.pending]
+        self.pending_changed.emit()
+        self.shown.emit()
 
     def skip(self) -> None:
         """Go on to the next model that waits."""
@@ -155,7 +163,10 @@ class Building(QObject):
             self._begin(self.pending.pop(0), None)
 
     def rebuild(self, engine: Path) -> None:
-        """Set up the model of an engine's record, with the recorded options."""
+        """Set up the model of an engine's record, with the recorded options.
+
+        Models that wait go on waiting, and one that is set up among them waits in front again.
+        """
         self.problem.emit(None)
         self._files.submit("record", ReadRecord(engine.absolute()))
 
@@ -296,7 +307,8 @@ class Building(QObject):
                 else:
                     self.model_wanted.emit(record)
             case ModelMatched(record=record, onnx=onnx, problem=problem):
-                self.pending = []
+                if self.pending and self.path is not None and self.given is None:
+                    self.pending.insert(0, self.path)  # not built, or it had made way
                 self._begin(onnx, record)
                 if problem is not None:
                     self.problem.emit(problem)
