@@ -11,6 +11,7 @@ from PySide6.QtWidgets import QFileDialog, QToolButton
 from core.text import counted, one_line
 from gui.build_queue import Build, time_text
 from gui.building import Building
+from gui.closing import Closing
 
 if TYPE_CHECKING:
     from core.building.record import BuildRecord
@@ -28,6 +29,7 @@ class BuildEntry:
     """Connects a furnished window with its builds; makes their window when it is first wanted.
 
     Attributes:
+        closing: asks before the main window closes and ends a build.
         window_: the Build window; None before.
         button: in the status bar, shown while something is built.
     """
@@ -36,6 +38,7 @@ class BuildEntry:
         self._window = window
         self._dropped: list[Path] = []  # several ONNX models at once
         self.building = window.building = Building(window.document)
+        self.closing = window.closing = Closing(window, self.building)
         self.window_: BuildWindow | None = None
         self.button = QToolButton()
         self.button.setToolTip("Show the builds")
