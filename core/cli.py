@@ -22,7 +22,7 @@ from core.cli_build import add_build_arguments, build
 from core.cli_layers import add_layers_arguments, layers
 from core.cli_metadata import add_metadata_arguments, metadata
 from core.cli_run import add_run_arguments, run
-from core.errors import Cancelled, EnginebayError, interrupted, out_of_memory
+from core.errors import Cancelled, EnginebayError, interrupted, out_of_memory, reading_failed
 from core.machine import describe
 from core.modelfile import ModelFile, fingerprint, read_model_file
 from core.modelfile.identify import without_stale_sidecar
@@ -74,11 +74,8 @@ def main(arguments: Sequence[str]) -> int:
     except (KeyboardInterrupt, Cancelled):
         options.status = 130  # as a shell reports it
         answer, text = {"error": interrupted().as_json()}, ""
-    except OSError as error:  # a disk or a network that fails in the middle of a file
-        known = EnginebayError(
-            "unreadable", f"Reading failed: {error}.", "Check the disk and the path."
-        )
-        answer, text = {"error": known.as_json()}, ""
+    except OSError as error:
+        answer, text = {"error": reading_failed(error).as_json()}, ""
     failure = answer.get("error")
     if options.json:
         print(json.dumps(answer, indent=2, allow_nan=False, default=str))

@@ -1,4 +1,4 @@
-"""The command `build`: make an engine from an ONNX model, and tell what came out."""
+"""The command `build`: make engines from ONNX models, and tell what came out."""
 
 from __future__ import annotations
 
@@ -9,20 +9,26 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from core.building import BuildOptions, BuildReport, build_engine
-from core.building.before import require_buildable, tell_before
-from core.building.build import check_build, check_model
+from core.build_order import (
+    Answer,
+    BuildOrder,
+    Wish,
+    answer_all,
+    check_order,
+    count_text,
+    require_own_targets,
+    run_order,
+)
+from core.building import BuildOptions
+from core.building.before import tell_before
+from core.building.build import check_model
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
 from core.building.profiles import inputs_of, used_profiles
-from core.building.sidecar import write_sidecar
-from core.building.target import check_target
-from core.building.truth import Truth, tell_truth
-from core.errors import EnginebayError
-from core.machine import find_package, read_driver
+from core.building.record import other_model, read_record
+from core.errors import EnginebayError, ModelFileError
+from core.machine import find_package
 from core.modelfile import ModelFile, read_model_file
-from core.opening import OpenOptions
 from core.progress_line import ProgressLine
-from core.tensors import bytes_text
 from core.text import printable
 
 _NEWEST = "11.4.0"
@@ -39,10 +45,25 @@ All of them: {" ".join(sorted(BUILD_FLAGS))}"""
 
 def add_build_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what `build` takes; flags in trtexec's spelling are left to options_of_flags."""
-    parser.description = "Build an engine from an ONNX model, in a process of its own."
+    parser.description = "Build engines from ONNX models, each in a process of its own."
     parser.epilog = _HELP
-    parser.add_argument("file", metavar="MODEL", nargs="?", type=Path, help="an ONNX model")
+    parser.add_argument(
+        "file",
+        metavar="MODEL",
+        nargs="*",
+        type=Path,
+        help="an ONNX model; several are built one after another",
+    )
     parser.add_argument("--onnx", metavar="MODEL", type=Path, help="the same, as trtexec has it")
+    parser.add_argument(
+        "--rebuild",
+        metavar="ENGINE",
+        nargs="+",
+        action="extend",
+        type=Path,
+        help="build engines again for this machine, as their side-cars say; each in its own place "
+        "with --force, elsewhere with -o; --onnx=MODEL says where a model is now",
+    )
     parser.add_argument(
         "-o",
         "--output",
@@ -50,9 +71,13 @@ def add_build_arguments(parser: argparse.ArgumentParser) -> None:
         dest="out",
         metavar="OUT",
         type=Path,
-        help="the engine (default: beside the model, as MODEL.engine)",
+        help="the engine, or a folder for several (default: beside the model, as MODEL.engine)",
     )
-    parser.add_argument("--force", action="store_true", help="replace an engine that is there")
+    parser.add_argument(
+        "--force",
+        action="store_true",
+        help="replace an engine that is there; with --rebuild, also from a model that has changed",
+    )
     parser.add_argument(
         "--embed-metadata",
         action="store_true",
@@ -87,71 +112,165 @@ def add_build_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def build(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
-    """The answer of `enginebay build`, as JSON and as text.
+def build(options: argparse.Namespace) -> Answer:
+    """The answer of `enginebay build`, as JSON and as text; of several models, {"builds": [...]}.
 
     Args:
         options: as add_build_arguments parses them, with trtexec's flags in `flags`.
 
     Raises:
-        EnginebayError: as core.building.build_engine; kind "exists", if an engine is there and
-            was not to be replaced.
+        EnginebayError: of one model, as core.build_order.run_order; of several, what concerns
+            all of them: kinds "build-flags", "build-options", "cannot-save", "same-target". What
+            one of them fails with is in its answer.
     """
-    onnx = _model(options)
-    target: Path = options.out or onnx.with_suffix(".engine")
+    again: list[Path] = options.rebuild or []
+    models = [] if again else _models(options)
     if options.tensorrt is not None and options.print_command is None:
         options.parser.error("--tensorrt is for --print-command")
     if options.tensorrt is not None and not re.fullmatch(r"\d+(?:\.\d+){0,3}", options.tensorrt):
         options.parser.error(f"--tensorrt takes a version such as 10.3.0, not {options.tensorrt!r}")
+    if again and (options.file or options.flags):
+        options.parser.error(
+            "--rebuild takes engines alone: what they are built from, and how, is recorded"
+        )
+    if len(again) > 1 and options.onnx is not None:
+        options.parser.error("--onnx is for one engine")
     chosen = options_of_flags(options.flags)
-    file = read_model_file(onnx)
+    # Each with its place: a record's engine, or beside the model.
+    places = [(one, one) for one in again] or [(one, one.with_suffix(".engine")) for one in models]
+
+    def wish(given: Path, target: Path) -> Wish:
+        return Wish(
+            name=given,
+            model=None if again else given,
+            target=target,
+            order=lambda: (
+                _order_again(options, given, target)
+                if again
+                else _order(options, read_model_file(given), target, chosen)
+            ),
+        )
+
+    if len(places) == 1:
+        ((given, beside),) = places
+        return _ask(options, wish(given, options.out or beside).order(), "")
+    targets = _targets(options, [beside for _, beside in places])
+    given_each = [given for given, _ in places]
+    return _answer_each(options, list(map(wish, given_each, targets)))
+
+
+def _models(options: argparse.Namespace) -> list[Path]:
+    """What was given; the flags lose what is a model."""
+    files: list[Path] = options.file
+    # argparse takes no model behind a flag that it does not know, people do.
+    loose = [one for one in options.flags if not one.startswith("-")]
+    if files:
+        loose = [one for one in loose if Path(one).suffix.lower() == ".onnx" or Path(one).is_file()]
+    if options.onnx is None:
+        options.flags = [one for one in options.flags if one not in loose]
+        files = [*files, *map(Path, loose)]
+    elif files:
+        options.parser.error("give MODEL.onnx or --onnx=MODEL.onnx, not both")
+    else:
+        files = [options.onnx]
+    if not files:
+        options.parser.error("give one MODEL.onnx, or several, or --rebuild ENGINE")
+    return files
+
+
+def _order(
+    options: argparse.Namespace, file: ModelFile, target: Path, chosen: BuildOptions
+) -> BuildOrder:
     if options.embed_metadata:
         chosen = replace(chosen, metadata=_metadata(file))
-    if options.check_only:
-        return _checked(options, onnx, chosen)
-    if options.print_command is not None:
-        return _printed(options, file, target, chosen)
-    if target.is_file() and not options.force:
-        check_target(file.path, target, 0)  # what is no engine is not replaced with --force, either
-        raise EnginebayError(
-            "exists",
-            f"There is an engine already: {printable(str(target))}.",
-            "Give --force to replace it once the new one is whole, or -o for another place.",
+    return BuildOrder(
+        file=file,
+        target=target,
+        options=chosen,
+        is_forced=options.force,
+        allow_native_code=options.allow_native_code,
+        compare=not options.no_check,
+        records=not options.no_sidecar,
+    )
+
+
+def _order_again(options: argparse.Namespace, engine: Path, target: Path) -> BuildOrder:
+    """What an engine's record asks for.
+
+    Raises:
+        ModelFileError: kinds "not-found" and "other-model", of the ONNX; as read_record.
+        EnginebayError: as read_record.
+    """
+    record = read_record(engine)
+    onnx: Path = options.onnx or record.onnx
+    if not onnx.is_file():
+        raise ModelFileError(
+            "not-found",
+            f"{printable(str(onnx))}, from which {printable(engine.name)} was built, is not there.",
+            "Put it back, or say where it is now: --rebuild ENGINE --onnx=MODEL.onnx.",
         )
     line = ProgressLine()
     try:
-        check_build(file, target, chosen)  # what costs nothing to find out comes first
-        before = require_buildable(
-            onnx, chosen, allow_native_code=options.allow_native_code, progress=line.show
-        )
-        report = build_engine(
-            onnx, target, chosen, line.show, allow_native_code=options.allow_native_code
-        )
-        truth, sidecar, problems = _looked_at(options, report, line)
+        other = other_model(record, onnx, line.show)
     finally:
         line.clear()
-    warnings = [*report.warnings, *(truth.warnings() if truth else ()), *problems]
-    answer = report.as_json() | {
-        "warnings": warnings,
-        "precision": None if truth is None else truth.precision.as_json(),
-        "check": None if truth is None or truth.first_run is None else truth.first_run.as_json(),
-        "truth": None if truth is None else truth.as_json(),
-        "before": before.as_json(),
-        "sidecar": None if sidecar is None else str(sidecar),
-    }
-    return answer, _text(report, before.notes, truth, sidecar, warnings)
+    if other is not None and not options.force:
+        raise ModelFileError(
+            other.kind,
+            other.message,
+            "Put the original back, or give --force if the change is meant.",
+            details=other.details,
+        )
+    file = read_model_file(onnx)
+    chosen = record.options
+    if chosen.metadata:  # as it is now
+        chosen = replace(chosen, metadata=_metadata(file))
+    order = _order(options, file, target, chosen)
+    return order if other is None else replace(order, warnings=(other.message,))
 
 
-def _model(options: argparse.Namespace) -> Path:
-    given = [one for one in (options.file, options.onnx) if one is not None]
-    if not given:  # argparse takes no model behind a flag that it does not know, people do
-        loose = [one for one in options.flags if not one.startswith("-")]
-        options.flags = [one for one in options.flags if one.startswith("-")]
-        given = [Path(one) for one in loose]
-    if len(given) != 1:
-        options.parser.error("give one MODEL.onnx")
-    found: Path = given[0]
-    return found
+def _ask(options: argparse.Namespace, order: BuildOrder, prefix: str) -> Answer:
+    """What is wanted of an order: what is known of it, its command, or its engine."""
+    if options.check_only:
+        return _checked(order, prefix)
+    if options.print_command is not None:
+        return _printed(options, order)
+    return run_order(order, prefix)
+
+
+def _targets(options: argparse.Namespace, beside: Sequence[Path]) -> list[Path]:
+    """Where several engines go.
+
+    Raises:
+        EnginebayError: kind "cannot-save", if -o is no folder.
+    """
+    out: Path | None = options.out
+    if out is None:
+        return list(beside)
+    if not out.is_dir():
+        raise EnginebayError(
+            "cannot-save",
+            f"{printable(str(out))} is no folder, and several engines cannot go into one file.",
+            "Give a folder that is there, or leave -o out: each goes beside its model then.",
+        )
+    return [out / one.name for one in beside]
+
+
+def _answer_each(options: argparse.Namespace, wishes: Sequence[Wish]) -> Answer:
+    builds = not options.check_only and options.print_command is None
+    require_own_targets(wishes)
+    answer = answer_all(
+        wishes,
+        lambda order, prefix: _ask(options, order, prefix),
+        check=check_order if builds else lambda _order: None,
+        tells=not options.json,
+    )
+    options.status = 1 if answer["failed"] else 0
+    if builds:
+        return answer, count_text(wishes, answer, "Built", "failed")
+    if options.check_only:
+        return answer, count_text(wishes, answer, "Nothing speaks against", "cannot be built")
+    return answer, ""  # what was printed can be run as it is
 
 
 def _metadata(file: ModelFile) -> dict[str, str]:
@@ -159,14 +278,16 @@ def _metadata(file: ModelFile) -> dict[str, str]:
     return {key: str(value) for key, value in raw.items()}
 
 
-def _checked(
-    options: argparse.Namespace, onnx: Path, chosen: BuildOptions
-) -> tuple[dict[str, Any], str]:
+def _checked(order: BuildOrder, prefix: str) -> Answer:
     """What is known before a build; what will stop it is the answer's error, beside all else."""
     line = ProgressLine()
+    onnx = order.file.path
     try:
         before, unasked = tell_before(
-            onnx, chosen, allow_native_code=options.allow_native_code, progress=line.show
+            onnx,
+            order.options,
+            allow_native_code=order.allow_native_code,
+            progress=lambda fraction, text: line.show(fraction, prefix + text),
         )
     finally:
         line.clear()
@@ -177,9 +298,8 @@ def _checked(
     return answer, "\n".join([*before.sentences(), *([unasked] if unasked else [])])
 
 
-def _printed(
-    options: argparse.Namespace, file: ModelFile, target: Path, chosen: BuildOptions
-) -> tuple[dict[str, Any], str]:
+def _printed(options: argparse.Namespace, order: BuildOrder) -> Answer:
+    file, target, chosen = order.file, order.target, order.options
     check_model(file, chosen)
     package = find_package("tensorrt")
     installed = None if package is None else package.version
@@ -201,64 +321,3 @@ def _printed(
         "options": chosen.as_json(),
     }
     return answer, text.rstrip("\n")
-
-
-def _looked_at(
-    options: argparse.Namespace, report: BuildReport, line: ProgressLine
-) -> tuple[Truth | None, Path | None, list[str]]:
-    """The truth of the engine, its side-car, and what went wrong there: the engine is whole."""
-    problems: list[str] = []
-    truth: Truth | None = None
-    opening = OpenOptions(
-        allow_native_code=options.allow_native_code, plugins=report.options.plugins
-    )
-    try:
-        truth = tell_truth(
-            report.model,
-            report.target,
-            replace(report.options, strongly_typed=report.strongly_typed),
-            report.layers or "",
-            opening=opening,
-            compare=not options.no_check,
-            progress=line.show,
-        )
-    except EnginebayError as error:
-        problems.append(f"The engine was built, but looking at it failed: {error.message}")
-    if options.no_sidecar:
-        return truth, None, problems
-    try:
-        sidecar = write_sidecar(
-            report.target,
-            report.model,
-            options=report.options.as_json(),
-            versions=report.versions,
-            gpu=report.gpu.get("name", ""),
-            driver=read_driver().version or "",
-            seconds=report.seconds,
-            truth=None if truth is None else truth.as_json(),
-            built_from=report.onnx_sha256,
-            progress=line.show,
-        )
-    except EnginebayError as error:
-        problems.append(f"The engine was built, but has no side-car: {error.message}")
-        return truth, None, problems
-    return truth, sidecar, problems
-
-
-def _text(
-    report: BuildReport,
-    before: Sequence[str],
-    truth: Truth | None,
-    sidecar: Path | None,
-    warnings: list[str],
-) -> str:
-    on = f" on {report.gpu['name']}" if report.gpu.get("name") else ""
-    lines = [
-        f"Built {printable(str(report.target))} ({bytes_text(report.size_bytes)}) in "
-        f"{report.seconds:.1f} s, with TensorRT {report.versions['tensorrt']}{on}."
-    ]
-    lines += [*before, *report.notes]
-    lines += truth.sentences() if truth is not None else ()
-    if sidecar is not None:
-        lines.append(f"Side-car: {printable(str(sidecar))}")
-    return "\n".join([*lines, *(f"warning: {one}" for one in warnings)])

@@ -108,6 +108,11 @@ def out_of_memory(error: MemoryError) -> EnginebayError:
     )
 
 
+def reading_failed(error: OSError) -> EnginebayError:
+    """A disk or a network failed in the middle of a file."""
+    return EnginebayError("unreadable", f"Reading failed: {error}.", "Check the disk and the path.")
+
+
 def is_context_lost(text: str) -> bool:
     """True for a CUDA error's text after which no call in this process succeeds any more."""
     return any(words in text.lower() for words in _STICKY)

@@ -168,6 +168,16 @@ class App(QObject):
         """
         gc.freeze()
 
+    def quit(self) -> None:
+        """Close the windows without a question, and end the event loop for certain.
+
+        QApplication.quit alone is called off by a window that refuses to close.
+        """
+        if self.window.closing is not None:
+            self.window.closing.is_sure = True
+        QApplication.closeAllWindows()
+        QApplication.exit(0)  # every loop, a dialog's too
+
     def stop(self) -> None:
         """End the threads. Native code that does not come back ends with the process."""
         if self._options.screenshot is None and self.furnished:
@@ -210,14 +220,14 @@ def run_window(options: WindowOptions) -> int:
         from gui.screenshot import Screenshot
 
         shot = Screenshot(app, options.screenshot)
-    _quit_on_signals(qt)
+    _quit_on_signals(app)
     app.start()
     qt.exec()
     app.stop()
     return 0 if shot is None else shot.status
 
 
-def _quit_on_signals(qt: QApplication) -> None:
+def _quit_on_signals(app: App) -> None:
     """Quit in order on Ctrl+C in the terminal, on kill, and when the terminal is closed.
 
     Python gets to its handlers once the window's timer calls it, within a second. A second
@@ -226,7 +236,7 @@ def _quit_on_signals(qt: QApplication) -> None:
 
     def handle(number: int, _frame: Any) -> None:
         signal.signal(number, signal.SIG_DFL)
-        QTimer.singleShot(0, qt.quit)  # also when the event loop has not begun yet
+        QTimer.singleShot(0, app.quit)  # also when the event loop has not begun yet
 
     for name in ("SIGINT", "SIGTERM", "SIGHUP"):
         if hasattr(signal, name):

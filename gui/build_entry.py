@@ -11,9 +11,10 @@ from PySide6.QtWidgets import QFileDialog, QToolButton
 from core.text import counted, one_line
 from gui.build_queue import Build, time_text
 from gui.building import Building
+from gui.closing import Closing
 
 if TYPE_CHECKING:
-    from gui.build_thread import Record
+    from core.building.record import BuildRecord
     from gui.dropping import Dropped
     from gui.main_window import MainWindow
     from gui.panels.build.window import BuildWindow
@@ -28,6 +29,7 @@ class BuildEntry:
     """Connects a furnished window with its builds; makes their window when it is first wanted.
 
     Attributes:
+        closing: asks before the main window closes and ends a build.
         window_: the Build window; None before.
         button: in the status bar, shown while something is built.
     """
@@ -36,6 +38,7 @@ class BuildEntry:
         self._window = window
         self._dropped: list[Path] = []  # several ONNX models at once
         self.building = window.building = Building(window.document)
+        self.closing = window.closing = Closing(window, self.building)
         self.window_: BuildWindow | None = None
         self.button = QToolButton()
         self.button.setToolTip("Show the builds")
@@ -63,10 +66,16 @@ class BuildEntry:
         dropped, self._dropped = self._dropped, []
         if len(dropped) > 1:
             building.set_up(dropped)
-        elif file is not None and file.kind == "onnx" and file.path.absolute() != building.path:
+        elif file is not None and file.kind == "onnx" and not self._is_known(file.path.absolute()):
             building.set_up([file.path])
         else:
             self.show()
+
+    def _is_known(self, onnx: Path) -> bool:
+        """Whether a model is set up, or was built from and others wait: one only looks then."""
+        building = self.building
+        was_built = any(one.onnx == onnx for one in building.builds)
+        return onnx == building.path or (bool(building.pending) and was_built)
 
     def rebuild(self) -> None:
         """Build the opened engine again for this machine, as its record says."""
@@ -112,7 +121,7 @@ class BuildEntry:
             text = f"{KEY} builds {'an engine' if len(models) == 1 else 'engines'} from {what}"
             self._window.statusBar().showMessage(text, _NOTE_MS)
 
-    def _ask_model(self, record: Record) -> None:
+    def _ask_model(self, record: BuildRecord) -> None:
         name = one_line(record.onnx.name, 80)
         text, _ = QFileDialog.getOpenFileName(
             self._window,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from core.building import BuildOptions, BuildReport
     from core.building.capabilities import Capabilities
     from core.building.precheck import OnnxCheck
+    from core.building.record import BuildRecord
     from core.modelfile import GraphValue
     from core.tensors import Profile, Shape
     from gui.build_queue import Feed
@@ -162,16 +163,6 @@ class TargetSeen(NamedTuple):
     is_bad: bool = False  # nothing can be saved there
 
 
-class Record(NamedTuple):
-    """How an engine was built, by its side-car."""
-
-    engine: Path
-    onnx: Path  # as far as it is known
-    sha256: str  # of that ONNX
-    options: BuildOptions
-    words: str  # when and where
-
-
 class ReadRecord(NamedTuple):
     """Read how an engine was built."""
 
@@ -181,21 +172,20 @@ class ReadRecord(NamedTuple):
 class RecordRead(NamedTuple):
     """The answer to ReadRecord."""
 
-    record: Record
-    is_there: bool  # the ONNX
+    record: BuildRecord
 
 
 class MatchModel(NamedTuple):
     """See whether an ONNX is the one of a record."""
 
-    record: Record
+    record: BuildRecord
     onnx: Path
 
 
 class ModelMatched(NamedTuple):
     """The answer to MatchModel; the problem is a warning, where it is another one."""
 
-    record: Record
+    record: BuildRecord
     onnx: Path
     problem: Problem | None
 
@@ -252,7 +242,7 @@ def _read(request: object, context: JobContext) -> object:
         case LookAtTarget(path, onnx):
             return build_work.look_at_target(path, onnx)
         case ReadRecord(engine):
-            return build_work.read_record(engine)
+            return build_work.record_of(engine)
         case MatchModel(record, onnx):
             return build_work.match_model(record, onnx, context)
     raise AssertionError(f"no such request: {request!r}")

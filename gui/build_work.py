@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
 import core.building.commands
 import core.building.memory
 import core.building.script  # noqa: F401 - so that the GUI's thread finds all three imported
-from core.building import build_engine, options_of_json
+from core.building import build_engine
 from core.building.before import require_buildable
 from core.building.capabilities import installed_capabilities
 from core.building.estimates import estimate
@@ -19,11 +18,11 @@ from core.building.operator_findings import Finding
 from core.building.parser_verdict import parser_verdict
 from core.building.precheck import CheckedInput, check_onnx
 from core.building.profiles import inputs_of
+from core.building.record import BuildRecord, other_model, read_record
 from core.building.shapes import propose_profiles
 from core.errors import EnginebayError, MachineError, ModelFileError
 from core.jobs import JobContext
 from core.machine import read_machine
-from core.modelfile import fingerprint, read_sidecar
 from core.modelfile.facts import card_facts
 from core.modelfile.onnx_parts import read_onnx_parts
 from core.text import counted, one_line
@@ -33,7 +32,6 @@ from gui.build_thread import (
     Checked,
     ModelMatched,
     ParserAsked,
-    Record,
     RecordRead,
     RunBuild,
     TargetSeen,
@@ -74,57 +72,26 @@ def look_at_target(path: Path, onnx: Path | None) -> TargetSeen:
     return TargetSeen(path, " ".join(filter(None, words)))
 
 
-def read_record(engine: Path) -> RecordRead:
+def record_of(engine: Path) -> RecordRead:
     """How an engine was built.
 
     Raises:
-        ModelFileError: if it has no side-car, or one that cannot be used.
-        EnginebayError: if its options are none.
+        EnginebayError: as core.building.record.read_record.
     """
-    from core.building.sidecar import find_source
-
-    name = one_line(engine.name, 80)
-    reading = read_sidecar(engine)
-    sidecar = reading.sidecar
-    if sidecar is None:
-        raise ModelFileError(
-            "no-record",
-            reading.note or f"Nothing is recorded beside {name} of how it was built.",
-            "Open the ONNX that it came from, and build that (Ctrl+Shift+B).",
-        )
-    options = options_of_json(sidecar.options)
-    found = find_source(engine, sidecar)
-    told = sidecar.onnx.get("relative_path") or sidecar.onnx.get("name") or "its ONNX"
-    onnx = Path(os.path.normpath(engine.parent / str(told))) if found is None else found
-    sha256 = sidecar.onnx.get("sha256")
-    parts = [sidecar.date[:10], sidecar.gpu]
-    if "tensorrt" in sidecar.versions:
-        parts.append(f"TensorRT {sidecar.versions['tensorrt']}")
-    words = f"Built before: {', '.join(one_line(one, 60) for one in parts if one)}."
-    record = Record(
-        engine, onnx.absolute(), sha256 if isinstance(sha256, str) else "", options, words
-    )
-    return RecordRead(record, found is not None)
-
-
-def match_model(record: Record, onnx: Path, context: JobContext) -> ModelMatched:
-    """Whether an ONNX has the fingerprint that was recorded."""
-    name = one_line(onnx.name, 80)
     try:
-        digits = fingerprint(onnx, context.progress)
-    except OSError as error:
-        raise ModelFileError(
-            "unreadable", f"{name} cannot be read: {error}.", "Check the disk and the path."
-        ) from None
+        return RecordRead(read_record(engine))
+    except ModelFileError as error:
+        hint = "Open the ONNX that it came from, and build that (Ctrl+Shift+B)."
+        raise ModelFileError(error.kind, error.message, hint) from None
+
+
+def match_model(record: BuildRecord, onnx: Path, context: JobContext) -> ModelMatched:
+    """Whether an ONNX has the fingerprint that was recorded."""
+    other = other_model(record, onnx, context.progress)
     problem = None
-    if digits != record.sha256:
+    if other is not None:
         problem = Problem(
-            "other-model",
-            f"{name} is not the file that {one_line(record.engine.name, 80)} was built from: its "
-            "SHA-256 is another.",
-            "Choose the original, or build from this one if the change is meant.",
-            details=f"recorded: {record.sha256 or 'nothing'}\nthis file: {digits}",
-            is_warning=True,
+            other.kind, other.message, other.hint, details=other.details, is_warning=True
         )
     return ModelMatched(record, onnx, problem)
 

@@ -33,7 +33,7 @@ from gui.requests import Requests
 
 if TYPE_CHECKING:
     from core.building import BuildOptions
-    from gui.build_thread import Record
+    from core.building.record import BuildRecord
     from gui.document import Document
 
 _LOOK_MS = 150  # a target's place is looked at once typing rests
@@ -54,12 +54,13 @@ class Building(QObject):
     """
 
     setup_changed = Signal()  # another model is set up, or none
+    pending_changed = Signal()  # other models wait
     check_changed = Signal()  # more is known of it
     capabilities_changed = Signal()
     target_changed = Signal()
     builds_changed = Signal()  # one more, one less
     build_changed = Signal(object)  # Build: its state
-    model_wanted = Signal(object)  # Record: its ONNX is not where it was
+    model_wanted = Signal(object)  # BuildRecord: its ONNX is not where it was
     problem = Signal(object)  # Problem or None, of what was just asked for
     built = Signal(object)  # Build
     shown = Signal()  # the window of it is wanted
@@ -69,7 +70,7 @@ class Building(QObject):
         self._document = document
         self.checked: Checked | None = None
         self.verdict: ParserAsked | None = None
-        self.given: Record | None = None
+        self.given: BuildRecord | None = None
         self.path: Path | None = None  # of the model that is set up
         self.pending: list[Path] = []
         self.ability: Ability | None = None
@@ -143,11 +144,18 @@ class Building(QObject):
             self._asks.submit("capabilities", ReadCapabilities())
 
     def set_up(self, paths: Sequence[Path]) -> None:
-        """Set up the first of some models; the others wait for their turn."""
-        if not paths:
+        """Set up the first of some models; the others wait for their turn.
+
+        While models wait, further ones are added behind them, each once, and what is set up stays.
+        """
+        models = [path.absolute() for path in paths]
+        if not models:
             return
-        self.pending = [path.absolute() for path in paths[1:]]
-        self._begin(paths[0].absolute(), None)
+        if not self.pending:
+            self._begin(models.pop(0), None)
+        self.pending += [one for one in dict.fromkeys(models) if one not in self.pending]
+        self.pending_changed.emit()
+        self.shown.emit()
 
     def skip(self) -> None:
         """Go on to the next model that waits."""
@@ -155,11 +163,14 @@ class Building(QObject):
             self._begin(self.pending.pop(0), None)
 
     def rebuild(self, engine: Path) -> None:
-        """Set up the model of an engine's record, with the recorded options."""
+        """Set up the model of an engine's record, with the recorded options.
+
+        Models that wait go on waiting, and one that is set up among them waits in front again.
+        """
         self.problem.emit(None)
         self._files.submit("record", ReadRecord(engine.absolute()))
 
-    def rebuild_from(self, record: Record, onnx: Path) -> None:
+    def rebuild_from(self, record: BuildRecord, onnx: Path) -> None:
         """The same, where the model has moved to `onnx`."""
         self._files.submit("match", MatchModel(record, onnx.absolute()))
 
@@ -169,7 +180,7 @@ class Building(QObject):
             self._target = target
             self._look.start()
 
-    def _begin(self, onnx: Path, record: Record | None) -> None:
+    def _begin(self, onnx: Path, record: BuildRecord | None) -> None:
         self.path, self.given = onnx, record
         self.checked = self.verdict = None
         self._is_refused = self._asks_parser = False
@@ -290,13 +301,14 @@ class Building(QObject):
             case TargetSeen(path=path, words=words, is_bad=is_bad) if path == self._target:
                 self.target_words, self.is_target_bad = words, is_bad
                 self.target_changed.emit()
-            case RecordRead(record=record, is_there=is_there):
-                if is_there:
+            case RecordRead(record=record):
+                if record.is_there:
                     self.rebuild_from(record, record.onnx)
                 else:
                     self.model_wanted.emit(record)
             case ModelMatched(record=record, onnx=onnx, problem=problem):
-                self.pending = []
+                if self.pending and self.path is not None and self.given is None:
+                    self.pending.insert(0, self.path)  # not built, or it had made way
                 self._begin(onnx, record)
                 if problem is not None:
                     self.problem.emit(problem)

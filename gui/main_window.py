@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from gui.build_entry import BuildEntry
     from gui.building import Building
+    from gui.closing import Closing
     from gui.layer_reading import LayerReading
     from gui.panels.dock import Dock
     from gui.work_thread import WorkThread
@@ -41,6 +42,7 @@ class MainWindow(QMainWindow):
     layers: LayerReading  # of gui.tabs
     building: Building  # of gui.build_entry
     build_entry: BuildEntry
+    closing: Closing | None = None  # of gui.build_entry, once there can be builds
     panels_action: QAction  # of gui.menus; checked while the docks are shown
 
     def __init__(self, document: Document, settings: Settings) -> None:
@@ -292,7 +294,7 @@ class MainWindow(QMainWindow):
             "skip-trial": lambda: document.open_again(trial=False),
             "try-anyway": lambda: document.open_again(forced=True),
             "find-plugin": lambda: dialogs.choose_plugin_folder(self),
-            "restart": self.restart,
+            "restart": self.build_entry.closing.restart,
         }[action]()
 
     def run_again(self) -> None:
@@ -307,12 +309,9 @@ class MainWindow(QMainWindow):
         self.document.trial = trial
         self.settings.set_trial(trial)
 
-    def restart(self) -> None:
-        """Start Enginebay again with the same document, and close this one."""
-        from gui.restart import start_again
-
-        if start_again(self.document):
-            self.close()
+    def closeEvent(self, event: Any) -> None:
+        """Close, but where that would end a build only once the user said yes to it."""
+        event.setAccepted(self.closing is None or self.closing.allows())
 
     def restore_geometry(self) -> None:
         """Put the window where it was; before it is shown."""

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QObject, QTimer
-from PySide6.QtWidgets import QApplication
 
 if TYPE_CHECKING:
     from gui.app import App
@@ -62,4 +61,4 @@ class Screenshot(QObject):
         if problem is not None and not problem.is_warning:
             sys.stderr.write(f"enginebay: {problem.message}\n{problem.hint}\n")
             self.status = 1
-        QApplication.quit()
+        app.quit()

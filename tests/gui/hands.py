@@ -154,6 +154,9 @@ def close_app(app: App) -> None:
         return
     QCoreApplication.processEvents()
     app.window.close()
+    if app.window.closing is not None and app.window.closing.question is not None:
+        button(app.window.closing.question, "&Quit").click()
+    assert not app.window.isVisible()
     app.stop()
     for _ in range(10):  # what threads told before they stopped, and what that leads to
         QCoreApplication.processEvents()

@@ -26,7 +26,7 @@ from tests.gui.build_hands import (
     window_of,
 )
 from tests.gui.fake_builds import FakeBuilder, use_fake_builder, use_tensorrt
-from tests.gui.hands import button, double_click, texts
+from tests.gui.hands import button, close_app, double_click, texts
 from tests.gui.limits import WAIT_MS
 
 if TYPE_CHECKING:
@@ -294,8 +294,7 @@ def test_closing_the_program_ends_the_build_and_what_waits(
     window = begin(qtbot, app_, builder, model_in(tmp_path))
     type_into(window.form.save_as.field, "second.engine")
     press_build(window)
-    app_.window.close()
-    app_.stop()
+    close_app(app_)
     assert builder.cancelled == [tmp_path / "best.engine"]
     assert len(builder.orders) == 1
     assert sorted(path.name for path in tmp_path.iterdir() if path.suffix == ".engine") == []
@@ -354,8 +353,7 @@ def test_closing_the_program_ends_a_real_child_and_leaves_no_file(
     monkeypatch.setattr(core.child_process.subprocess, "Popen", sleep)
     press_build(window)
     qtbot.waitUntil(lambda: bool(children) and states(window) == ["building"], timeout=WAIT_MS)
-    app_.window.close()
-    app_.stop()
+    close_app(app_)
     assert [child.poll() is None for child in children] == [False]
     assert sorted(path.name for path in tmp_path.iterdir() if "engine" in path.name) == []
 

@@ -168,3 +168,64 @@ def said(progress):
     return real_build(tell)
 core.demo.demo_model = said
 """
+
+
+# A build of the Build window, in whose midst the window is closed, which asks.
+_QUESTION = (
+    _NO_GPU
+    + """
+import core.building, core.child_process, subprocess
+from core.tensors import Profile
+popen = subprocess.Popen
+def begin_child(command, **options):
+    if "core.building.child" not in command:  # what some package asks when it is imported
+        return popen(command, **options)
+    child = popen(["sleep", "600"], **options | {"start_new_session": False})
+    print("child", flush=True)
+    return child
+core.child_process.subprocess.Popen = begin_child
+furnish = gui.app.App._after_first_paint
+
+def furnish_and_build(app):
+    furnish(app)
+    building = app.window.building
+    building.path = DEMO_MODEL
+    one = Profile((1, 3, 256, 256), (1, 3, 256, 256), (1, 3, 256, 256))
+
+    def look(build):
+        if build.state == "building":
+            app.window.close()
+            question = app.window.closing.question
+            print("asked", question.text(), flush=True)
+            if answers:
+                (yes,) = [one for one in question.buttons() if one.text() == "&Quit"]
+                QTimer.singleShot(1_000, yes.click)
+
+    building.build_changed.connect(look)
+    options = core.building.BuildOptions(profiles=({"images": one},))
+    building.add(Path("built.engine").absolute(), options)
+
+gui.app.App._after_first_paint = furnish_and_build
+"""
+)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="signals of Unix")
+@pytest.mark.parametrize("name", ["", "SIGINT", "SIGTERM", "SIGHUP"])
+def test_the_question_that_a_build_leads_to_holds_no_signal_up(tmp_path: Path, name: str) -> None:
+    """And a yes to it ends the program."""
+    before = f"answers = {not name}\n{_QUESTION}"
+    program = start(["-c", _DRIVER, "never", before], tmp_path, _OFFSCREEN)
+    assert program.stdout is not None
+    said = {program.stdout.readline(), program.stdout.readline()}
+    assert said == {
+        "child\n",
+        "asked built.engine is being built. Quit and end the build?\n",
+    }
+    assert len(in_session(program.pid)) == 2, "the window and the build"
+    if name:
+        program.send_signal(getattr(signal, name))
+    check(finish(program))
+    (settings,) = tmp_path.rglob("enginebay.ini")
+    assert "geometry" in settings.read_text()
+    assert [path.name for path in tmp_path.iterdir() if "engine" in path.name] == []

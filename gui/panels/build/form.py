@@ -27,7 +27,8 @@ from gui.panels.build.wrapped import WrappedLabel
 if TYPE_CHECKING:
     from core.building import BuildOptions
     from core.building.capabilities import Capabilities
-    from gui.build_thread import Checked, Record
+    from core.building.record import BuildRecord
+    from gui.build_thread import Checked
 
 _METADATA = (
     ("in a file beside the engine", False),
@@ -58,7 +59,7 @@ class BuildForm(QWidget):
         self.trouble = ""
         self._is_taken = is_taken
         self._checked: Checked | None = None
-        self._record: Record | None = None
+        self._record: BuildRecord | None = None
         self._capabilities: Capabilities | None = None
         self._metadata: dict[str, str] = {}
         self._is_target_typed = False
@@ -136,7 +137,7 @@ class BuildForm(QWidget):
         self.setEnabled(False)
         self._on_changed()
 
-    def show_model(self, checked: Checked, record: Record | None) -> None:
+    def show_model(self, checked: Checked, record: BuildRecord | None) -> None:
         """Offer what this model needs, as an earlier build's record has it where there is one."""
         if checked is self._checked:
             return

@@ -152,6 +152,7 @@ class BuildWindow(QDialog):
     def _connect(self) -> None:
         building = self._building
         building.setup_changed.connect(self._show_setup)
+        building.pending_changed.connect(self._show_pending)
         building.check_changed.connect(self._show_check)
         building.capabilities_changed.connect(self._show_capabilities)
         building.target_changed.connect(self._show_trouble)
