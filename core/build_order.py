@@ -12,11 +12,10 @@ from typing import Any
 from core.building import BuildOptions, BuildReport, build_engine
 from core.building.before import require_buildable
 from core.building.build import check_build
-from core.building.sidecar import write_sidecar
+from core.building.sidecar import record_build
 from core.building.target import check_target
 from core.building.truth import Truth, tell_truth
 from core.errors import EnginebayError, out_of_memory, reading_failed
-from core.machine import read_driver
 from core.modelfile import ModelFile
 from core.opening import OpenOptions, Progress
 from core.progress_line import ProgressLine
@@ -249,18 +248,7 @@ def _looked_at(
     if not order.records:
         return truth, None, problems
     try:
-        sidecar = write_sidecar(
-            report.target,
-            report.model,
-            options=report.options.as_json(),
-            versions=report.versions,
-            gpu=report.gpu.get("name", ""),
-            driver=read_driver().version or "",
-            seconds=report.seconds,
-            truth=None if truth is None else truth.as_json(),
-            built_from=report.onnx_sha256,
-            progress=show,
-        )
+        sidecar = record_build(report, None if truth is None else truth.as_json(), show)
     except EnginebayError as error:
         problems.append(f"The engine was built, but has no side-car: {error.message}")
         return truth, None, problems

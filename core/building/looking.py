@@ -11,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from core.building.build import BuildReport
-from core.building.sidecar import write_sidecar
+from core.building.sidecar import record_build
 from core.child_process import ChildDied, run_child
 from core.errors import EnginebayError
-from core.machine import read_driver
 from core.opening import Progress
 
 
@@ -72,18 +71,7 @@ def look_at_built(report: BuildReport, progress: Progress) -> Looked:
     truth: Mapping[str, Any] = found.get("truth", {})
     sidecar = None
     try:
-        sidecar = write_sidecar(
-            report.target,
-            report.model,
-            options=report.options.as_json(),
-            versions=report.versions,
-            gpu=report.gpu.get("name", ""),
-            driver=read_driver().version or "",
-            seconds=report.seconds,
-            truth=truth,
-            built_from=report.onnx_sha256,
-            progress=progress,
-        )
+        sidecar = record_build(report, truth, progress)
     except EnginebayError as error:
         trouble.append(f"Nothing is recorded beside the engine: {error.message} {error.hint}")
     return Looked(

@@ -11,11 +11,12 @@ import stat
 from collections.abc import Mapping
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from core import __version__
 from core.building.metadata_editor import read_engine_file
 from core.errors import EnginebayError, ModelFileError
+from core.machine import read_driver
 from core.modelfile import fingerprint, read_model_file, read_sidecar, sidecar_path
 from core.modelfile.json_object import json_object
 from core.modelfile.sidecar import FORMAT, MAX_BYTES, VERSION, Sidecar, plan_sample
@@ -23,7 +24,44 @@ from core.opening import Progress, no_progress
 from core.text import printable
 from core.whole_file import save_text
 
-__all__ = ["find_source", "foreign_words", "read_sidecar", "sidecar_path", "write_sidecar"]
+if TYPE_CHECKING:
+    from core.building.build import BuildReport
+
+__all__ = [
+    "find_source",
+    "foreign_words",
+    "read_sidecar",
+    "record_build",
+    "sidecar_path",
+    "write_sidecar",
+]
+
+
+def record_build(
+    report: BuildReport, truth: Mapping[str, Any] | None, progress: Progress = no_progress
+) -> Path:
+    """Write the side-car of a build that came out.
+
+    Args:
+        report: of the build.
+        truth: Truth.as_json, or None where nothing was looked at.
+        progress: see write_sidecar.
+
+    Returns, raises:
+        As write_sidecar.
+    """
+    return write_sidecar(
+        report.target,
+        report.model,
+        options=report.options.as_json(),
+        versions=report.versions,
+        gpu=report.gpu.get("name", ""),
+        driver=read_driver().version or "",
+        seconds=report.seconds,
+        truth=truth,
+        built_from=report.onnx_sha256,
+        progress=progress,
+    )
 
 
 def write_sidecar(
