@@ -38,6 +38,9 @@ copy into page-locked memory and the upload, and next to decoding them it is not
 STAGED_BYTES = 240_000_000
 """Pictures that wait for the GPU: at most this, or two batches."""
 
+SETTLED_S = 1.0
+"""A run starts no reading processes before: a window begins one anew after each other request."""
+
 DEVICE_BYTES = 768_000_000
 """The GPU's memory for pictures in flight: larger ones than fit are prepared on the CPU."""
 
@@ -199,12 +202,15 @@ class LaneRun:
             note_way: told how they run, and again once processes read them.
         """
         note_way(self.way)
-        self._stager.start_processes(self._teller.left, self._held, STAGED_BYTES)
+        begin: float | None = time.perf_counter()  # None once processes were started
         ahead: deque[_Ahead] = deque()
         queries: deque[_Query] = deque()
         rows: deque[Row] = deque()
         size = self._plan.size
         while True:
+            if begin is not None and time.perf_counter() - begin >= SETTLED_S:
+                begin = None
+                self._stager.start_processes(self._teller.left, self._held, STAGED_BYTES)
             if self._stager.take_over(self._cuda.pin):
                 self.way = replace(self.way, reading_processes=self._stager.processes)
                 note_way(self.way)

@@ -50,6 +50,7 @@ def always(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(core.gpu_folder_run, "LONGEST_QUERY_S", 1e9)
     monkeypatch.setattr(core.folder_lanes, "_SET_UP_S", 1e9)
     monkeypatch.setattr(core.folder_run, "LONGEST_RUN_S", 1e9)
+    monkeypatch.setattr(core.gpu_folder_run, "SETTLED_S", 0)
     monkeypatch.setattr(core.staged_pictures, "WORTH_CORES", 1)
     monkeypatch.setattr(core.staged_pictures, "process_count", lambda _cores: 2)
 
@@ -332,6 +333,20 @@ def test_only_long_runs_with_enough_cores_start_processes(
         next(rows)
     rows.close()
     assert made == ([2] if begins else [])
+
+
+def test_a_run_that_has_only_begun_starts_no_process(
+    open_model: Callable[[int], Model],
+    files: list[str],
+    started: list[ReadingProcess],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(core.gpu_folder_run, "SETTLED_S", 1e9)
+    rows = run_images(open_model(1), itertools.cycle(files))
+    for _ in range(100):
+        next(rows)
+    rows.close()
+    assert started == []
 
 
 def test_where_the_gpu_does_not_prepare_there_are_no_processes(
