@@ -274,8 +274,7 @@ def _answer_each(options: argparse.Namespace, wishes: Sequence[Wish]) -> Answer:
 
 
 def _metadata(file: ModelFile) -> dict[str, str]:
-    raw = {} if file.metadata is None else file.metadata.raw
-    return {key: str(value) for key, value in raw.items()}
+    return {} if file.metadata is None else file.metadata.texts
 
 
 def _checked(order: BuildOrder, prefix: str) -> Answer:

@@ -48,13 +48,13 @@ def demo_model(progress: Callable[[float | None, str], None]) -> Path:
                 "Make that folder writable, or set XDG_CACHE_HOME to one that is.",
             ) from None
         metadata = read_model_file(DEMO_MODEL).metadata
-        raw = {} if metadata is None else {key: str(value) for key, value in metadata.raw.items()}
+        texts = {} if metadata is None else metadata.texts
         # Level 1 of 5 tries fewer kernels: a demo should start soon rather than run fastest.
         options = BuildOptions(
             precision=_precision(progress),
             optimization_level=1,
             profiles=({"images": _BATCH},),
-            metadata=raw,
+            metadata=texts,
         )
         build_engine(DEMO_MODEL, target, options, progress)
     return target

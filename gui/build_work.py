@@ -109,7 +109,6 @@ def check(path: Path, context: JobContext) -> Checked:
     names = {one.name: tuple(name or "" for name in one.symbols) for one in found.inputs}
     symbols = {one.name: one.symbols for one in found.inputs}
     elements = read_onnx_parts(path).elements
-    raw = {} if file.metadata is None else file.metadata.raw
     free = [_free_words(one) for one in found.inputs if one.free]
     facts = [*card_facts(file)[1:], *free[:_MOST_FREE]]
     if len(free) > _MOST_FREE:
@@ -133,7 +132,7 @@ def check(path: Path, context: JobContext) -> Checked:
         inputs=values,
         fixed_words=_fixed_words(found.inputs),
         estimates={precision: estimate(elements, precision).sentence() for precision in PRECISIONS},
-        metadata={key: str(value) for key, value in raw.items()},
+        metadata={} if file.metadata is None else file.metadata.texts,
     )
 
 

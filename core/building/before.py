@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.building.no_gpu import cannot_build
 from core.building.options import BuildOptions
-from core.building.parser_verdict import parser_verdict
+from core.building.parser_verdict import ParserVerdict, parser_verdict
 from core.building.precheck import OnnxCheck, check_onnx
 from core.building.precision import needs_ranges
 from core.errors import EnginebayError, ModelError
@@ -45,25 +45,16 @@ def require_buildable(
     doubt = check.problem()
     if doubt is None:
         return check
-    try:
-        verdict = parser_verdict(
-            onnx,
-            plugins=options.plugins,
-            strongly_typed=options.strongly_typed,
-            allow_native_code=allow_native_code,
-            progress=progress,
-        )
-    except EnginebayError as error:
-        if error.kind in _OWN_FAULTS:
-            raise
+    word = _parsers_word(onnx, options, allow_native_code, progress)
+    if isinstance(word, EnginebayError):
         raise ModelError(
             doubt.kind,
             doubt.message,
             doubt.hint,
-            details=f"{doubt.details}\nTensorRT's parser could not be asked: {error.message}",
+            details=f"{doubt.details}\nTensorRT's parser could not be asked: {word.message}",
             evidence=doubt.evidence,
-        ) from None
-    check = check.with_verdict(verdict)
+        )
+    check = check.with_verdict(word)
     if (problem := check.problem()) is not None:
         raise problem
     return check
@@ -90,8 +81,22 @@ def tell_before(
     check = check_onnx(
         onnx, precision=options.precision, plugins=options.plugins, progress=progress
     )
+    word = _parsers_word(onnx, options, allow_native_code, progress)
+    if isinstance(word, EnginebayError):
+        return check, f"TensorRT's parser could not be asked: {cannot_build(word)[0]}"
+    return check.with_verdict(word), ""
+
+
+def _parsers_word(
+    onnx: Path, options: BuildOptions, allow_native_code: bool, progress: Progress
+) -> ParserVerdict | EnginebayError:
+    """What TensorRT's parser says, or why it cannot be asked here.
+
+    Raises:
+        ModelError: kinds "needs-consent", "plugin-library".
+    """
     try:
-        verdict = parser_verdict(
+        return parser_verdict(
             onnx,
             plugins=options.plugins,
             strongly_typed=options.strongly_typed,
@@ -101,8 +106,7 @@ def tell_before(
     except EnginebayError as error:
         if error.kind in _OWN_FAULTS:
             raise
-        return check, f"TensorRT's parser could not be asked: {cannot_build(error)[0]}"
-    return check.with_verdict(verdict), ""
+        return error
 
 
 def require_ranges(check: OnnxCheck, options: BuildOptions) -> None:

@@ -37,6 +37,11 @@ class Metadata:
     whose: str = "the file's"  # where it stands, for people
 
     @property
+    def texts(self) -> dict[str, str]:
+        """All of `raw` as it goes before an engine's plan: every value a text."""
+        return {key: str(value) for key, value in self.raw.items()}
+
+    @property
     def is_ultralytics(self) -> bool:
         """True when the keys that Ultralytics' exporter always writes are there."""
         return {"task", "names", "imgsz"} <= self.raw.keys()

@@ -112,7 +112,7 @@ def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def metadata_of(onnx: Path = DEMO_MODEL) -> dict[str, str]:
     """What the exporter wrote into an ONNX, for its engine; {} for none."""
     metadata = read_model_file(onnx).metadata
-    return {} if metadata is None else {key: str(value) for key, value in metadata.raw.items()}
+    return {} if metadata is None else metadata.texts
 
 
 def build(onnx: Path, target: Path, options: BuildOptions) -> Path:

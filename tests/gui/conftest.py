@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from gui.app import App
     from gui.document import Document
+    from tests.gui.fake_builds import FakeBuilder
 
     MakeApp = Callable[..., App]
 
@@ -164,3 +165,12 @@ def wait_idle(qtbot: QtBot) -> Callable[[Document], None]:
         qtbot.waitUntil(lambda: is_done(document), timeout=WAIT_MS)
 
     return wait
+
+
+@pytest.fixture
+def builder(monkeypatch: pytest.MonkeyPatch) -> FakeBuilder:
+    """A machine with a GPU and TensorRT, and a builder that the test lets go."""
+    from tests.gui.fake_builds import use_fake_builder, use_tensorrt
+
+    use_tensorrt(monkeypatch)
+    return use_fake_builder(monkeypatch)

@@ -25,7 +25,7 @@ from tests.gui.build_hands import (
     wait_built,
     window_of,
 )
-from tests.gui.fake_builds import FakeBuilder, use_fake_builder, use_tensorrt
+from tests.gui.fake_builds import FakeBuilder, use_tensorrt
 from tests.gui.hands import button, close_app, double_click, texts
 from tests.gui.limits import WAIT_MS
 
@@ -33,12 +33,6 @@ if TYPE_CHECKING:
     from pytestqt.qtbot import QtBot
 
     from gui.app import App
-
-
-@pytest.fixture
-def builder(monkeypatch: pytest.MonkeyPatch) -> FakeBuilder:
-    use_tensorrt(monkeypatch)
-    return use_fake_builder(monkeypatch)
 
 
 def test_nothing_built_yet_says_how_a_queue_comes_about(app_: App, builder: FakeBuilder) -> None:

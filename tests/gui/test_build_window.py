@@ -40,7 +40,6 @@ from tests.gui.fake_builds import (
     TENSORRT_8,
     TENSORRT_11,
     FakeBuilder,
-    use_fake_builder,
     use_tensorrt,
 )
 from tests.gui.hands import drag_over, drop, texts, urls_of
@@ -57,12 +56,6 @@ if TYPE_CHECKING:
     MakeApp = Callable[..., App]
 
 BATCH = {"images": Profile((1, 3, 256, 256), (4, 3, 256, 256), (16, 3, 256, 256))}
-
-
-@pytest.fixture
-def builder(monkeypatch: pytest.MonkeyPatch) -> FakeBuilder:
-    use_tensorrt(monkeypatch)
-    return use_fake_builder(monkeypatch)
 
 
 def offered(form: BuildForm) -> list[str]:

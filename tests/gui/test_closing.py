@@ -20,7 +20,7 @@ from tests.gui.build_hands import (
     type_into,
     wait_built,
 )
-from tests.gui.fake_builds import FakeBuilder, use_fake_builder, use_tensorrt
+from tests.gui.fake_builds import FakeBuilder
 from tests.gui.hands import button, menu_action
 from tests.gui.limits import WAIT_MS
 
@@ -29,12 +29,6 @@ if TYPE_CHECKING:
 
     from gui.app import App
     from gui.build_queue import Build
-
-
-@pytest.fixture
-def builder(monkeypatch: pytest.MonkeyPatch) -> FakeBuilder:
-    use_tensorrt(monkeypatch)
-    return use_fake_builder(monkeypatch)
 
 
 def question_of(app: App) -> QMessageBox:

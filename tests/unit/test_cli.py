@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import cv2
 import ml_dtypes
@@ -21,6 +20,7 @@ import pytest
 
 from core.cli import COMMANDS, main
 from tests.unit import fake_cuda, fake_tensorrt, onnx_models
+from tests.unit.command_line import Ask, asking
 from tests.unit.fake_tensorrt import DataType, plan, simple_plan, tensor
 from tests.unit.sample_files import sample
 
@@ -36,26 +36,9 @@ def picture(path: Path, color_rgb: tuple[int, int, int] = (255, 0, 0)) -> Path:
 
 
 @pytest.fixture
-def ask(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, dict[str, Any]]]:
+def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
     """Run a command with --json: its exit status, and the one object it printed."""
-
-    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
-        capfd.readouterr()
-        status = main([*map(str, arguments), "--json"])
-        output, errors = capfd.readouterr()
-        assert errors == ""
-        answer = json.loads(output, parse_constant=_not_json)
-        assert isinstance(answer, dict)
-        return status, answer
-
-    return run
-
-
-def _not_json(text: str) -> None:
-    raise AssertionError(f"{text} is not JSON")
-
-
-Ask = Callable[..., tuple[int, dict[str, Any]]]
+    return asking(capfd)
 
 
 # info

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -21,30 +20,16 @@ from core.modelfile import fingerprint
 from core.sessions.lanes import LaneOptions
 from core.sessions.onnx import OnnxSession
 from tests.unit import onnx_models
+from tests.unit.command_line import Ask, asking
 
 SHORT = ("--duration", "0.05", "--warm-up", "5", "--iterations", "5")
 PERCENTILES = {"min", "mean", "p50", "p90", "p95", "p99", "max"}
-Ask = Callable[..., tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture
 def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
     """Run bench with --json: its exit status, and the one object it printed."""
-
-    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
-        capfd.readouterr()
-        status = main(["bench", *map(str, arguments), "--json"])
-        output, errors = capfd.readouterr()
-        assert errors == ""
-        answer = json.loads(output, parse_constant=_not_json)
-        assert isinstance(answer, dict)
-        return status, answer
-
-    return run
-
-
-def _not_json(text: str) -> None:
-    raise AssertionError(f"{text} is not JSON")
+    return asking(capfd, "bench")
 
 
 @pytest.fixture

@@ -5,9 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,12 +14,12 @@ from core.cli import main
 from core.errors import ModelError
 from core.modelfile import read_model_file
 from tests.unit import onnx_models
+from tests.unit.command_line import Ask, asking
 from tests.unit.fake_tensorrt import simple_plan
 from tests.unit.test_build import Child, child
 
 __all__ = ["child"]
 
-Ask = Callable[..., tuple[int, dict[str, Any]]]
 BUILDS = f"write({simple_plan()!r}); finish(notes=['A note.'], warnings=['A warning.'])"
 SHAPES = ("--minShapes=images:1x3x8x8", "--optShapes=images:2x3x8x8", "--maxShapes=images:4x3x8x8")
 
@@ -29,17 +27,7 @@ SHAPES = ("--minShapes=images:1x3x8x8", "--optShapes=images:2x3x8x8", "--maxShap
 @pytest.fixture
 def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
     """Run `build` with --json: its exit status, and the one object it printed."""
-
-    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
-        capfd.readouterr()
-        status = main(["build", *map(str, arguments), "--json"])
-        output, errors = capfd.readouterr()
-        assert errors == ""
-        answer = json.loads(output)
-        assert isinstance(answer, dict)
-        return status, answer
-
-    return run
+    return asking(capfd, "build")
 
 
 @pytest.fixture

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import signal
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,26 +21,15 @@ from core.paths import DEMO_MODEL
 from core.sessions import layer_timing
 from core.sessions.onnx import OnnxSession
 from tests.unit import fake_cuda, fake_tensorrt, layer_json, onnx_models
+from tests.unit.command_line import Ask, asking
 from tests.unit.fake_tensorrt import simple_plan
 from tests.unit.layer_json import NAMES, of_10, of_11, profile, text
-
-Ask = Callable[..., tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture
 def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
     """Run `layers` with --json: its exit status, and the one object it printed."""
-
-    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
-        capfd.readouterr()
-        status = main(["layers", *map(str, arguments), "--json"])
-        output, errors = capfd.readouterr()
-        assert errors == ""
-        answer = json.loads(output)
-        assert isinstance(answer, dict)
-        return status, answer
-
-    return run
+    return asking(capfd, "layers")
 
 
 @pytest.fixture

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -16,25 +13,14 @@ from core.cli import main
 from core.model import Model
 from core.paths import DEMO_MODEL, DEMO_PICTURE
 from tests.unit import onnx_models
+from tests.unit.command_line import Ask, asking
 from tests.unit.sample_files import sample
-
-Ask = Callable[..., tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture
 def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
     """`run` with --json: its exit status and the object it printed."""
-
-    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
-        capfd.readouterr()
-        status = main(["run", *map(str, arguments), "--json"])
-        output, errors = capfd.readouterr()
-        assert errors == ""
-        answer = json.loads(output)
-        assert isinstance(answer, dict)
-        return status, answer
-
-    return run
+    return asking(capfd, "run")
 
 
 @pytest.fixture

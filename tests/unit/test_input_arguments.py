@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from core.cli import main
 from tests.unit import fake_cuda, fake_tensorrt, onnx_models
+from tests.unit.command_line import Ask, asking
 from tests.unit.fake_tensorrt import plan, tensor
 from tests.unit.onnx_models import Value
 from tests.unit.sample_files import sample
 from tests.unit.test_model import RED, picture
-
-Ask = Callable[..., tuple[int, dict[str, Any]]]
 
 IMAGE: Value = ("image", "float32", ("n", 3, 8, 8))
 FACTOR: Value = ("factor", "float32", (4,))
@@ -26,16 +22,7 @@ FACTOR: Value = ("factor", "float32", (4,))
 @pytest.fixture
 def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
     """Run `enginebay run --json`: its exit status, and the one object it printed."""
-
-    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
-        capfd.readouterr()
-        status = main(["run", *map(str, arguments), "--json"])
-        output, errors = capfd.readouterr()
-        assert errors == ""
-        answer: dict[str, Any] = json.loads(output)
-        return status, answer
-
-    return run
+    return asking(capfd, "run")
 
 
 @pytest.fixture

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -17,25 +14,15 @@ from core.folder_run import RunProgress
 from core.many_images import MOST_IN_FULL, duration_text, progress_text
 from core.whole_file import check_can_save, save_text
 from tests.unit import onnx_models
+from tests.unit.command_line import Ask, asking
 
 NAMES = {"names": "{0: 'red', 1: 'green', 2: 'blue'}"}
-Ask = Callable[..., tuple[int, dict[str, Any]]]
 
 
 @pytest.fixture
 def ask(capfd: pytest.CaptureFixture[str]) -> Ask:
     """Run a command with --json: its exit status, and the one object it printed."""
-
-    def run(*arguments: str | Path) -> tuple[int, dict[str, Any]]:
-        capfd.readouterr()
-        status = main([*map(str, arguments), "--json"])
-        output, errors = capfd.readouterr()
-        assert errors == ""
-        answer = json.loads(output)
-        assert isinstance(answer, dict)
-        return status, answer
-
-    return run
+    return asking(capfd)
 
 
 @pytest.fixture

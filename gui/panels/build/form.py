@@ -10,14 +10,13 @@ from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import (
     QComboBox,
     QFileDialog,
-    QFormLayout,
-    QLabel,
     QToolButton,
     QVBoxLayout,
     QWidget,
 )
 
 from gui.build_words import PRECISIONS, TYPED_PRECISIONS, Line, precision_words, saved_path
+from gui.panels.build.described_form import DescribedForm
 from gui.panels.build.more import MoreOptions
 from gui.panels.build.path_row import PathRow, typed_path
 from gui.panels.build.shapes import ShapesGrid
@@ -63,35 +62,33 @@ class BuildForm(QWidget):
         self._capabilities: Capabilities | None = None
         self._metadata: dict[str, str] = {}
         self._is_target_typed = False
-        self._form = QFormLayout()
-        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._form = DescribedForm()
         self.precision = QComboBox()
         self.precision.currentIndexChanged.connect(self._on_changed)
-        self._row("&Precision", self.precision, _PRECISION_TIP)
+        self._form.add("&Precision", self.precision, _PRECISION_TIP)
         self.no_fp16 = WrappedLabel()
         self.no_fp16.setForegroundRole(self.palette().ColorRole.PlaceholderText)
         self.no_fp16.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self._row("", self.no_fp16, "")
+        self._form.add("", self.no_fp16, "")
         self.calibration = PathRow("calibration folder", placeholder="not needed with Q/DQ nodes")
         self.calibration.field.textChanged.connect(self._on_changed)
         self.calibration.choose_wanted.connect(self._choose_calibration)
-        self._row(
+        self._form.add(
             "&Calibration",
             self.calibration,
             "A folder of pictures like those it will see, from which INT8 ranges are taken.",
         )
         self.shapes = ShapesGrid()
         self.shapes.changed.connect(self._on_changed)
-        self._row("Shapes", self.shapes, "")
+        self._form.add("Shapes", self.shapes, "")
         self.memory = WrappedLabel()
         self.memory.setForegroundRole(self.palette().ColorRole.PlaceholderText)
-        self._row("", self.memory, "")
+        self._form.add("", self.memory, "")
         self.save_as = PathRow("engine file")
         self.save_as.field.textEdited.connect(self._on_target_typed)
         self.save_as.field.textChanged.connect(self._on_changed)
         self.save_as.choose_wanted.connect(self._choose_target)
-        self._row("&Save as", self.save_as, "Where the engine goes once it is complete.")
+        self._form.add("&Save as", self.save_as, "Where the engine goes once it is complete.")
         self.metadata = QComboBox()
         for words, is_prefix in _METADATA:
             self.metadata.addItem(words, is_prefix)
@@ -117,14 +114,6 @@ class BuildForm(QWidget):
         self._show_more(False)
         self.show_capabilities(None)
         self.show_nothing()
-
-    def _row(self, words: str, field: QWidget, tip: str) -> None:
-        field.setToolTip(f"<qt>{tip}</qt>" if tip else "")
-        self._form.addRow(words, field)
-        label = self._form.labelForField(field)
-        if words and isinstance(label, QLabel):
-            label.setToolTip(field.toolTip())
-            label.setBuddy(field.focusProxy() or field)
 
     # -- what it shows -------------------------------------------------------------------
 

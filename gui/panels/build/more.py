@@ -11,13 +11,13 @@ from PySide6.QtWidgets import (
     QComboBox,
     QDoubleSpinBox,
     QFileDialog,
-    QFormLayout,
     QLabel,
     QWidget,
 )
 
 from core.text import one_line
 from gui.build_words import saved_path
+from gui.panels.build.described_form import DescribedForm
 from gui.panels.build.path_row import PathRow, typed_path
 
 if TYPE_CHECKING:
@@ -143,16 +143,14 @@ class MoreOptions(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._capabilities: Capabilities | None = None
-        self._form = QFormLayout(self)
+        self._form = DescribedForm(self)
         self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         self.workspace = _MebibyteBox(decimals=_DECIMALS, maximum=_MOST_MB, singleStep=256)
         self.workspace.setSuffix(" MiB")
         self.workspace.setGroupSeparatorShown(True)
         self.workspace.setSpecialValueText("a share of what is free")
         self.workspace.valueChanged.connect(self._on_changed)
-        self._row(
+        self._form.add(
             "&Workspace limit", self.workspace, "GPU memory that kernels may use while they run."
         )
         self.choices: dict[str, QComboBox] = {}
@@ -165,17 +163,17 @@ class MoreOptions(QWidget):
             for words, value in choice.values:
                 box.addItem(words, value)
             box.currentIndexChanged.connect(self._on_changed)
-            self._row(choice.words, box, choice.tip)
+            self._form.add(choice.words, box, choice.tip)
         self.switches: dict[str, QCheckBox] = {}
         for choice in _SWITCHES:
             switch = self.switches[choice.name] = QCheckBox(choice.words)
             switch.setChecked(choice.name == "timing_cache")  # as BuildOptions has it
             switch.toggled.connect(self._on_changed)
-            self._row("", switch, choice.tip)
+            self._form.add("", switch, choice.tip)
         self.timing_cache_file = PathRow("timing cache file", placeholder="Enginebay's own")
         self.timing_cache_file.field.textChanged.connect(self._on_changed)
         self.timing_cache_file.choose_wanted.connect(self._choose_cache)
-        self._row(
+        self._form.add(
             "T&imes in",
             self.timing_cache_file,
             "The file that measured times are kept in, as trtexec's --timingCacheFile has it.",
@@ -183,7 +181,7 @@ class MoreOptions(QWidget):
         self.plugins = PathRow("plugin libraries", placeholder="none")
         self.plugins.field.textChanged.connect(self._on_changed)
         self.plugins.choose_wanted.connect(self._choose_plugins)
-        self._row(
+        self._form.add(
             "Pl&ugin libraries",
             self.plugins,
             "Native code that TensorRT loads for operators of its own; several are divided by ;",
@@ -192,14 +190,6 @@ class MoreOptions(QWidget):
         self.absent.setForegroundRole(self.palette().ColorRole.PlaceholderText)
         self.absent.setAccessibleName("options that this TensorRT does not have")
         self._form.addRow(self.absent)
-
-    def _row(self, words: str, field: QWidget, tip: str) -> None:
-        field.setToolTip(f"<qt>{tip}</qt>")
-        self._form.addRow(words, field)
-        label = self._form.labelForField(field)
-        if isinstance(label, QLabel) and words:
-            label.setToolTip(f"<qt>{tip}</qt>")
-            label.setBuddy(field.focusProxy() or field)
 
     def _choose_cache(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
