@@ -46,7 +46,7 @@ kind, message and hint of the picture's error."""
 
 
 def main(arguments: list[str]) -> None:
-    """Say READY, take an Order, then answer lists of Asked.
+    """Say READY, take an Order, then answer each Asked.
 
     Args:
         arguments: the pipe's handle, and where the memory is.
@@ -65,9 +65,9 @@ def main(arguments: list[str]) -> None:
         memory = np.frombuffer(map_memory(where, slot_bytes * count), np.uint8)
         slots = memory.reshape(count, slot_bytes)
         while True:
-            asked: list[Asked] = connection.recv()
-            answers = [_answer(number, path, slots[number], most_bytes) for number, path in asked]
-            connection.send(answers)
+            asked: Asked = connection.recv()
+            number, path = asked
+            connection.send(_answer(number, path, slots[number], most_bytes))
     except (EOFError, OSError):  # the parent has gone, or the memory cannot be had
         return
 

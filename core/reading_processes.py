@@ -20,7 +20,7 @@ import numpy as np
 
 from core.errors import CudaError
 from core.placement import Placement
-from core.reading_child import READY, TOO_LARGE, Answer, Asked, Order
+from core.reading_child import READY, TOO_LARGE, Answer, Order
 from core.reading_process import END_S, ReadingProcess, end_processes
 from core.reading_slots import ReadingSlots, slot_size
 from core.result_rows import RowError
@@ -30,10 +30,9 @@ logger = logging.getLogger(__name__)
 MOST_PROCESSES = 16
 """As many as there are cores, and no more."""
 
-_CHUNK = 2  # pictures in a message: each costs this process as much as reading a small file
-_LEFT = 1  # a process with so many pictures left gets its next ones, so that it never waits
+_AHEAD = 3  # pictures that a process has at a time, so that it never waits for its next one
 _FEWEST_SLOTS = 1.25  # for each process
-_PAUSE_S = 0.002  # between two looks at the pipes: less than _LEFT takes, and answers come together
+_PAUSE_S = 0.002  # between two looks at the pipes: less than _AHEAD take, and answers come together
 _LONGEST_PATH = 1_000  # characters: messages both ways fit into the pipe, so that no side waits
 _JUDGED, _MOST_LARGE = 64, 0.25  # after so many answers: the share that may be too large
 
@@ -250,7 +249,7 @@ class ReadingProcesses:
             self._give_up(f"the system has no {size * slots:,} bytes to share: {error}")
             return
         with self._lock:
-            self._most_asked = min(free // count, _LEFT + _CHUNK)
+            self._most_asked = min(free // count, _AHEAD)
             if self.state == "starting":
                 self.state = "reserved"
 
@@ -266,13 +265,12 @@ class ReadingProcesses:
                 elif message == READY:
                     process.is_ready = True
                 else:
-                    for answer in message:
-                        asked = self._asked[process].pop(answer[0])
-                        found = self._found(answer)
-                        if found is None:
-                            self._read_here(asked.path, asked.future)
-                        else:
-                            done.append((asked.future, found))
+                    asked = self._asked[process].pop(message[0])
+                    found = self._found(message)
+                    if found is None:
+                        self._read_here(asked.path, asked.future)
+                    else:
+                        done.append((asked.future, found))
             self._give_out()
         for future, found in done:
             future.set_result(found)
@@ -296,21 +294,13 @@ class ReadingProcesses:
         """Give waiting pictures to processes that have too few. The lock is held."""
         while self._pending:
             process = min(self._processes, key=lambda one: len(self._asked[one]))
-            left = len(self._asked[process])
-            if left > _LEFT or (left and len(self._pending) < _CHUNK):
+            if len(self._asked[process]) >= self._most_asked:
                 return
-            chunk: list[Asked] = []
-            room = min(_CHUNK, self._most_asked - left)
-            while self._pending and len(chunk) < room:
-                number = self.slots.take()
-                if number is None:
-                    break
-                asked = self._pending.popleft()
-                self._asked[process][number] = asked
-                chunk.append((number, asked.path))
-            if not chunk:
+            number = self.slots.take()
+            if number is None:
                 return
-            process.send(chunk)
+            asked = self._asked[process][number] = self._pending.popleft()
+            process.send((number, asked.path))
 
     def _lose(self, process: ReadingProcess) -> None:
         """A process has ended: its pictures are read here. The lock is held."""

@@ -31,8 +31,8 @@ GPU_CONTEXTS = 3
 CPU_THREADS = 2
 """A second run fills what the first leaves idle between operators, see core.sessions.onnx_lanes."""
 
-TIMED_EVERY = 8
-"""Of short queries on a GPU one in so many is timed by events, which cost it some 10 us."""
+TIMED_EVERY = 32
+"""Of the shortest queries on a GPU one in so many is timed by events, which cost it some 10 us."""
 
 _LOOK_S = 0.1  # how often a query is asked whether it shall be interrupted
 _GRACE_S = 0.2  # in which the loop would stop by itself, with nothing lost

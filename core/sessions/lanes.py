@@ -37,7 +37,7 @@ class LaneOptions:
     transfers: bool = True  # False: inputs are copied in once, before the first query
     wait: Literal["spin", "blocking"] = "spin"
     timed: bool = True  # False: times() gives NaN, and nothing is spent on it
-    timed_every: int = 1  # where queries are short: events cost what one in k can bear
+    timed_every: int = 1  # at least one in k: events cost what not all short queries can bear
     share_copies: bool = False  # inputs of all contexts one after another on one stream
     feeds: bool = True  # False: the inputs' device memory is filled by someone else on the stream
 

@@ -6,6 +6,7 @@ Everything here runs on the thread that made the session.
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -33,8 +34,9 @@ from core.sessions.tensorrt_bound import BoundContext
 from core.tensors import numpy_dtype, size_bytes
 
 _RUNNING = "running the engine"
-_SHORT_MS = 2.0
-"""Queries longer than this are all timed: the events of one take some 10 us."""
+_EVENTS_MS, _EVENTS_SHARE = 0.01, 0.002
+"""What the events of a query take, some 10 us, and the share of the time that they may cost: where
+queries are short, not all are timed."""
 
 
 class TensorRTLane(Lane):
@@ -98,7 +100,7 @@ class TensorRTLane(Lane):
             self.first_run_ms = (time.perf_counter() - begin) * 1000
             if options.graph:
                 self._capture()
-            self._time_all_that_are_long()
+            self._time_no_more_than_is_cheap()
         except BaseException:
             self.close()
             raise
@@ -287,13 +289,14 @@ class TensorRTLane(Lane):
             self._graphs[self._is_timed].launch()  # its first launch takes longer
             self._stream.synchronize()
 
-    def _time_all_that_are_long(self) -> None:
+    def _time_no_more_than_is_cheap(self) -> None:
         if self._every > 1:
             begin = time.perf_counter()
             self.start()
             self.wait()
-            if (time.perf_counter() - begin) * 1000 > _SHORT_MS:
-                self._every = 1
+            query_ms = (time.perf_counter() - begin) * 1000
+            enough = math.ceil(_EVENTS_MS / (_EVENTS_SHARE * query_ms))
+            self._every = min(self._every, enough)
 
     def _close_graphs(self) -> None:
         for graph in self._graphs.values():

@@ -345,8 +345,12 @@ def test_a_query_that_fails_on_the_gpu_is_told_by_wait(
 
 @pytest.mark.parametrize("graph", [True, False])
 def test_of_short_queries_only_some_are_timed(
-    session: TensorRTSession, bindings: FakeGraphDriver, graph: bool
+    session: TensorRTSession,
+    bindings: FakeGraphDriver,
+    monkeypatch: pytest.MonkeyPatch,
+    graph: bool,
 ) -> None:
+    monkeypatch.setattr("core.sessions.tensorrt_lane._EVENTS_MS", 1e9)
     [lane] = session.lanes(SHAPES, LaneOptions(graph=graph, timed_every=3))
     timed = []
     for value in range(7):
@@ -362,7 +366,7 @@ def test_of_short_queries_only_some_are_timed(
 def test_long_queries_are_all_timed(
     session: TensorRTSession, bindings: FakeGraphDriver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.sessions.tensorrt_lane._SHORT_MS", -1.0)
+    monkeypatch.setattr("core.sessions.tensorrt_lane._EVENTS_MS", 1e-9)
     [lane] = session.lanes(SHAPES, LaneOptions(timed_every=8))
     for _ in range(3):
         lane.start()
