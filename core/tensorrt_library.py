@@ -50,23 +50,31 @@ class LogTape:
     def __init__(self) -> None:
         self._lines: deque[LogLine] = deque(maxlen=_KEPT_LINES)
         self._lock = threading.Lock()
+        self._is_quiet = False
 
     def write(self, severity: int, text: str) -> None:
         """Keep a warning or worse, and pass any line to Python's logging."""
         if severity <= _WARNING:
             with self._lock:
                 self._lines.append(LogLine(severity, text))
-        logger.log(_LEVELS.get(severity, logging.INFO), "%s", text)
+        level = logging.DEBUG if self._is_quiet else _LEVELS.get(severity, logging.INFO)
+        logger.log(level, "%s", text)
 
     @contextmanager
-    def capture(self) -> Iterator[list[LogLine]]:
-        """Collect what is written during the block; the list is filled when the block ends."""
+    def capture(self, *, quietly: bool = False) -> Iterator[list[LogLine]]:
+        """Collect what is written during the block; the list is filled when the block ends.
+
+        Args:
+            quietly: its errors are expected, and no more than debugging lines.
+        """
         with self._lock:
             self._lines.clear()
         collected: list[LogLine] = []
+        self._is_quiet = quietly
         try:
             yield collected
         finally:
+            self._is_quiet = False
             with self._lock:
                 collected.extend(self._lines)
 

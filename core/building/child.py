@@ -26,8 +26,10 @@ from core.building.timing_cache import TimingCache, cache_path
 from core.child_process import Parent, answer_parent
 from core.cuda import CudaContext, open_context
 from core.errors import EnginebayError, ModelError
+from core.machine import find_tensorrt
 from core.modelfile import check_external_data, read_model_file
 from core.sessions.tensorrt_context import infer_shapes
+from core.sessions.tensorrt_inspector import inspector_json
 from core.tensorrt_library import Library, LogLine, deserialize, load_library, refusal
 from core.tensorrt_plugins import load_plugin
 from core.translator import Circumstances, explain
@@ -137,7 +139,9 @@ class _Build:
         network = builder.create_network(network_flags(trt, options))
         self.parent.doing("reading the ONNX")
         parser = trt.OnnxParser(network, self.library.trt_logger)
-        set_parser_flags(trt, parser, options)
+        libraries = {one.module: one.library_version for one in find_tensorrt()}
+        version = libraries.get(self.library.module)
+        self.notes += set_parser_flags(trt, parser, options, version)
         if not parse_onnx(parser, source):
             raise _parse_error(parser, self.seen)
         room = self.context.room()
@@ -270,12 +274,7 @@ def layers_of(
                 context.set_input_shape(name, first[name].opt)
         if on_device == names:  # 8.6 may crash on shape tensors without values
             infer_shapes(context)
-    inspector = engine.create_engine_inspector()
-    if inspector is None:
-        return None
-    if context is not None:
-        inspector.execution_context = context
-    return str(inspector.get_engine_information(library.trt.LayerInformationFormat.JSON))
+    return inspector_json(library, engine, context)
 
 
 def _parse_error(parser: Any, seen: Circumstances) -> EnginebayError:

@@ -10,11 +10,13 @@ from core.building.flag_versions import SHARED, numbers_of
 from core.building.options import BuildOptions
 from core.building.profiles import InputShape, check_profiles
 from core.errors import MachineError, ModelError
+from core.machine.requirement import version_numbers
 
 _LEVELS = {
     "ampere-plus": "AMPERE_PLUS",
     "same-compute-capability": "SAME_COMPUTE_CAPABILITY",
 }
+_PARSER_FLAGS_FROM = (8, 6, 1)  # seen: the Python module 8.6.1 calls what the library 8.6.0 lacks
 
 
 def network_flags(trt: Any, options: BuildOptions) -> int:
@@ -30,17 +32,36 @@ def network_flags(trt: Any, options: BuildOptions) -> int:
     return flags
 
 
-def set_parser_flags(trt: Any, parser: Any, options: BuildOptions) -> None:
+def set_parser_flags(
+    trt: Any, parser: Any, options: BuildOptions, library_version: str | None
+) -> list[str]:
     """Flags of a tensorrt.OnnxParser, set before it parses.
 
     A plugin for InstanceNormalization ties an engine to its version and its GPU, so TensorRT's own
     layer is asked for where it shall run on others (NvOnnxParser.h, kNATIVE_INSTANCENORM; from 10
     on it is set already).
+
+    Args:
+        trt: the module.
+        parser: its parser.
+        options: what is built.
+        library_version: of the shared library, which can be older than the module; None if unknown.
+
+    Returns:
+        What could not be set, for the notes.
     """
     flag = getattr(getattr(trt, "OnnxParserFlag", None), "NATIVE_INSTANCENORM", None)
     is_portable = options.version_compatible or options.hardware_compatibility != "none"
-    if flag is not None and is_portable:
-        parser.set_flag(flag)
+    if flag is None or not is_portable:
+        return []
+    numbers = version_numbers(library_version)
+    if numbers and numbers < _PARSER_FLAGS_FROM:  # its parser has no such call: it would crash
+        return [
+            f"TensorRT's library is {library_version}, older than its Python module: where the "
+            "model has InstanceNormalization, the engine may not run on other versions or GPUs."
+        ]
+    parser.set_flag(flag)
+    return []
 
 
 def configure(

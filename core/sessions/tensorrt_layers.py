@@ -16,6 +16,7 @@ from core.sessions.layer_timing import LEAST_RUNS, WARM_UP_RUNS, never, repeat
 from core.sessions.loaded_engine import LoadedEngine
 from core.sessions.stage_events import Origin
 from core.sessions.tensorrt_bound import BoundContext
+from core.sessions.tensorrt_inspector import inspector_json
 from core.sessions.tensorrt_lane import TensorRTLane
 from core.tensorrt_library import Library
 
@@ -25,8 +26,6 @@ Runs = list[list[tuple[str, float]]]
 
 def layer_json(engine: LoadedEngine, context: Any) -> str:
     """The engine inspector's JSON, with the dimensions that the context has.
-
-    The inspector holds Python's lock all the while, some hundred milliseconds for large engines.
 
     Raises:
         ModelError: kind "no-inspector" on the lean and dispatch runtimes. Asking there would leave
@@ -39,15 +38,14 @@ def layer_json(engine: LoadedEngine, context: Any) -> str:
             f"{library.module} runs {name}, but cannot tell its layers.",
             "Install the full tensorrt package, or open what trtexec wrote with --exportLayerInfo.",
         )
-    inspector = engine.trt_engine.create_engine_inspector()
-    if inspector is None:
+    text = inspector_json(library, engine.trt_engine, context)
+    if text is None:
         raise ModelError(
             "no-inspector",
             f"TensorRT {library.version} gives no inspector for {name}.",
             "Restart Enginebay, or open what trtexec wrote with --exportLayerInfo.",
         )
-    inspector.execution_context = context
-    return str(inspector.get_engine_information(library.trt.LayerInformationFormat.JSON))
+    return text
 
 
 def layer_profiler(library: Library) -> Any:

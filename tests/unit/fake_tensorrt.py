@@ -277,6 +277,10 @@ class Engine:
     def get_tensor_profile_shape(self, name: str, index: int) -> list[tuple[int, ...]]:
         return [tuple(limit) for limit in self.tensors[name]["profiles"][index]]
 
+    @property
+    def num_layers(self) -> int:
+        return 0 if isinstance(self.layers, str) else len(self.layers["Layers"])
+
     def create_engine_inspector(self) -> EngineInspector | None:
         if not self.state.full:
             self.state.gpu.journal.append("engine broken")
@@ -320,12 +324,27 @@ class EngineInspector:
         layers = self._engine.layers
         if isinstance(layers, str):
             return layers
-        context = self.execution_context
+        if self._engine.state.fails("get_engine_information"):
+            return ""
         for layer in layers["Layers"]:
-            for one in layer["Inputs"] if isinstance(layer, dict) else ():
-                if context is not None and one["Name"] in self._engine.tensors:
-                    one["Dimensions"] = list(context.get_tensor_shape(one["Name"]))
+            self._fill_in(layer)
         return json.dumps(layers)
+
+    def get_layer_information(self, index: int, form: enum.Enum) -> str:
+        """Tells of the layers of profile 0 alone."""
+        assert form.name == "JSON"
+        layer = self._engine.layers["Layers"][index]
+        if "[profile " in (layer if isinstance(layer, str) else layer["Name"]):
+            self._engine.state.log(1, "invalid encoded reference to a slot")
+            return ""
+        self._fill_in(layer)
+        return json.dumps(layer) + "\n"
+
+    def _fill_in(self, layer: Any) -> None:
+        context = self.execution_context
+        for one in layer["Inputs"] if isinstance(layer, dict) else ():
+            if context is not None and one["Name"] in self._engine.tensors:
+                one["Dimensions"] = list(context.get_tensor_shape(one["Name"]))
 
 
 class ExecutionContext:

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from core.building import BuildOptions
+from core.building import BuildOptions, child
 from core.building.capabilities import OPTIONS, capabilities_of, require_available
 from core.errors import MachineError, ModelError
+from core.machine import TensorRTModule
 from core.tensors import Profile
 from tests.unit.fake_builder import VERSIONS, install_builder
 from tests.unit.test_build_child import PROFILE, Heard, Prepare, build, order, prepare
@@ -382,6 +383,26 @@ def test_an_engine_for_others_has_instance_normalization_without_a_plugin(
         return
     build(wanted)
     assert builder.parser_flags == (["NATIVE_INSTANCENORM"] if is_portable else [])
+
+
+@pytest.mark.parametrize(
+    ("library_version", "is_set"),
+    [("8.6.0", False), ("8.6.1", True), ("10.3.0", True), (None, True)],
+)
+def test_a_parser_of_an_older_library_is_not_told_what_would_crash_it(
+    prepare: Prepare,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    library_version: str | None,
+    is_set: bool,
+) -> None:
+    builder = prepare("8.6.1")
+    found = TensorRTModule("tensorrt", "8.6.1", library_version=library_version)
+    monkeypatch.setattr(child, "find_tensorrt", lambda: [found])
+    notes = build(order(tmp_path, version_compatible=True))["notes"]
+    assert bool(builder.parser_flags) is is_set
+    assert any("library is 8.6.0, older than its Python module" in one for one in notes) != is_set
+    assert not any("older than its" in one for one in build(order(tmp_path))["notes"])
 
 
 def test_tensorrts_own_plugins_go_into_a_version_compatible_engine_too(

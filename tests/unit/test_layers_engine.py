@@ -70,6 +70,32 @@ def test_free_dimensions_are_those_of_the_optimum_or_as_wanted(
         assert outputs["output"].shape == (1, 3, 8, 8)
 
 
+@pytest.mark.parametrize("has_names_only", [False, True])
+def test_layers_are_asked_one_by_one_where_tensorrt_tells_nothing_of_the_whole(
+    trt: FakeTensorRT, caplog: pytest.LogCaptureFixture, has_names_only: bool
+) -> None:
+    value = of_10()
+    of_profile_1 = [{**one, "Name": f"{one['Name']} [profile 1]"} for one in value["Layers"]]
+    value["Layers"] += of_profile_1
+    if has_names_only:
+        value["Layers"] = [one["Name"] for one in value["Layers"]]
+    tensors = [
+        tensor("images", "input", DYNAMIC, profiles=[TO_FOUR, TO_FOUR]),
+        tensor("output", "output", DYNAMIC),
+    ]
+    trt.log_on["get_engine_information"] = [(1, "invalid encoded reference to a slot")]
+    with TensorRTSession(plan(tensors, layers=value), "x.engine") as session:
+        assert isinstance(session, TensorRTSession)
+        table = read_engine_layers(session)
+    assert [layer.name for layer in table.layers] == list(NAMES)
+    assert table.detailed is not has_names_only
+    assert table.schema == "TensorRT 8 to 10"
+    if not has_names_only:
+        assert table.layers[0].inputs[0].dims == (2, 3, 8, 8)
+        assert [one.name for one in table.inputs] == ["images"]
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
+
+
 def test_times_are_the_means_of_runs_without_the_warm_up(session: TensorRTSession) -> None:
     table = time_engine_layers(session, read_engine_layers(session), runs=10)
     # The fake's layer k takes (k + 1) x run milliseconds: runs 5 to 14 have the mean 9.5
