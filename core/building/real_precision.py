@@ -93,6 +93,7 @@ def real_precision(
     *,
     strongly_typed: bool = False,
     onnx_weight_bytes: int | None = None,
+    has_details: bool = False,
 ) -> RealPrecision:
     """Compare what was asked for with what the inspector tells.
 
@@ -101,6 +102,7 @@ def real_precision(
         asked: names as BuildOptions.precision has them: "fp32", "tf32", "fp16" ...
         strongly_typed: whether the types came from the ONNX alone.
         onnx_weight_bytes: what the ONNX keeps its weights in, for comparison.
+        has_details: whether it was built so that it tells them, where TensorRT does.
     """
     words = tuple(_WISHES[one] for one in _WISHES if one in asked)
     if table is None or not table.detailed or not table.layers:
@@ -111,14 +113,10 @@ def real_precision(
             if table.layers
             else "it tells nothing of its layers"
         )
-        return RealPrecision(
-            asked=words,
-            is_known=False,
-            sentences=(
-                f"In what precision the engine runs cannot be known: {why}. Build it with detailed "
-                "profiling verbosity to see.",
-            ),
-        )
+        unknown = f"In what precision the engine runs cannot be known: {why}."
+        if not has_details:
+            unknown += " Build it with detailed profiling verbosity to see."
+        return RealPrecision(asked=words, is_known=False, sentences=(unknown,))
     counting = [layer for layer in table.layers if _counts(layer)]
     shares = _shares(counting)
     names = {one.name for one in shares}

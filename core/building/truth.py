@@ -139,6 +139,7 @@ def tell_truth(
         options.precision,
         strongly_typed=options.strongly_typed,
         onnx_weight_bytes=weights,
+        has_details=options.profiling_verbosity == "detailed",
     )
     first = None
     if run is not None:

@@ -164,6 +164,9 @@ def test_names_alone_tell_no_precision(engine: LayerTable | None, why: str) -> N
     assert not found.is_known
     assert why in found.sentences[0]
     assert "cannot be known" in found.sentences[0]
+    assert "Build it with detailed profiling verbosity" in found.sentences[0]
+    was_built_so = real_precision(engine, {"fp16"}, has_details=True)
+    assert "Build it" not in was_built_so.sentences[0]
     assert found.warnings == ()  # nothing is claimed
 
 
