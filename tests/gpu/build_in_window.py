@@ -2,10 +2,10 @@
 
     python -m tests.gpu.build_in_window ORDER
 
-ORDER is JSON: model, target, picture, choice, batches, and shot, where a picture of the Build
-window goes. Prints JSON: what became of it, what the window said, what it found in the picture once
-the engine was opened, and the longest time that its event loop stood still from the press on Build
-until the result was told.
+ORDER is JSON: model, target, picture, choice, batches, level of optimization, and shot, where a
+picture of the Build window goes. Prints JSON: what became of it, what the window said, what it
+found in the picture once the engine was opened, and the longest time that its event loop stood
+still from the press on Build until the result was told.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from PySide6.QtWidgets import QApplication, QComboBox
 
 from gui.app import App
 from gui.window_options import WindowOptions
-from tests.gpu.wishes import LEVEL, SHAPE
+from tests.gpu.wishes import SHAPE
 from tests.gui.build_hands import press_build, type_into, window_of
 
 _LIMIT_S = 300.0
@@ -84,7 +84,7 @@ def build(app: App, waiter: Waiter, order: dict[str, Any]) -> dict[str, Any]:
             type_into(form.shapes.fields[number]["images", which], f"{batch}x{SHAPE}")
     type_into(form.save_as.field, order["target"])
     QTest.mouseClick(form.more_button, Qt.MouseButton.LeftButton)
-    choose(form.more.choices["optimization_level"], LEVEL)
+    choose(form.more.choices["optimization_level"], order["level"])
     waiter.until(window.build_button.isEnabled, window.trouble.text())
     waiter.watch()
     begin = time.monotonic()

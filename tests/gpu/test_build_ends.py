@@ -154,7 +154,7 @@ def test_killing_the_window_leaves_no_child(target: Path, figures: dict[str, Any
         assert children()
     finally:
         window.kill()
-        window.wait()
+        window.communicate()
     begin = time.monotonic()
     while children() and time.monotonic() - begin < 10:
         time.sleep(0.02)
