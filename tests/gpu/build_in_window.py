@@ -27,6 +27,7 @@ from tests.gpu.wishes import SHAPE
 from tests.gui.build_hands import press_build, type_into, window_of
 
 _LIMIT_S = 300.0
+SIZE_WH = (900, 760)  # all of a plain form, and what came out
 
 
 class Waiter:
@@ -75,6 +76,7 @@ def build(app: App, waiter: Waiter, order: dict[str, Any]) -> dict[str, Any]:
     building.set_up([Path(order["model"])])
     waiter.until(lambda: building.ability is not None and building.checked is not None, "check")
     waiter.until(lambda: not building.is_asking_parser, "TensorRT's parser")
+    window.resize(*SIZE_WH)
     form = window.form
     choose(form.precision, frozenset(order["choice"]))
     for number, batches in enumerate(order["batches"]):
@@ -92,6 +94,7 @@ def build(app: App, waiter: Waiter, order: dict[str, Any]) -> dict[str, Any]:
     (mine,) = building.builds[-1:]
     waiter.until(lambda: mine.is_over, "the build")
     seconds = time.monotonic() - begin
+    QTest.mouseClick(form.more_button, Qt.MouseButton.LeftButton)
     QTest.qWait(300)  # what the result shows
     found: dict[str, Any] = {
         "state": mine.state,
