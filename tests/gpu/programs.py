@@ -20,7 +20,7 @@ def enginebay(*arguments: object, **environment: str) -> subprocess.CompletedPro
         env=os.environ | {"QT_QPA_PLATFORM": "offscreen"} | environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=500,
         check=False,
     )
 
