@@ -224,6 +224,20 @@ def test_asymmetric_quantization_is_refused(tmp_path: Path, dtype: str, count: i
     assert all("uint8" in one.reason for one in found)
 
 
+def test_a_zero_point_that_a_constant_gives_is_looked_at_as_well(tmp_path: Path) -> None:
+    zero = numpy_helper.from_array(np.array(0, np.uint8), "unused")
+    nodes = [
+        helper.make_node("Constant", [], ["zero"], value=zero),
+        helper.make_node("QuantizeLinear", ["images", "scale", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["output"]),
+    ]
+    scale = {"scale": np.array(0.1, np.float32)}
+    path = onnx_models.save(tmp_path / "qdq.onnx", nodes, [PICTURE], [RESULT], scale)
+    found = checked(path).refused
+    assert [one.operator for one in found] == ["QuantizeLinear", "DequantizeLinear"]
+    assert all("uint8" in one.reason for one in found)
+
+
 def test_nodes_in_bodies_count_too(tmp_path: Path) -> None:
     def branch(operator: str) -> onnx.GraphProto:
         value = helper.make_tensor_value_info("b", TensorProto.FLOAT, None)
