@@ -22,6 +22,7 @@ from core.build_order import (
 from core.building import BuildOptions
 from core.building.before import tell_before
 from core.building.build import check_model
+from core.building.flag_versions import ELSEWHERE
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
 from core.building.profiles import inputs_of, used_profiles
 from core.building.record import other_model, read_record
@@ -31,9 +32,6 @@ from core.machine import find_package
 from core.modelfile import ModelFile, read_model_file
 from core.progress_line import ProgressLine
 from core.text import printable
-
-_NEWEST = "11.4.0"
-"""Whose commands are printed where no TensorRT is installed."""
 
 _HELP = f"""\
 What the engine is like, trtexec's flags say, in its own spelling:
@@ -314,7 +312,7 @@ def _printed(options: argparse.Namespace, order: BuildOrder) -> Answer:
     check_is_not_source(file.path, target)
     package = find_package("tensorrt")
     installed = None if package is None else package.version
-    version = options.tensorrt or installed or _NEWEST
+    version = options.tensorrt or installed or ELSEWHERE
     write, shown = python_script, chosen
     if options.print_command == "trtexec":
         graph = None if file.onnx is None else file.onnx.graph

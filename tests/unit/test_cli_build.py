@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from core import cli_build
 from core.building import before
+from core.building.flag_versions import ELSEWHERE
 from core.cli import main
 from core.errors import ModelError
 from core.modelfile import read_model_file
@@ -193,6 +195,15 @@ def test_no_command_is_printed_that_would_write_over_its_model(
     status, answer = ask(onnx, "-o", onnx, *SHAPES, "--print-command", kind)
     assert (status, answer["error"]["kind"]) == (1, "cannot-save")
     assert "its own source" in answer["error"]["message"]
+
+
+def test_without_tensorrt_the_command_is_for_the_version_that_the_window_shows(
+    monkeypatch: pytest.MonkeyPatch, onnx: Path, ask: Ask
+) -> None:
+    monkeypatch.setattr(cli_build, "find_package", lambda _name: None)
+    _, answer = ask(onnx, *SHAPES, "--fp16", "--print-command", "trtexec")
+    assert answer["tensorrt"] == ELSEWHERE
+    assert " --fp16 " in answer["text"]
 
 
 @pytest.mark.parametrize("kind", ["trtexec", "python"])
