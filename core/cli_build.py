@@ -22,17 +22,16 @@ from core.build_order import (
 from core.building import BuildOptions
 from core.building.before import tell_before
 from core.building.build import check_model
+from core.building.flag_versions import ELSEWHERE
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
 from core.building.profiles import inputs_of, used_profiles
 from core.building.record import other_model, read_record
+from core.building.target import check_is_not_source
 from core.errors import EnginebayError, ModelFileError
 from core.machine import find_package
 from core.modelfile import ModelFile, read_model_file
 from core.progress_line import ProgressLine
 from core.text import printable
-
-_NEWEST = "11.4.0"
-"""Whose commands are printed where no TensorRT is installed."""
 
 _HELP = f"""\
 What the engine is like, trtexec's flags say, in its own spelling:
@@ -290,19 +289,30 @@ def _checked(order: BuildOrder, prefix: str) -> Answer:
         )
     finally:
         line.clear()
-    problem = before.problem()
+    problem = before.problem() or _misfit(order)
     answer: dict[str, Any] = {"model": str(onnx), "before": before.as_json()}
     if problem is not None:
         answer["error"] = problem.as_json()
     return answer, "\n".join([*before.sentences(), *([unasked] if unasked else [])])
 
 
+def _misfit(order: BuildOrder) -> EnginebayError | None:
+    """What is wrong with the shapes that were given for a model; to give none is no fault yet."""
+    if order.options.profiles:
+        try:
+            check_model(order.file, order.options)
+        except EnginebayError as error:
+            return error
+    return None
+
+
 def _printed(options: argparse.Namespace, order: BuildOrder) -> Answer:
     file, target, chosen = order.file, order.target, order.options
     check_model(file, chosen)
+    check_is_not_source(file.path, target)
     package = find_package("tensorrt")
     installed = None if package is None else package.version
-    version = options.tensorrt or installed or _NEWEST
+    version = options.tensorrt or installed or ELSEWHERE
     write, shown = python_script, chosen
     if options.print_command == "trtexec":
         graph = None if file.onnx is None else file.onnx.graph

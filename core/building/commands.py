@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from core.building.options import BuildOptions
 _LEVELS = {"ampere-plus": "ampere+", "same-compute-capability": "sameComputeCapability"}
 _MANY_PROFILES = (9, 0)  # --profile
 _BEST_BF16 = (10, 0)
+_PLAIN = re.compile(r"[\w\-./\\:=+]+")  # to all shells of Windows; & | < > ( ) ^ , ' are not
 
 
 def trtexec_command(onnx: Path, target: Path, options: BuildOptions, version: str) -> str:
@@ -134,4 +136,13 @@ def _other_flags(options: BuildOptions, has: tuple[int, ...]) -> list[str]:
 
 
 def _shell(parts: list[str]) -> str:
-    return subprocess.list2cmdline(parts) if sys.platform == "win32" else shlex.join(parts)
+    return " ".join(map(_for_windows, parts)) if sys.platform == "win32" else shlex.join(parts)
+
+
+def _for_windows(part: str) -> str:
+    """An argument as programs read it, in quotes where cmd or PowerShell would act on it."""
+    text = subprocess.list2cmdline([part])
+    if text.startswith('"') or _PLAIN.fullmatch(text):
+        return text
+    closing = len(text) - len(text.rstrip("\\"))  # a backslash before a quote is doubled
+    return '"' + text + "\\" * closing + '"'

@@ -8,6 +8,9 @@ from dataclasses import replace
 from core.building.options import BuildOptions
 from core.machine.requirement import version_numbers
 
+ELSEWHERE = "10.3.0"
+"""The TensorRT whose options are offered, and whose commands are shown, where none is installed."""
+
 TYPED = (11, 0)
 """The version from which types come from the ONNX alone."""
 

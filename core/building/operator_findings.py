@@ -22,6 +22,7 @@ from core.building.operator_table import (
     SUPPORTED,
     Version,
 )
+from core.modelfile.onnx_messages import StoredTensor
 from core.modelfile.onnx_nodes import OnnxNode
 from core.modelfile.onnx_parts import OnnxParts
 from core.text import one_line
@@ -131,7 +132,7 @@ def find_operators(
     Returns:
         Those that are likely refused first, each in the order of the nodes.
     """
-    around = Surroundings(parts.weights, _constants(parts), version, is_dynamic)
+    around = Surroundings(_weights(parts), _constants(parts), version, is_dynamic)
     local = {name for _, name in parts.functions}
     groups: dict[tuple[str, Limit], list[str]] = {}
     for index, node in enumerate(parts.nodes):
@@ -227,6 +228,18 @@ def _custom(reason: str, has_plugins: bool) -> Limit:
             is_refused=False,
         )
     return Limit(f"{reason}, and no plugin library is given", _CUSTOM_WAY_OUT)
+
+
+def _weights(parts: OnnxParts) -> dict[str, StoredTensor]:
+    """Initializers and constants, by the name of the value that they are."""
+    constants = {
+        node.outputs[0]: tensor
+        for node in parts.nodes
+        if node.operator == "Constant" and node.outputs
+        for tensor in [node.attributes.get("value")]
+        if isinstance(tensor, StoredTensor)
+    }
+    return constants | parts.weights
 
 
 def _constants(parts: OnnxParts) -> frozenset[str]:

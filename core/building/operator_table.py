@@ -22,6 +22,18 @@ MAX_OPSET: tuple[tuple[Version, int], ...] = (
 OLDEST_OPSET = 9
 """Of TensorRT 10's parser; older models are upgraded by onnx.version_converter."""
 
+TENSOR_DTYPES: dict[str, Version] = {
+    **dict.fromkeys(
+        ("float64", "float32", "float16", "int8", "uint8", "int32", "int64", "bool"), (8, 4)
+    ),
+    "bfloat16": (9, 0),
+    "float8_e4m3fn": (9, 0),
+    "int4": (10, 0),
+    "float4_e2m1fn": (10, 8),
+}
+"""ONNX's dtypes that the parser takes for inputs and outputs, and the version that they came with
+(the lists at the head of docs/operators.md; INT4 and FP4 by TensorRT's release notes)."""
+
 _SUPPORTED = """
     Abs Acos Acosh Add And ArgMax ArgMin Asin Asinh Atan Atanh Attention AveragePool
     BatchNormalization BlackmanWindow Cast CastLike Ceil Celu Clip Concat Constant ConstantOfShape

@@ -13,10 +13,12 @@ from typing import Any
 
 from core.building.estimates import Estimate, estimate
 from core.building.operator_findings import Finding, find_operators, opset_note, version_of
+from core.building.operator_table import TENSOR_DTYPES
 from core.building.parser_verdict import ParserVerdict
 from core.errors import EnginebayError, ModelError, ModelFileError
 from core.machine import find_package
 from core.modelfile import ModelFile, check_external_data, read_model_file
+from core.modelfile.onnx_messages import DTYPES
 from core.modelfile.onnx_parts import OnnxParts, read_onnx_parts
 from core.opening import Progress, no_progress
 from core.tensors import Shape
@@ -45,6 +47,8 @@ class CheckedInput:
         """For people: "images float32 batch x 3 x height x width"."""
         if self.shape is None:
             return f"{one_line(self.name, 80)} {self.dtype} of any shape"
+        if not self.shape:
+            return f"{one_line(self.name, 80)} {self.dtype} scalar"
         dims = [
             (symbol or "?") if dim is None else str(dim)
             for dim, symbol in zip(
@@ -219,7 +223,7 @@ def check_onnx(
         inputs=inputs,
         operators=_counted(parts),
         findings=(
-            *_unusable_tensors(file, parts),
+            *_unusable_tensors(file, parts, version),
             *find_operators(
                 parts,
                 version=version,
@@ -262,19 +266,22 @@ def _operators(operators: dict[str, int]) -> str:
     return f"{counted(sum(operators.values()), 'operator')}: {', '.join(shown[:8])}{more}"
 
 
-def _unusable_tensors(file: ModelFile, parts: OnnxParts) -> Iterable[Finding]:
+def _unusable_tensors(
+    file: ModelFile, parts: OnnxParts, version: tuple[int, int] | None
+) -> Iterable[Finding]:
     """Inputs, outputs and weights of a kind that TensorRT has no dtype for."""
     graph = None if file.onnx is None else file.onnx.graph
     if graph is not None:
         for label, values in (("input", graph.inputs), ("output", graph.outputs)):
-            bad = [value for value in values or () if value.dtype in _NO_TENSOR]
-            for value in bad:
-                yield Finding(
-                    operator=f"{label} {value.name}",
-                    nodes=(),
-                    reason=f"TensorRT has no {value.dtype}",
-                    way_out="Export with tensors of numbers; keep text and sequences outside.",
-                )
+            for value in values or ():
+                if (why := _no_dtype(value.dtype, version)) is not None:
+                    reason, way_out = why
+                    yield Finding(
+                        operator=f"{label} {value.name}",
+                        nodes=(),
+                        reason=reason,
+                        way_out=way_out,
+                    )
     for dtype in ("string", "complex64", "complex128"):
         names = [one.name for one in parts.weights.values() if one.dtype == dtype]
         if names:
@@ -285,6 +292,26 @@ def _unusable_tensors(file: ModelFile, parts: OnnxParts) -> Iterable[Finding]:
                 reason=f"a weight is {dtype}, which TensorRT has not",
                 way_out="Keep text and complex numbers outside the model.",
             )
+
+
+def _no_dtype(dtype: str, version: tuple[int, int] | None) -> tuple[str, str] | None:
+    """Why a version takes no input or output of a dtype, and the way out; None where it does."""
+    if dtype in _NO_TENSOR:
+        way_out = "Export with tensors of numbers; keep text and sequences outside."
+        return f"TensorRT has no {dtype}", way_out
+    if dtype not in DTYPES.values():
+        return None
+    since = TENSOR_DTYPES.get(dtype)
+    if since is None:
+        way_out = "Export with inputs and outputs of INT32, INT64 or floating-point numbers."
+        return f"TensorRT has no {dtype}", way_out
+    if version is None or version >= since:
+        return None
+    first = f"{since[0]}.{since[1]}"
+    return (
+        f"TensorRT has {dtype} from {first} on, and {version[0]}.{version[1]} is to build",
+        f"Use TensorRT {first} or newer, or export with inputs and outputs of FP32 or FP16.",
+    )
 
 
 def _dtype_notes(
@@ -300,5 +327,9 @@ def _dtype_notes(
     if narrowed and is_narrow:
         names = ", ".join(one_line(name, 60) for name in narrowed)
         yield f"The engine will take INT32 where the ONNX takes INT64: {names}."
+    cast = [one.name for one in inputs if one.dtype == "float64"]
+    if cast:
+        names = ", ".join(one_line(name, 60) for name in cast)
+        yield f"The engine will take FP32 where the ONNX takes FP64: {names}."
     if parts.elements.get("float64"):
         yield "It has FP64 weights: TensorRT casts them to FP32 and clamps what does not fit."

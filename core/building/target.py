@@ -32,14 +32,7 @@ def check_target(onnx: Path, target: Path, expected_bytes: int) -> None:
         ModelError: kinds "cannot-save" and "no-room".
         EnginebayError: kind "cannot-save", for a folder, or one that is not there or read-only.
     """
-    with contextlib.suppress(OSError):
-        is_same = target.exists() and os.path.samefile(onnx, target)  # noqa: PTH121
-        if is_same or target.resolve() == onnx.resolve():
-            raise ModelError(
-                "cannot-save",
-                f"The engine would write over its own source, {printable(str(onnx))}.",
-                "Give another target, as OUT.engine.",
-            )
+    check_is_not_source(onnx, target)
     check_can_save(target)
     _check_is_engine(onnx, target)
     needed = max(expected_bytes, _LEAST_ROOM)
@@ -54,6 +47,22 @@ def check_target(onnx: Path, target: Path, expected_bytes: int) -> None:
             f"and the engine takes {bytes_text(needed)} at the least.",
             "Free some space there, or choose another folder.",
         )
+
+
+def check_is_not_source(onnx: Path, target: Path) -> None:
+    """Nothing, if the engine would not replace the model that it is built from.
+
+    Raises:
+        ModelError: kind "cannot-save".
+    """
+    with contextlib.suppress(OSError):
+        is_same = target.exists() and os.path.samefile(onnx, target)  # noqa: PTH121
+        if is_same or target.resolve() == onnx.resolve():
+            raise ModelError(
+                "cannot-save",
+                f"The engine would write over its own source, {printable(str(onnx))}.",
+                "Give another target, as OUT.engine.",
+            )
 
 
 def _check_is_engine(onnx: Path, target: Path) -> None:

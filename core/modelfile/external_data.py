@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import ModelFileError
-from core.modelfile.onnx_messages import MAX_PATH, external_location, messages
+from core.modelfile.onnx_messages import MAX_PATH, external_place, messages
 from core.modelfile.protobuf import DamagedError, Window
 from core.text import one_line
 
@@ -49,7 +49,7 @@ def find_external_data(onnx: Path, locations: Iterable[str]) -> ExternalData:
     outside = next((one for one in known if folder.is_left_by(one)), None)
     if outside is not None:
         return ExternalData(known, outside=outside)
-    return ExternalData(known, tuple(one for one in known if not folder.holds(one)))
+    return ExternalData(known, tuple(one for one in known if folder.size(one) is None))
 
 
 def check_external_data(
@@ -70,21 +70,22 @@ def check_external_data(
 
     Raises:
         ModelFileError: kind "external-data-outside" if a location is not in the file's own
-            folder, "external-data" if a file is not there, "damaged-onnx" if the file is no
-            protobuf message to its end, "unreadable" if the system cannot read it.
+            folder, "external-data" if a file is not there or ends too early, "damaged-onnx" if
+            the file is no protobuf message to its end, "unreadable" if the system cannot read it.
     """
     folder = _Folder(onnx)
-    present: dict[str, bool] = {}
+    sizes: dict[str, int | None] = {}  # None for what is no regular file
     missing: dict[str, None] = {}
+    short: ModelFileError | None = None
 
     def look(location: str) -> None:
-        if location in present:
+        if location in sizes:
             return
         if folder.is_left_by(location):
             raise _outside(onnx.name, location)
-        if len(present) == _KNOWN:
-            present.clear()
-        present[location] = folder.holds(location)
+        if len(sizes) == _KNOWN:
+            sizes.clear()
+        sizes[location] = folder.size(location)
         found(location)
 
     try:
@@ -96,9 +97,12 @@ def check_external_data(
                 if number % _TOLD_EACH == 0:
                     progress(min(start / max(size, 1), 1.0), f"Checking {onnx.name}")
                 if kind == "tensor":
-                    location = external_location(window, start, stop, look)
-                    if location and not present[location] and len(missing) < _KNOWN:
+                    location, end = external_place(window, start, stop, look)
+                    there = sizes[location] if location else 0
+                    if there is None and len(missing) < _KNOWN:
                         missing[location] = None
+                    elif there is not None and end > there and short is None:
+                        short = _short(onnx.name, location, there, end)
     except DamagedError as error:
         raise damaged_onnx(onnx.name, str(error)) from None
     except OSError as error:
@@ -107,6 +111,8 @@ def check_external_data(
         ) from None
     if missing:
         raise _missing(onnx.name, next(iter(missing)), len(missing))
+    if short is not None:
+        raise short
 
 
 def damaged_onnx(name: str, why: str) -> ModelFileError:
@@ -143,12 +149,13 @@ class _Folder:
         real = Path(os.path.realpath(self._path / location))
         return not any(real.is_relative_to(folder) for folder in self._allowed)
 
-    def holds(self, location: str) -> bool:
-        """True where a regular file is."""
+    def size(self, location: str) -> int | None:
+        """Bytes of a regular file; None where none is."""
         try:
-            return stat.S_ISREG((self._path / location).stat().st_mode)
+            found = (self._path / location).stat()
         except (OSError, ValueError):
-            return False
+            return None
+        return found.st_size if stat.S_ISREG(found.st_mode) else None
 
 
 def _outside(name: str, location: str) -> ModelFileError:
@@ -174,4 +181,13 @@ def _missing(name: str, first: str, count: int) -> ModelFileError:
         "Put that file beside the ONNX, under its original name."
         if count == 1
         else "Put these files beside the ONNX, under their original names.",
+    )
+
+
+def _short(name: str, location: str, there: int, end: int) -> ModelFileError:
+    return ModelFileError(
+        "external-data",
+        f"{name} keeps weights in another file {one_line(location, 80)}, which ends too early: it "
+        f"has {there:,} bytes, and {end:,} are asked for.",
+        "Copy or export that file again. Of a Git LFS repository fetch it with `git lfs pull`.",
     )

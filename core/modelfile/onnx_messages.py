@@ -66,6 +66,7 @@ DTYPES: dict[int, str] = {
 _RAW_DATA = 9
 _TYPED_DATA = (4, 5, 7, 10, 11)  # float_data, int32_data, int64_data, double_data, uint64_data
 _STRING_DATA = 6
+_KEYS = (6, 8)  # bytes of "offset" and "length", and of "location"
 _EXTERNAL_DATA = 13
 _DATA_LOCATION = 14
 MAX_NAME = 4096
@@ -125,8 +126,12 @@ def messages(window: Window, kind: str, start: int, stop: int) -> Iterator[tuple
             way.pop()
 
 
-def external_location(window: Window, start: int, stop: int, refuse: Callable[[str], None]) -> str:
-    """Where a tensor's data is if that is another file, else "".
+def external_place(
+    window: Window, start: int, stop: int, refuse: Callable[[str], None]
+) -> tuple[str, int]:
+    """Where a tensor's data is if that is another file, and the byte it ends before; else ("", 0).
+
+    The end is 0 where the tensor does not give its length, which is the rest of the file then.
 
     Args:
         window: the file.
@@ -136,16 +141,21 @@ def external_location(window: Window, start: int, stop: int, refuse: Callable[[s
             it counts; may raise. As protobuf merges a message that is given in two parts, one
             part may name the place and the other say that it counts.
     """
-    last, is_external = "", False
+    found: dict[str, str] = {}
+    is_external = False
     for number, wire, value, end in fields(window, start, stop):
         if number == _DATA_LOCATION and wire == VARINT:
             is_external = value == 1
         elif number == _EXTERNAL_DATA and wire == LENGTH:
-            location = _location(window, value, end)
-            if location:
-                refuse(location)
-                last = location
-    return last if is_external else ""
+            key, text = _entry(window, value, end)
+            if key == "location" and text:
+                refuse(text)
+            if text:
+                found[key] = text
+    if not is_external or "location" not in found:
+        return "", 0
+    length, offset = (_whole(found.get(key, "")) for key in ("length", "offset"))
+    return found["location"], offset + length if length else 0
 
 
 def read_tensor(window: Window, start: int, stop: int) -> StoredTensor:
@@ -199,13 +209,23 @@ def read_tensor(window: Window, start: int, stop: int) -> StoredTensor:
 
 def _location(window: Window, start: int, stop: int) -> str:
     """The value of an external_data entry with the key "location", else ""."""
+    key, value = _entry(window, start, stop)
+    return value if key == "location" else ""
+
+
+def _entry(window: Window, start: int, stop: int) -> tuple[str, str]:
+    """The key and the value of an external_data entry; a key of another length is ""."""
     key = value = ""
     for number, wire, begin, end in fields(window, start, stop):
         if number == 1 and wire == LENGTH:
-            key = window.text(begin, end, 8) if end - begin == 8 else ""
+            key = window.text(begin, end, 8) if end - begin in _KEYS else ""
         elif number == 2 and wire == LENGTH:
             value = window.text(begin, min(end, begin + MAX_PATH + 1), MAX_PATH + 1)
-    return value if key == "location" else ""
+    return key, value
+
+
+def _whole(text: str) -> int:
+    return int(text) if len(text) < 20 and text.isascii() and text.isdigit() else 0
 
 
 def _packed(window: Window, start: int, stop: int) -> list[int]:

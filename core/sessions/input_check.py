@@ -121,8 +121,12 @@ def _check(spec: TensorSpec, array: np.ndarray, profile: int) -> np.ndarray:
 
 def misfit(spec: TensorSpec, what: str, expected: str, given: str) -> InputError:
     """What does not fit an input: its "rank", "shape", "dtype" or "profile"."""
+    hint = f"Input {spec.name!r} takes {spec.dtype} {shape_text(spec.shape)}."
+    if what == "profile" and len(spec.profiles) > 1:
+        each = (f"{shape_text(one.min)} to {shape_text(one.max)}" for one in spec.profiles)
+        hint += f" Its profiles take {', or '.join(each)}."
     return InputError(
         f"input-{what}",
         f"Input {spec.name!r} does not fit: expected {expected}, given {given}.",
-        f"Input {spec.name!r} takes {spec.dtype} {shape_text(spec.shape)}.",
+        hint,
     )

@@ -32,11 +32,13 @@ def inspector_json(library: Library, engine: Any, context: Any) -> str | None:
         inspector.execution_context = context
     form = library.trt.LayerInformationFormat.JSON
     with library.tape.capture(quietly=True):
-        whole = str(inspector.get_engine_information(form))
+        # A null string of C++ comes as None.
+        whole = str(inspector.get_engine_information(form) or "")
         if whole.strip():
             return whole
         indices = range(engine.num_layers)
-        each = [str(inspector.get_layer_information(index, form)).strip() for index in indices]
+        told = [inspector.get_layer_information(index, form) for index in indices]
+        each = [str(text or "").strip() for text in told]
     layers = ", ".join(layer for layer in each if layer)
     if not layers:
         return ""

@@ -107,7 +107,11 @@ def own_decisions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def workshop(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Where engines are built; ENGINEBAY_GPU_WORKSHOP keeps them for the next run."""
     kept = os.environ.get("ENGINEBAY_GPU_WORKSHOP")
-    return Path(kept) if kept else tmp_path_factory.mktemp("engines")
+    if not kept:
+        return tmp_path_factory.mktemp("engines")
+    folder = Path(kept).absolute()
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
 
 
 def metadata_of(onnx: Path = DEMO_MODEL) -> dict[str, str]:

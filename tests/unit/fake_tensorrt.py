@@ -121,6 +121,7 @@ class FakeTensorRT:
         log_on: lines (severity, text) that a method logs before it fails, by method name; a
             method that is named here fails. "Runtime" only logs; see gives_runtime.
         gives_runtime: False makes Runtime() raise what pybind11 does where TensorRT gives none.
+        told_nothing: what the inspector gives where it fails; a null string of C++ comes as None.
     """
 
     def __init__(self, gpu: FakeCuda, name: str, version: str, *, full: bool) -> None:
@@ -131,6 +132,7 @@ class FakeTensorRT:
         self.calls: Counter[str] = Counter()
         self.plans: list[bytes] = []
         self.gives_runtime = True
+        self.told_nothing: str | None = ""
         self.log_on: dict[str, list[tuple[int, str]]] = {}
         self.loggers: list[Any] = []
         self.module = self._module()
@@ -319,24 +321,24 @@ class EngineInspector:
         self._engine = engine
         self.execution_context: ExecutionContext | None = None
 
-    def get_engine_information(self, form: enum.Enum) -> str:
+    def get_engine_information(self, form: enum.Enum) -> str | None:
         assert form.name == "JSON"
         layers = self._engine.layers
         if isinstance(layers, str):
             return layers
         if self._engine.state.fails("get_engine_information"):
-            return ""
+            return self._engine.state.told_nothing
         for layer in layers["Layers"]:
             self._fill_in(layer)
         return json.dumps(layers)
 
-    def get_layer_information(self, index: int, form: enum.Enum) -> str:
+    def get_layer_information(self, index: int, form: enum.Enum) -> str | None:
         """Tells of the layers of profile 0 alone."""
         assert form.name == "JSON"
         layer = self._engine.layers["Layers"][index]
         if "[profile " in (layer if isinstance(layer, str) else layer["Name"]):
             self._engine.state.log(1, "invalid encoded reference to a slot")
-            return ""
+            return self._engine.state.told_nothing
         self._fill_in(layer)
         return json.dumps(layer) + "\n"
 

@@ -414,6 +414,25 @@ def test_the_script_ends_with_the_parsers_words(
         exec(compile(script, "script.py", "exec"), {})
 
 
+@pytest.mark.parametrize(
+    ("model", "name", "words"),
+    [
+        ("plain.onnx", "images", ["--onnx=plain.onnx", "--optShapes=images:1x3"]),
+        ("R&D.onnx", "a:0", ['"--onnx=R&D.onnx"', "\"--optShapes='a:0':1x3\""]),
+        ("my model.onnx", "a,b", ['"--onnx=my model.onnx"', "\"--optShapes='a,b':1x3\""]),
+        ("(1)\\", "x^y", ['"--onnx=(1)\\\\"', '"--optShapes=x^y:1x3"']),
+    ],
+)
+def test_what_a_shell_of_windows_would_act_on_stands_in_quotes(
+    monkeypatch: pytest.MonkeyPatch, model: str, name: str, words: list[str]
+) -> None:
+    monkeypatch.setattr(sys, "platform", "win32")
+    options = BuildOptions(profiles=({name: Profile((1, 3), (1, 3), (1, 3))},))
+    command = trtexec_command(Path(model), ENGINE, options, "10.3.0")
+    for word in words:
+        assert f" {word} " in command
+
+
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_script_is_python(version: str) -> None:
     calibrated = BuildOptions(

@@ -224,6 +224,20 @@ def test_asymmetric_quantization_is_refused(tmp_path: Path, dtype: str, count: i
     assert all("uint8" in one.reason for one in found)
 
 
+def test_a_zero_point_that_a_constant_gives_is_looked_at_as_well(tmp_path: Path) -> None:
+    zero = numpy_helper.from_array(np.array(0, np.uint8), "unused")
+    nodes = [
+        helper.make_node("Constant", [], ["zero"], value=zero),
+        helper.make_node("QuantizeLinear", ["images", "scale", "zero"], ["q"]),
+        helper.make_node("DequantizeLinear", ["q", "scale", "zero"], ["output"]),
+    ]
+    scale = {"scale": np.array(0.1, np.float32)}
+    path = onnx_models.save(tmp_path / "qdq.onnx", nodes, [PICTURE], [RESULT], scale)
+    found = checked(path).refused
+    assert [one.operator for one in found] == ["QuantizeLinear", "DequantizeLinear"]
+    assert all("uint8" in one.reason for one in found)
+
+
 def test_nodes_in_bodies_count_too(tmp_path: Path) -> None:
     def branch(operator: str) -> onnx.GraphProto:
         value = helper.make_tensor_value_info("b", TensorProto.FLOAT, None)
@@ -278,6 +292,62 @@ def test_strings_are_refused_wherever_they_are(tmp_path: Path) -> None:
     check = checked(onnx_models.string_output(tmp_path))
     assert [one.operator for one in check.refused] == ["output words", "Constant"]
     assert "sequence" in checked(onnx_models.sequence_output(tmp_path)).refused[0].reason
+
+
+def of_dtype(folder: Path, dtype: int, dims: Sequence[int] = (1, 4)) -> Path:
+    x, y = (helper.make_tensor_value_info(name, dtype, list(dims)) for name in "xy")
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "g", [x], [y])
+    path = folder / "dtype.onnx"
+    onnx.save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)]), str(path))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("dtype", "version", "reason"),
+    [
+        (TensorProto.UINT16, "10.16.1", "TensorRT has no uint16"),
+        (TensorProto.INT16, "8.6.1", "TensorRT has no int16"),
+        (TensorProto.UINT64, "", "TensorRT has no uint64"),
+        (TensorProto.FLOAT8E5M2, "11.4.0", "TensorRT has no float8_e5m2"),
+        (TensorProto.BFLOAT16, "8.6.1", "TensorRT has bfloat16 from 9.0 on, and 8.6 is to build"),
+        (TensorProto.INT4, "8.5.3", "TensorRT has int4 from 10.0 on, and 8.5 is to build"),
+    ],
+)
+def test_inputs_and_outputs_of_dtypes_that_tensorrt_lacks_are_refused(
+    tmp_path: Path, dtype: int, version: str, reason: str
+) -> None:
+    check = checked(of_dtype(tmp_path, dtype), version)
+    assert [(one.operator, one.reason) for one in check.refused] == [
+        ("input x", reason),
+        ("output y", reason),
+    ]
+    assert all(one.way_out for one in check.refused)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "version"),
+    [
+        *((dtype, "8.5.3") for dtype in (1, 2, 3, 6, 7, 9, 10, 11)),
+        (TensorProto.BFLOAT16, "10.3.0"),
+        (TensorProto.BFLOAT16, ""),
+        (TensorProto.FLOAT8E4M3FN, "10.3.0"),
+        (TensorProto.INT4, "10.3.0"),
+    ],
+)
+def test_inputs_and_outputs_of_dtypes_that_tensorrt_has_are_taken(
+    tmp_path: Path, dtype: int, version: str
+) -> None:
+    assert not checked(of_dtype(tmp_path, dtype), version).refused
+
+
+def test_an_input_of_fp64_becomes_one_of_fp32(tmp_path: Path) -> None:
+    check = checked(of_dtype(tmp_path, TensorProto.DOUBLE), "10.3.0")
+    assert "The engine will take FP32 where the ONNX takes FP64: x." in check.notes
+
+
+def test_a_scalar_input_is_called_so(tmp_path: Path) -> None:
+    check = checked(of_dtype(tmp_path, TensorProto.BOOL, ()))
+    assert check.inputs[0].words() == "x bool scalar"
 
 
 def test_narrowed_weights_and_inputs_are_said_for_tensorrt_8(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from core import cli_build
 from core.building import before
+from core.building.flag_versions import ELSEWHERE
 from core.cli import main
 from core.errors import ModelError
 from core.modelfile import read_model_file
@@ -168,6 +170,40 @@ def test_what_is_known_before_a_build_is_told_without_one(
     status, answer = ask(onnx_models.unknown_operator(onnx.parent), "--check-only")
     assert (status, answer["error"]["kind"]) == (1, "unsupported-operator")
     assert answer["before"]["findings"]
+
+
+def test_shapes_that_do_not_fit_are_told_without_a_build(
+    monkeypatch: pytest.MonkeyPatch, onnx: Path, ask: Ask
+) -> None:
+    def no_parser(*_arguments: object, **_options: object) -> None:
+        raise ModelError("no-driver", "No driver answers.", "Install one.")
+
+    monkeypatch.setattr(before, "parser_verdict", no_parser)
+    status, answer = ask(onnx, "--optShapes=picture:1x3x8x8", "--check-only")
+    assert (status, answer["error"]["kind"]) == (1, "unknown-input")
+    assert answer["before"]["inputs"]
+    status, answer = ask(onnx, "--optShapes=images:1x4x8x8", "--check-only")
+    assert (status, answer["error"]["kind"]) == (1, "bad-profile")
+    status, answer = ask(onnx, *SHAPES, "--check-only")
+    assert (status, "error" in answer) == (0, False)
+
+
+@pytest.mark.parametrize("kind", ["trtexec", "python"])
+def test_no_command_is_printed_that_would_write_over_its_model(
+    onnx: Path, ask: Ask, kind: str
+) -> None:
+    status, answer = ask(onnx, "-o", onnx, *SHAPES, "--print-command", kind)
+    assert (status, answer["error"]["kind"]) == (1, "cannot-save")
+    assert "its own source" in answer["error"]["message"]
+
+
+def test_without_tensorrt_the_command_is_for_the_version_that_the_window_shows(
+    monkeypatch: pytest.MonkeyPatch, onnx: Path, ask: Ask
+) -> None:
+    monkeypatch.setattr(cli_build, "find_package", lambda _name: None)
+    _, answer = ask(onnx, *SHAPES, "--fp16", "--print-command", "trtexec")
+    assert answer["tensorrt"] == ELSEWHERE
+    assert " --fp16 " in answer["text"]
 
 
 @pytest.mark.parametrize("kind", ["trtexec", "python"])

@@ -176,6 +176,29 @@ def test_an_outside_location_goes_before_a_missing_one(folder: Path) -> None:
     assert both(many(folder, ["a", "b", "/etc/passwd"])).kind == "external-data-outside"
 
 
+@pytest.mark.parametrize(("offset", "length", "is_short"), [
+    ("0", "16", False), ("4", "12", False), ("4", "16", True), ("0", "17", True),
+    ("99", "", False), ("-9", "16", False), ("", "9" * 30, False),
+])  # fmt: skip
+def test_a_file_that_ends_before_its_weights_is_named_with_what_is_lacking(
+    folder: Path, offset: str, length: str, is_short: bool
+) -> None:
+    (folder / "w.bin").write_bytes(bytes(16))
+    tensor = external_tensor("w.bin")
+    del tensor.external_data[1:]
+    for key, value in (("offset", offset), ("length", length)):
+        if value:
+            tensor.external_data.add(key=key, value=value)
+    path = folder / "model.onnx"
+    path.write_bytes(model_of(constant(tensor)).SerializeToString())
+    if not is_short:
+        check_external_data(path)
+        return
+    error = refusal(path)
+    assert error.kind == "external-data"
+    assert f"it has 16 bytes, and {int(offset) + int(length)} are asked for" in error.message
+
+
 def test_a_folder_is_no_file(folder: Path) -> None:
     (folder / "w.bin").mkdir()
     assert both(onnx_models.external_data(folder, "w.bin")).kind == "external-data"
@@ -368,7 +391,7 @@ def test_a_long_file_is_walked_with_little_memory_and_its_weights_are_not_read(
         file.write(start)
         file.seek(len(start) + raw)
         file.write(after)
-    monkeypatch.setattr(module._Folder, "holds", lambda self, location: False)
+    monkeypatch.setattr(module._Folder, "size", lambda self, location: None)
     tracemalloc.start()
     try:
         assert refusal(path).kind == "external-data-outside"

@@ -70,10 +70,12 @@ def test_free_dimensions_are_those_of_the_optimum_or_as_wanted(
         assert outputs["output"].shape == (1, 3, 8, 8)
 
 
+@pytest.mark.parametrize("nothing", ["", None])
 @pytest.mark.parametrize("has_names_only", [False, True])
 def test_layers_are_asked_one_by_one_where_tensorrt_tells_nothing_of_the_whole(
-    trt: FakeTensorRT, caplog: pytest.LogCaptureFixture, has_names_only: bool
+    trt: FakeTensorRT, caplog: pytest.LogCaptureFixture, has_names_only: bool, nothing: str | None
 ) -> None:
+    trt.told_nothing = nothing
     value = of_10()
     of_profile_1 = [{**one, "Name": f"{one['Name']} [profile 1]"} for one in value["Layers"]]
     value["Layers"] += of_profile_1

@@ -111,6 +111,7 @@ def test_a_shape_outside_the_profile_names_its_limits(profile: int, batch: int) 
     assert caught.value.kind == "input-profile"
     limits = ("1 x 3 to 4 x 3 (profile 0)", "8 x 3 to 16 x 3 (profile 1)")[profile]
     assert f"expected {limits}, given float32 {batch} x 3" in caught.value.message
+    assert "Its profiles take 1 x 3 to 4 x 3, or 8 x 3 to 16 x 3." in caught.value.hint
 
 
 @pytest.mark.parametrize(("profile", "batch"), [(0, 1), (0, 4), (1, 8), (1, 16)])

@@ -22,7 +22,7 @@ from PySide6.QtWidgets import (
 )
 
 from core.text import counted, one_line, printable
-from gui.build_commands import ELSEWHERE, commands
+from gui.build_commands import commands
 from gui.build_thread import lack
 from gui.panels.banner import Banner
 from gui.panels.build.check import CheckPanel
@@ -308,8 +308,8 @@ class BuildWindow(QDialog):
         else:
             ability = self._building.ability
             capabilities = None if ability is None else ability.capabilities
-            trtexec, python = commands(path, form.target(), form.options(), capabilities)
-            version = ELSEWHERE if capabilities is None else capabilities.version
+            told = commands(path, form.target(), form.options(), capabilities)
+            version, trtexec, python = told
             where = "; none is installed here" if capabilities is None else ""
             self.trtexec.words.setText(f"The same with trtexec of TensorRT {version}{where}.")
             self.python.words.setText(f"The same with TensorRT {version} in Python{where}.")
