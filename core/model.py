@@ -265,16 +265,8 @@ class Model:
         plan = self._plan(len(images), sized)
         assert plan.recipe is not None  # pictures are placed by it
         reading = self.reading_of(images[0].size_wh, IN_PLACE, plan.recipe.batch, plan.recipe)
-        return run_pictures(
-            self.session,
-            plan,
-            self.fills,
-            images,
-            sources,
-            reading,
-            Clock(begin=begin, read_ms=read_ms),
-            note,
-        )
+        clock = Clock(begin=begin, read_ms=read_ms)
+        return run_pictures(self.session, plan, self.fills, images, sources, reading, clock, note)
 
     def test_random(self) -> TestResult:
         """Run without a picture: on what was chosen for inputs, and seeded random values else."""
@@ -319,6 +311,7 @@ class Model:
             network_wh=recipe.size_wh,
             placement=placement,
             channels=recipe.channels,
+            bgr=recipe.color == "bgr",
             batch=batch,
             metadata=self.file.metadata or Metadata(),
             choices=self.choices,

@@ -14,7 +14,7 @@ from core.errors import ModelError
 from core.modelfile.metadata import Metadata
 from core.presets import apply_preset
 from core.recipes import Certainty, Recipe, image_layout
-from core.tasks import Reading, TaskGuess, guess_task
+from core.tasks import Reading, TaskGuess, guess_task, ways_to_read
 from core.tensors import TensorSpec, shape_text
 
 _FREE_SIDE = 640  # pixels, where the model, its metadata and its profiles leave the size open
@@ -74,13 +74,6 @@ def _with_values(
             values = values | {"color": color}
         words = f"{metadata.whose} image metadata: {metadata.pixel_format}, {metadata.pixel_range}"
         return replace(recipe, **values, evidence=words, certainty="certain")
-    if metadata.is_ultralytics:
-        resize: Any = "center-crop" if metadata.task == "classify" else "letterbox"
-        words = f"{metadata.whose} metadata: exported by Ultralytics for {metadata.task}"
-        return replace(recipe, resize=resize, evidence=words, certainty="certain")
-    if spec.dtype == "uint8":
-        words = f"a uint8 input {shape_text(spec.shape)}: pixels as they are"
-        return replace(recipe, scale=1.0, evidence=words, certainty="likely")
     reading = Reading(
         network_wh=recipe.size_wh,
         channels=recipe.channels,
@@ -88,6 +81,17 @@ def _with_values(
         metadata=metadata,
     )
     named = [(out.name, out.shape) for out in outputs]
+    if metadata.is_ultralytics:
+        resize: Any = "center-crop" if metadata.task == "classify" else "letterbox"
+        words = f"{metadata.whose} metadata: exported by Ultralytics for {metadata.task}"
+        sure = {way.layout for way in ways_to_read(named, reading) if way.certainty == "certain"}
+        if sure == {"detr"}:  # of two classes its rows could be finished boxes of a YOLO, too
+            # ultralytics/models/rtdetr/predict.py, pre_transform (scale_fill=True).
+            resize, words = "stretch", f"{words}, an RT-DETR, so stretched"
+        return replace(recipe, resize=resize, evidence=words, certainty="certain")
+    if spec.dtype == "uint8":
+        words = f"a uint8 input {shape_text(spec.shape)}: pixels as they are"
+        return replace(recipe, scale=1.0, evidence=words, certainty="likely")
     return values_for(guess_task(named, reading), recipe, spec, outputs)
 
 
@@ -105,7 +109,8 @@ def values_for(
     if guess.task == "classify":
         scores = outputs[0].shape[1] if len(outputs[0].shape) > 1 else None
         if recipe.color == "rgb" and scores in (1000, 1001):
-            words = "1000 scores, so ImageNet's mean and deviation as torchvision has them"
+            count = "1000 scores" if scores == 1000 else "1000 scores and one more, a background's"
+            words = f"{count}, so ImageNet's mean and deviation as torchvision has them"
             return _by_preset(recipe, "imagenet", words, "likely")
     elif guess.task == "detect" and guess.layout in _BY_LAYOUT:
         return _BY_LAYOUT[guess.layout](guess, recipe, outputs)

@@ -252,6 +252,7 @@ class _Bench:
             picture_wh=size,
             network_wh=recipe.size_wh,
             placement=prepared.placement,
+            bgr=recipe.color == "bgr",
             channels=recipe.channels,
             batch=recipe.batch,
             metadata=self._metadata,

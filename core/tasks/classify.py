@@ -14,6 +14,8 @@ from core.tasks.reading import Evidence, Named, Reading
 
 TASK, LAYOUT = "classify", ""
 
+_MANY = 64  # scores
+_BYTES_MISSING = 24  # of the 256, where small shares were rounded to nothing
 _WORDS = ("class", "label", "logit", "prob", "score", "sigmoid", "softmax")
 
 
@@ -41,7 +43,9 @@ def decode(outputs: Arrays, reading: Reading) -> list[ClassScore] | None:
     """The best classes with their probabilities.
 
     Values that are probabilities already stay: those in 0..1 that sum to 1, or in 0..1 in an
-    output that is called a sigmoid's. Others go through softmax.
+    output that is called a sigmoid's or has many of them, as taggers of pictures have: dozens of
+    logits never all lie there. Bytes that sum to about 256 are probabilities quantised (TensorFlow
+    Lite's quantisation specification: softmax has the scale 1/256). Others go through softmax.
     """
     name, array = next(iter(outputs.items()))
     if array.dtype.kind in "OUSc":
@@ -57,7 +61,10 @@ def decode(outputs: Arrays, reading: Reading) -> list[ClassScore] | None:
     if not chosen and abs(np.linalg.norm(scores) - 1) < 1e-3 and scores.min() < 0:
         return None  # a vector of length 1 with both signs is an embedding, no scores
     low, high, total = scores.min(), scores.max(), scores.sum()
-    is_sigmoid = "sigmoid" in name.lower() and low >= 0 and high <= 1
+    if array.dtype == np.uint8 and abs(total - 256) <= _BYTES_MISSING:
+        scores, low, high, total = scores / total, 0, high / total, 1
+    many = len(scores) >= _MANY
+    is_sigmoid = ("sigmoid" in name.lower() or many) and low >= 0 and high <= 1
     is_probability = low >= 0 and abs(total - 1) < 1e-2
     if not (is_probability or is_sigmoid):
         exponents = np.exp(scores - high)

@@ -38,14 +38,17 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
 
 
 def decode(outputs: Arrays, reading: Reading) -> list[DenseMap] | None:
-    """The maps over the picture; None when their values are classes' numbers."""
+    """The maps over the picture; None when the values of a lone one are classes' numbers.
+
+    Several maps of whole numbers stay maps, as masks of yes and no: nothing else reads them.
+    """
     found = []
     for name, array in outputs.items():
         shape = map_shape(array.shape, reading)
         if shape is None or array.dtype.kind in "OUSc":
             return None
         plane = channels_first(array, shape)[0]
-        if reading.choices.task is None and _has_class_ids(plane):
+        if reading.choices.task is None and len(outputs) == 1 and _has_class_ids(plane):
             return None
         values = to_picture(plane.astype(np.float32), shape, reading, "linear")
         low, high = np.fmin.reduce(values, axis=None), np.fmax.reduce(values, axis=None)

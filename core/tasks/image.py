@@ -101,7 +101,11 @@ def _are_classes(planes: np.ndarray) -> bool:
 
 
 def _picture(name: str, planes: np.ndarray, reading: Reading) -> OutputImage | None:
-    """(H, W, 1 or 3) numbers of any type as a picture; None where all are NaN."""
+    """(H, W, 1 or 3) numbers of any type as a picture; None where all are NaN.
+
+    A network that takes BGR gives BGR: super resolution and style are trained from a picture to a
+    picture of the same kind.
+    """
     numbers = planes.astype(np.float32)
     finite = numbers[np.isfinite(numbers)]
     if finite.size == 0:
@@ -121,6 +125,8 @@ def _picture(name: str, planes: np.ndarray, reading: Reading) -> OutputImage | N
     else:
         numbers = (numbers - low) / ((high - low) or 1) * 255
         note = f"{low:g}..{high:g} fitted to 0..255"
+    if reading.bgr and planes.shape[2] == 3:
+        numbers, note = numbers[..., ::-1], f"{note}, taken for BGR as the input is"
     clean = np.nan_to_num(numbers, nan=0.0, posinf=255.0, neginf=0.0)
     pixels = np.rint(np.clip(clean, 0, 255)).astype(np.uint8)
     if pixels.shape[2] == 1:

@@ -70,6 +70,7 @@ class Reading:
     network_wh: tuple[int, int] | None = None
     placement: Placement = IN_PLACE
     channels: int = 3
+    bgr: bool = False  # the input takes blue first; so pictures are taken to come out, too
     batch: int = 1  # the input's; an output whose first dimension is another is no batch
     metadata: Metadata = field(default_factory=Metadata)
     choices: Choices = field(default_factory=Choices)

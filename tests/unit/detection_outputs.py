@@ -221,6 +221,12 @@ def rt_detr(objects: Sequence[Object], size_wh: Size) -> Outputs:
     return {"pred_logits": logits, "pred_boxes": boxes}
 
 
+def rf_detr(objects: Sequence[Object], size_wh: Size) -> Outputs:
+    """As RT-DETR, by other names."""
+    outputs = rt_detr(objects, size_wh)
+    return {"dets": outputs["pred_boxes"], "labels": outputs["pred_logits"]}
+
+
 WRITERS: dict[str, tuple[str, Writer, int]] = {
     "ultralytics": ("ultralytics", ultralytics, 0),
     "yolov5": ("yolov5", yolov5, 0),
@@ -241,5 +247,6 @@ WRITERS: dict[str, tuple[str, Writer, int]] = {
     "scores in pixels": ("ssd", scores_in_pixels, 0),
     "detr": ("detr", detr, 0),
     "rt-detr": ("detr", rt_detr, 0),
+    "rf-detr": ("detr", rf_detr, 0),
 }
 """By a name for people: the layout, the writer, and what the class numbers have on top."""

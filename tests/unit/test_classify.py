@@ -220,3 +220,25 @@ def test_the_best_five_are_those_that_plain_code_finds_in_the_same_outputs(tmp_p
     assert [one.class_id for one in found] == order
     expected = [math.exp(logits[index] - largest) / total for index in order]
     np.testing.assert_allclose([one.score for one in found], expected, rtol=1e-6)
+
+
+def test_many_scores_in_0_to_1_are_probabilities_each_by_itself() -> None:
+    """A tagger's: several are true at once, and softmax would make 0.02 of 0.9."""
+    values = np.full((1, 100), 0.01, np.float32)
+    values[0, [7, 40]] = 0.9, 0.6
+    found = classes(decode({"output": values}, READING))
+    np.testing.assert_allclose([score for _, score in found[:3]], [0.9, 0.6, 0.01], atol=1e-6)
+    assert [class_id for class_id, _ in found[:2]] == [7, 40]
+    values[0, 3] = 1.5  # no probability: all are logits, e^1.5 the largest
+    whole = 97 * np.exp(0.01) + np.exp(0.9) + np.exp(0.6) + np.exp(1.5)
+    [best, *_] = classes(decode({"output": values}, READING))
+    assert best == (3, pytest.approx(np.exp(1.5) / whole, abs=1e-5))
+
+
+def test_bytes_that_sum_to_256_are_quantised_probabilities() -> None:
+    values = np.zeros((1, 10), np.uint8)
+    values[0, [2, 5]] = 160, 90  # six of the 256 were rounded away in the others
+    found = classes(decode({"out": values}, READING))
+    assert found[:2] == [(2, pytest.approx(160 / 250)), (5, pytest.approx(90 / 250))]
+    values[0, 5] = 10  # 170 in all: no softmax gives that
+    assert classes(decode({"out": values}, READING))[0] == (2, pytest.approx(1))

@@ -108,6 +108,13 @@ def test_several_side_outputs_are_each_a_map() -> None:
     assert found[1].note.endswith("from 1/2 of the input's size")
 
 
+def test_several_maps_of_yes_and_no_are_maps_still() -> None:
+    mask = np.zeros((1, 1, 48, 64), np.float32)
+    mask[..., 10:20, 30:50] = 1
+    found = dense_maps(decode({"d0": mask, "d1": mask}, READING))
+    assert [(one.tensor, one.low, one.high) for one in found] == [("d0", 0, 1), ("d1", 0, 1)]
+
+
 @pytest.mark.parametrize(
     ("outputs", "channels", "metadata", "certainty"),
     [

@@ -124,6 +124,7 @@ MODELS: list[tuple[str, Outputs, tuple[int, int], Metadata | None, str, str]] = 
         VGA, None, "detr", "likely",
     ),
     ("rtdetr-l", {"output0": (1, 300, 84)}, VGA, DETECT, "detr", "certain"),
+    ("rf-detr", {"dets": (1, 300, 4), "labels": (1, 300, 91)}, VGA, None, "detr", "likely"),
 ]  # fmt: skip
 
 
@@ -183,6 +184,7 @@ STRANGERS: list[tuple[str, Outputs, tuple[int, int], Metadata | None, bool]] = [
     ("a pose head", {"output0": (1, 25200, 57)}, VGA, Metadata(task="pose"), False),
     ("yolov5's rows of free number", {"output": (1, None, 85)}, VGA, None, True),
     ("yolox or a turned yolov8", {"output": (1, 8400, 84)}, VGA, None, True),
+    ("rtdetr-l bare", {"output0": (1, 300, 84)}, VGA, None, True),
     ("few rows of six", {"rows": (1, 20, 6)}, VGA, None, True),
     ("free rows of six", {"output": (None, 6)}, VGA, None, True),
     ("patches", {"features": (1, 197, 768)}, (224, 224), None, False),

@@ -177,3 +177,16 @@ def test_whole_numbers_from_a_grey_picture_are_no_picture_of_it() -> None:
     output[..., 32:] = 3
     assert decode({"out": output}, grey).guess.task == "semantic-segment"
     assert decode({"out": output.astype(np.float32)}, grey).guess.task == "image"
+
+
+def test_a_picture_of_a_network_that_takes_bgr_is_bgr_too() -> None:
+    output = np.zeros((1, 3, 64, 64), np.uint8)
+    output[0, 0], output[0, 2] = 10, 200  # blue, red
+    [picture] = decode({"out": output}, replace(READING, bgr=True)).predictions
+    assert isinstance(picture, OutputImage)
+    assert picture.pixels[5, 5].tolist() == [200, 0, 10]
+    assert picture.note == "bytes as they are, taken for BGR as the input is"
+    grey = replace(READING, channels=1, bgr=False)
+    [picture] = decode({"out": output[:, :1]}, grey).predictions
+    assert isinstance(picture, OutputImage)
+    assert "BGR" not in picture.note

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -64,6 +65,17 @@ def test_an_image_model_gives_the_picture_back(tmp_path: Path) -> None:
     assert isinstance(found, OutputImage)
     assert found.pixels.shape == (8, 8, 3)
     assert (found.pixels == (255, 128, 0)).all()
+
+
+def test_an_image_model_that_takes_bgr_gives_the_pictures_own_colours_back(tmp_path: Path) -> None:
+    with Model.open(onnx_models.identity(tmp_path)) as model:
+        assert model.recipe is not None
+        model.use(replace(model.recipe, color="bgr"))
+        result = model.test(picture(tmp_path, (255, 128, 0), (8, 8)))
+    [found] = result.predictions
+    assert isinstance(found, OutputImage)
+    assert (found.pixels == (255, 128, 0)).all()
+    assert "BGR" in found.note
 
 
 @pytest.mark.parametrize("dtype", ["float16", "uint8"])

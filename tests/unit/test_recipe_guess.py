@@ -85,6 +85,20 @@ MODELS = {
         "the file's metadata: exported by Ultralytics for classify",
         metadata=ULTRALYTICS | {"task": "classify", "imgsz": "[224, 224]"},
     ),
+    "Ultralytics' RT-DETR, stretched": Described(
+        (1, 3, 640, 640),
+        {"output0": (1, 300, 84)},
+        {"resize": "stretch", "color": "rgb", "scale": 1 / 255, "mean": (0.0,)},
+        "exported by Ultralytics for detect, an RT-DETR, so stretched",
+        metadata=ULTRALYTICS | {"names": str(dict(enumerate("abcdefgh" * 10)))},
+    ),
+    "Ultralytics, two classes end to end: no RT-DETR": Described(
+        (1, 3, 640, 640),
+        {"output0": (1, 300, 6)},
+        {"resize": "letterbox"},
+        "exported by Ultralytics for detect",
+        metadata=ULTRALYTICS | {"names": "{0: 'cat', 1: 'dog'}"},
+    ),
     "Ultralytics segment": Described(
         (1, 3, 640, 640),
         {"output0": (1, 116, 8400), "output1": (1, 32, 160, 160)},
@@ -102,7 +116,7 @@ MODELS = {
         (1, 224, 224, 3),
         {"logits": (1, 1001, 1, 1)},
         IMAGENET | {"layout": "NHWC"},
-        "1000 scores",
+        "1000 scores and one more, a background's",
     ),
     "a classifier of ten classes": Described(
         (1, 3, 32, 32),

@@ -3,8 +3,9 @@
 logits (1, Q, C) and pred_boxes (1, Q, 4) as cx, cy, w, h in 0..1. Logits of DETR go through
 softmax and have "no object" last; those of RT-DETR, Deformable DETR and DINO go through a sigmoid
 and have not. Ultralytics' RT-DETR gives both in one output, (1, Q, 4 + C), with scores for logits.
-Sources: facebookresearch/detr models/detr.py, PostProcess; lyuwenyu/RT-DETR
-rtdetr_postprocessor.py; ultralytics/models/rtdetr/predict.py.
+RF-DETR calls the boxes dets and the logits labels. Sources: facebookresearch/detr
+models/detr.py, PostProcess; lyuwenyu/RT-DETR rtdetr_postprocessor.py;
+ultralytics/models/rtdetr/predict.py; roboflow/rf-detr rfdetr/export/main.py (output_names).
 """
 
 from __future__ import annotations
@@ -22,18 +23,21 @@ from core.tasks.reading import Evidence, Named, Reading
 TASK, LAYOUT = "detect", "detr"
 
 _USUAL_QUERIES = range(10, 1001)
+_ULTRALYTICS_QUERIES = 300  # ultralytics/nn/modules/head.py, RTDETRDecoder (nq)
 
 
 def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
-    """Logits and boxes by their names; one output only where the metadata agrees."""
+    """Logits and boxes by their names; one output is claimed only where the metadata agrees."""
     metadata = reading.metadata
     if reading.network_wh is None or metadata.task not in (None, "detect"):
         return None
     if len(outputs) == 1:
         shape = outputs[0][1]
-        if metadata.task is None or not metadata.names or not _is_joined(shape, reading):
+        if not _is_joined(shape, reading):
             return None
-        words = f"the output (1, {shape[1]}, 4 + {len(metadata.names)})"
+        words = f"the output (1, {shape[1] or 'N'}, 4 + {(shape[2] or 4) - 4})"
+        if metadata.task is None or not metadata.names:
+            return Evidence(f"{words} may have a row for each query", "possible")
         return Evidence(f"metadata says detect and {words} has a row for each query", "certain")
     pair = _pair_of(outputs, reading.batch)
     if pair is None:
@@ -55,16 +59,23 @@ def _is_joined(shape: Sequence[int | None], reading: Reading) -> bool:
     if len(shape) != 3 or shape[0] not in (None, reading.batch):
         return False
     queries, columns = shape[1:]
-    return columns == 4 + len(reading.metadata.names) and (
-        queries is None or queries in _USUAL_QUERIES
-    )
+    if reading.metadata.names:
+        fits = columns == 4 + len(reading.metadata.names)
+    else:
+        # More than the six numbers of finished boxes.
+        fits = columns is not None and columns > 6 and queries == _ULTRALYTICS_QUERIES
+    return fits and (queries is None or queries in _USUAL_QUERIES)
 
 
 def _pair_of(outputs: Sequence[Named], batch: int) -> tuple[Named, Named, bool] | None:
     """Logits, boxes, and whether names told them; hidden states beside named ones are let be."""
     three = [one for one in outputs if len(one[1]) == 3 and one[1][0] in (None, batch)]
-    logits = [one for one in three if plain_name(one[0]) in ("logits", "pred_logits")]
-    boxes = [one for one in three if plain_name(one[0]) in ("pred_boxes", "boxes")]
+    names = {plain_name(name) for name, _ in outputs}
+    as_rf_detr = names == {"dets", "labels"}
+    logit_names = ("labels",) if as_rf_detr else ("logits", "pred_logits")
+    box_names = ("dets",) if as_rf_detr else ("pred_boxes", "boxes")
+    logits = [one for one in three if plain_name(one[0]) in logit_names]
+    boxes = [one for one in three if plain_name(one[0]) in box_names]
     named = len(logits) == len(boxes) == 1 and len(three) == len(outputs)
     if not named:
         if len(outputs) != 2 or len(three) != 2:
