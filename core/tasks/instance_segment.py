@@ -1,9 +1,11 @@
 """Instance segmentation, Ultralytics' heads: boxes with coefficients, and prototypes of masks.
 
 Raw (1, 4 + classes + P, N) or end-to-end (1, N, 6 + P), with prototypes (1, P, h, w), P mostly
-32. A mask is where the prototypes, weighed by the box's coefficients, lie above 0 (where their
-sigmoid lies above 0.5), within the box. Sources: ultralytics/nn/modules/head.py, Segment and
-Proto; ultralytics/utils/ops.py, process_mask_native.
+32. YOLOv5's raw (1, N, 5 + classes + P), with objectness and three anchors a cell, is read where
+the number of names says how many classes there are. A mask is where the prototypes, weighed by
+the box's coefficients, lie above 0 (where their sigmoid lies above 0.5), within the box. Sources:
+ultralytics/nn/modules/head.py, Segment and Proto; ultralytics/utils/ops.py, process_mask_native;
+ultralytics/yolov5 models/yolo.py, Segment.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from core.errors import InputError
 from core.placement import Placement
 from core.predictions import Mask, Segment, class_label
 from core.sessions.base import Arrays
-from core.tasks.detect.boxes import suppress
+from core.tasks.detect.boxes import plausible_scores, suppress
+from core.tasks.detect.ultralytics import STRIDE_SETS, cells
 from core.tasks.reading import Certainty, Evidence, Named, Reading
 from core.tasks.ultralytics_heads import (
     Candidates,
@@ -32,6 +35,7 @@ from core.tensors import Shape
 
 TASK, LAYOUT = "instance-segment", "ultralytics"
 
+_ANCHORS = 3  # a cell of YOLOv5's
 _PROTOTYPES = 32  # how many every shipped head has
 _AT_ONCE = 16  # masks computed in one product, so that memory stays small
 _MAX_MASK_PIXELS = 1_000_000_000  # of all masks of a picture, a byte each
@@ -52,6 +56,10 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
         return None
     rows, columns = sides
     beside = f"(1, {count}, {prototypes[2] or 'h'}, {prototypes[3] or 'w'}) prototypes of masks"
+    if _is_yolov5(rows, columns, count, reading):
+        classes = len(reading.given_names)
+        words = f"(1, {rows}, 5 + {classes} + {count}), three anchors a cell, and {beside}"
+        return Evidence(f"there are {classes} class names, and the outputs are {words}", "certain")
     if columns == 6 + count and could_be_finished(rows, reading):
         words = f"{said}the outputs are an end-to-end (1, {rows or 'N'}, 6 + {count}) and {beside}"
         return Evidence(words, "certain" if said else "likely")
@@ -67,6 +75,28 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
         f"{f', {grid},' if grid else ''} and {beside}"
     )
     return Evidence(words, certainty)
+
+
+def _is_yolov5(rows: int | None, columns: int | None, count: int, reading: Reading) -> bool:
+    """Whether (1, rows, columns) has YOLOv5's anchors, for as many classes as there are names."""
+    names, network_wh = reading.given_names, reading.network_wh
+    if not names or network_wh is None or columns != 5 + len(names) + count:
+        return False
+    return any(rows == _ANCHORS * cells(network_wh, strides) for strides in STRIDE_SETS)
+
+
+def _without_objectness(head: np.ndarray, classes: int) -> np.ndarray | None:
+    """YOLOv5's rows as the columns of a raw head: score = objectness * class.
+
+    Returns:
+        (4 + classes + P, N) float32; None when objectness or classes are no probabilities.
+    """
+    columns: np.ndarray = head.T.astype(np.float32)
+    if not plausible_scores(columns[4 : 5 + classes]):
+        return None
+    columns[5 : 5 + classes] *= columns[4]
+    raw: np.ndarray = np.delete(columns, 4, axis=0)
+    return raw
 
 
 def _are_prototypes(shape: Shape, reading: Reading) -> bool:
@@ -92,6 +122,11 @@ def decode(outputs: Arrays, reading: Reading) -> list[Segment] | None:
     """
     head, prototypes = sorted((one[0] for one in outputs.values()), key=np.ndim)
     count = len(prototypes)
+    if _is_yolov5(head.shape[0], head.shape[1], count, reading):
+        folded = _without_objectness(head, len(reading.given_names))
+        if folded is None:
+            return None
+        head = folded
     if head.shape[1] == 6 + count:
         found = finished_candidates(head, reading)
         if found is None:
