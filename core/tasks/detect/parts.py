@@ -55,8 +55,8 @@ def plain_name(name: str) -> str:
 
 
 def parts_of(outputs: Sequence[Named], batch: int) -> Parts | None:
-    """Find the parts by names, else four of them by their shapes; None where they are not all."""
-    return _by_name(outputs, batch) or _by_shape(outputs, batch)
+    """Find the parts by names, else by their shapes, with or without a number; else None."""
+    return _by_name(outputs, batch) or _by_shape(outputs, batch) or _three_by_shape(outputs, batch)
 
 
 def _by_name(outputs: Sequence[Named], batch: int) -> Parts | None:
@@ -93,6 +93,23 @@ def _by_shape(outputs: Sequence[Named], batch: int) -> Parts | None:
         return None
     vectors = (rest[0][0], rest[1][0])
     return Parts(boxes[0][0], vectors, counts[0][0], len(counts[0][1]), False)
+
+
+def _three_by_shape(outputs: Sequence[Named], batch: int) -> Parts | None:
+    """Boxes (K, 4) or (1, K, 4) and two vectors, as torchvision's in ONNX's model zoo."""
+    if len(outputs) != 3:
+        return None
+    boxes = [
+        (name, shape)
+        for name, shape in outputs
+        if (len(shape) == 2 and shape[1] == 4) or _is_boxes(shape, batch)
+    ]
+    if len(boxes) != 1:
+        return None
+    rest = [(name, shape) for name, shape in outputs if name != boxes[0][0]]
+    if any(not agree(shape, boxes[0][1][:-1]) for _, shape in rest):
+        return None
+    return Parts(boxes[0][0], (rest[0][0], rest[1][0]), None, 0, False)
 
 
 def _is_boxes(shape: Shape, batch: int) -> bool:

@@ -23,12 +23,17 @@ TASK, LAYOUT = "detect", "ssd-finished"
 
 
 def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
-    """By their names."""
+    """By their names, or by shapes that hardly anything else has; the values tell which is what."""
     if reading.network_wh is None or reading.metadata.task not in (None, "detect"):
         return None
     parts = parts_of(outputs, reading.batch)
-    if parts is None or not parts.named:
+    if parts is None:
         return None
+    if not parts.named:
+        if parts.count is not None:
+            return None
+        words = f"{parts.boxes}, {' and '.join(parts.vectors)} are shaped like finished detections"
+        return Evidence(f"{words}: boxes, and two numbers for each")
     words = f"{parts.boxes}, {' and '.join(parts.vectors)} are named as"
     if parts.as_tensorflow:
         return Evidence(f"{words} by TensorFlow's detectors")
