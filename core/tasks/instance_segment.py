@@ -14,12 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.errors import InputError
 from core.placement import Placement
 from core.predictions import Mask, Segment, class_label
 from core.sessions.base import Arrays
 from core.tasks.detect.boxes import plausible_scores, suppress
 from core.tasks.detect.ultralytics import STRIDE_SETS, cells
+from core.tasks.mask_regions import mask_regions
 from core.tasks.reading import Certainty, Evidence, Named, Reading
 from core.tasks.ultralytics_heads import (
     Candidates,
@@ -38,7 +38,6 @@ TASK, LAYOUT = "instance-segment", "ultralytics"
 _ANCHORS = 3  # a cell of YOLOv5's
 _PROTOTYPES = 32  # how many every shipped head has
 _AT_ONCE = 16  # masks computed in one product, so that memory stays small
-_MAX_MASK_PIXELS = 1_000_000_000  # of all masks of a picture, a byte each
 
 
 def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
@@ -164,16 +163,7 @@ def _masks(found: Candidates, prototypes: np.ndarray, reading: Reading) -> list[
     """
     network_wh, placement = reading.network_wh, reading.placement
     assert network_wh is not None  # recognise asked for it
-    regions = _pixels_of(found.boxes, picture_size(reading))
-    sizes = regions[:, 2:] - regions[:, :2]
-    pixels = int(sizes.prod(axis=1).sum())
-    if pixels > _MAX_MASK_PIXELS:
-        raise InputError(
-            "masks-too-large",
-            f"The masks of {len(regions)} objects take {pixels / 1e9:.1f} GB; "
-            f"{_MAX_MASK_PIXELS / 1e9:.0f} GB is the limit.",
-            "Raise the score threshold, ask for fewer objects, or use a smaller picture.",
-        )
+    regions = mask_regions(found.boxes, picture_size(reading))
     count, height, width = prototypes.shape
     flat = prototypes.reshape(count, -1)
     masks = []
@@ -192,12 +182,3 @@ def _masks(found: Candidates, prototypes: np.ndarray, reading: Reading) -> list[
             values = there.plane_to_picture(plane, network_wh, (right - left, bottom - top))
             masks.append(Mask(left, top, values > 0))
     return masks
-
-
-def _pixels_of(boxes: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
-    """The whole pixels of boxes (n, 4) that lie in the picture, at least one each; int."""
-    size = np.array(size_wh)
-    first = np.minimum(np.rint(boxes[:, :2]).astype(int), size - 1)
-    last = np.maximum(np.rint(boxes[:, 2:]).astype(int), first + 1)
-    regions: np.ndarray = np.concatenate([first, np.minimum(last, size)], axis=1)
-    return regions

@@ -42,11 +42,15 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Finished detections of the first picture, as they come: boxes (n, 4) float32."""
+    """Finished detections of the first picture, as they come: boxes (n, 4) float32.
+
+    `rows` says which of the outputs' rows they are, (n,) int.
+    """
 
     boxes: np.ndarray
     scores: np.ndarray
     class_ids: np.ndarray
+    rows: np.ndarray
 
 
 def plain_name(name: str) -> str:
@@ -150,7 +154,7 @@ def read_parts(outputs: Arrays, parts: Parts) -> Finished | None:
         return None
     numbers = boxes.astype(np.float32)
     fine = np.isfinite(numbers).all(axis=1) & np.isfinite(classes)
-    return Finished(numbers[fine], scores[fine], classes[fine].astype(int))
+    return Finished(numbers[fine], scores[fine], classes[fine].astype(int), np.flatnonzero(fine))
 
 
 def _scores_and_classes(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, ...] | None:
