@@ -84,17 +84,19 @@ def _is_yolov5(rows: int | None, columns: int | None, count: int, reading: Readi
     return any(rows == _ANCHORS * cells(network_wh, strides) for strides in STRIDE_SETS)
 
 
-def _without_objectness(head: np.ndarray, classes: int) -> np.ndarray | None:
+def _without_objectness(head: np.ndarray, reading: Reading) -> np.ndarray | None:
     """YOLOv5's rows as the columns of a raw head: score = objectness * class.
 
     Returns:
-        (4 + classes + P, N) float32; None when objectness or classes are no probabilities.
+        (4 + classes + P, n) float32, of the rows whose objectness reaches the threshold, as no
+        score is above it; None when objectness or classes are no probabilities.
     """
-    columns: np.ndarray = head.T.astype(np.float32)
-    if not plausible_scores(columns[4 : 5 + classes]):
+    end = 5 + len(reading.given_names)
+    if not plausible_scores(head[:, 4:end]):
         return None
-    columns[5 : 5 + classes] *= columns[4]
-    raw: np.ndarray = np.delete(columns, 4, axis=0)
+    rows = head[head[:, 4] >= reading.choices.score_threshold].astype(np.float32)
+    rows[:, 5:end] *= rows[:, 4:5]
+    raw: np.ndarray = np.delete(rows, 4, axis=1).T
     return raw
 
 
@@ -122,7 +124,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[Segment] | None:
     head, prototypes = sorted((one[0] for one in outputs.values()), key=np.ndim)
     count = len(prototypes)
     if _is_yolov5(head.shape[0], head.shape[1], count, reading):
-        folded = _without_objectness(head, len(reading.given_names))
+        folded = _without_objectness(head, reading)
         if folded is None:
             return None
         head = folded
