@@ -53,6 +53,12 @@ def ultralytics(objects: Sequence[Object], size_wh: Size) -> Outputs:
     return {"output0": head}
 
 
+def ultralytics_fractions(objects: Sequence[Object], size_wh: Size) -> Outputs:
+    head = ultralytics(objects, size_wh)["output0"]
+    head[:, :4] /= np.array([*size_wh, *size_wh], np.float32)[:, None]
+    return {"output0": head}
+
+
 def yolov5(objects: Sequence[Object], size_wh: Size) -> Outputs:
     head = np.zeros((1, 3 * len(cells(size_wh)), 5 + CLASSES), np.float32)
     for row, one in enumerate(objects):
@@ -236,6 +242,7 @@ def torchvision_unnamed(objects: Sequence[Object], size_wh: Size) -> Outputs:
 
 WRITERS: dict[str, tuple[str, Writer, int]] = {
     "ultralytics": ("ultralytics", ultralytics, 0),
+    "ultralytics, fractions": ("ultralytics", ultralytics_fractions, 0),
     "yolov5": ("yolov5", yolov5, 0),
     "yolov5, fractions": ("yolov5", yolov5_fractions, 0),
     "yolox": ("yolox", yolox, 0),

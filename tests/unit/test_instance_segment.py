@@ -152,6 +152,15 @@ def test_half_a_box_is_masked_where_the_prototypes_say_so() -> None:
     assert not found.mask.bits[:, 40:].any()
 
 
+def test_boxes_as_fractions_of_the_picture_have_their_masks_too() -> None:
+    output = raw(np.array([60.0, 20, 140, 50]), [100.0, -1, 0, 0, 0])
+    output[:, :4] /= SIDE
+    [found] = segments(decode({"output0": output, "output1": prototypes()}, READING))
+    assert found.box == pytest.approx((60, 20, 140, 50), abs=1e-3)
+    assert found.mask.bits[:, :40].all()
+    assert not found.mask.bits[:, 40:].any()
+
+
 def test_each_object_has_its_own_mask_best_first_and_overlaps_are_suppressed() -> None:
     rows = [
         [40.0, 40, 20, 20, 0, 0.6, *EVERYWHERE],
