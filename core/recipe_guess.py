@@ -114,6 +114,8 @@ def values_for(
             return _by_preset(recipe, "imagenet", words, "likely")
     elif guess.task == "detect" and guess.layout in _BY_LAYOUT:
         return _BY_LAYOUT[guess.layout](guess, recipe, outputs)
+    elif guess.layout == "masks":
+        return _as_ssd(guess, recipe, outputs)
     elif guess.task in ("instance-segment", "pose", "obb"):  # Ultralytics' own heads
         return _as_ultralytics(guess, recipe, outputs)
     if recipe.layout.endswith("HWC") and recipe.color == "rgb" and spec.name == "data":

@@ -21,6 +21,7 @@ from core.tasks import (
     dense,
     embed,
     image,
+    instance_masks,
     instance_segment,
     obb,
     pose,
@@ -42,6 +43,7 @@ from core.tasks.reading import Choices, Evidence, Named, Reader, Reading, TaskGu
 
 READERS: tuple[Reader, ...] = (
     instance_segment,
+    instance_masks,  # before detection: their boxes are finished ones, too
     pose,  # before detection: a person's keypoints could be scores of 52 classes
     ultralytics,
     yolov5,

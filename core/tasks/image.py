@@ -126,7 +126,7 @@ def _picture(name: str, planes: np.ndarray, reading: Reading) -> OutputImage | N
         numbers = (numbers - low) / ((high - low) or 1) * 255
         note = f"{low:g}..{high:g} fitted to 0..255"
     if reading.bgr and planes.shape[2] == 3:
-        numbers, note = numbers[..., ::-1], f"{note}, taken for BGR as the input is"
+        numbers, note = numbers[..., ::-1], f"{note}, BGR assumed"
     clean = np.nan_to_num(numbers, nan=0.0, posinf=255.0, neginf=0.0)
     pixels = np.rint(np.clip(clean, 0, 255)).astype(np.uint8)
     if pixels.shape[2] == 1:

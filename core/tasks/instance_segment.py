@@ -1,9 +1,11 @@
 """Instance segmentation, Ultralytics' heads: boxes with coefficients, and prototypes of masks.
 
 Raw (1, 4 + classes + P, N) or end-to-end (1, N, 6 + P), with prototypes (1, P, h, w), P mostly
-32. A mask is where the prototypes, weighed by the box's coefficients, lie above 0 (where their
-sigmoid lies above 0.5), within the box. Sources: ultralytics/nn/modules/head.py, Segment and
-Proto; ultralytics/utils/ops.py, process_mask_native.
+32. YOLOv5's raw (1, N, 5 + classes + P), with objectness and three anchors a cell, is read where
+the number of names says how many classes there are. A mask is where the prototypes, weighed by
+the box's coefficients, lie above 0 (where their sigmoid lies above 0.5), within the box. Sources:
+ultralytics/nn/modules/head.py, Segment and Proto; ultralytics/utils/ops.py, process_mask_native;
+ultralytics/yolov5 models/yolo.py, Segment.
 """
 
 from __future__ import annotations
@@ -12,11 +14,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.errors import InputError
 from core.placement import Placement
 from core.predictions import Mask, Segment, class_label
 from core.sessions.base import Arrays
-from core.tasks.detect.boxes import suppress
+from core.tasks.detect.boxes import plausible_scores, suppress
+from core.tasks.detect.ultralytics import STRIDE_SETS, cells
+from core.tasks.mask_regions import mask_regions
 from core.tasks.reading import Certainty, Evidence, Named, Reading
 from core.tasks.ultralytics_heads import (
     Candidates,
@@ -32,9 +35,9 @@ from core.tensors import Shape
 
 TASK, LAYOUT = "instance-segment", "ultralytics"
 
+_ANCHORS = 3  # a cell of YOLOv5's
 _PROTOTYPES = 32  # how many every shipped head has
 _AT_ONCE = 16  # masks computed in one product, so that memory stays small
-_MAX_MASK_PIXELS = 1_000_000_000  # of all masks of a picture, a byte each
 
 
 def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
@@ -52,6 +55,10 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
         return None
     rows, columns = sides
     beside = f"(1, {count}, {prototypes[2] or 'h'}, {prototypes[3] or 'w'}) prototypes of masks"
+    if _is_yolov5(rows, columns, count, reading):
+        classes = len(reading.given_names)
+        words = f"(1, {rows}, 5 + {classes} + {count}), three anchors a cell, and {beside}"
+        return Evidence(f"there are {classes} class names, and the outputs are {words}", "certain")
     if columns == 6 + count and could_be_finished(rows, reading):
         words = f"{said}the outputs are an end-to-end (1, {rows or 'N'}, 6 + {count}) and {beside}"
         return Evidence(words, "certain" if said else "likely")
@@ -67,6 +74,30 @@ def recognise(outputs: Sequence[Named], reading: Reading) -> Evidence | None:
         f"{f', {grid},' if grid else ''} and {beside}"
     )
     return Evidence(words, certainty)
+
+
+def _is_yolov5(rows: int | None, columns: int | None, count: int, reading: Reading) -> bool:
+    """Whether (1, rows, columns) has YOLOv5's anchors, for as many classes as there are names."""
+    names, network_wh = reading.given_names, reading.network_wh
+    if not names or network_wh is None or columns != 5 + len(names) + count:
+        return False
+    return any(rows == _ANCHORS * cells(network_wh, strides) for strides in STRIDE_SETS)
+
+
+def _without_objectness(head: np.ndarray, reading: Reading) -> np.ndarray | None:
+    """YOLOv5's rows as the columns of a raw head: score = objectness * class.
+
+    Returns:
+        (4 + classes + P, n) float32, of the rows whose objectness reaches the threshold, as no
+        score is above it; None when objectness or classes are no probabilities.
+    """
+    end = 5 + len(reading.given_names)
+    if not plausible_scores(head[:, 4:end]):
+        return None
+    rows = head[head[:, 4] >= reading.choices.score_threshold].astype(np.float32)
+    rows[:, 5:end] *= rows[:, 4:5]
+    raw: np.ndarray = np.delete(rows, 4, axis=1).T
+    return raw
 
 
 def _are_prototypes(shape: Shape, reading: Reading) -> bool:
@@ -92,6 +123,11 @@ def decode(outputs: Arrays, reading: Reading) -> list[Segment] | None:
     """
     head, prototypes = sorted((one[0] for one in outputs.values()), key=np.ndim)
     count = len(prototypes)
+    if _is_yolov5(head.shape[0], head.shape[1], count, reading):
+        folded = _without_objectness(head, reading)
+        if folded is None:
+            return None
+        head = folded
     if head.shape[1] == 6 + count:
         found = finished_candidates(head, reading)
         if found is None:
@@ -129,16 +165,7 @@ def _masks(found: Candidates, prototypes: np.ndarray, reading: Reading) -> list[
     """
     network_wh, placement = reading.network_wh, reading.placement
     assert network_wh is not None  # recognise asked for it
-    regions = _pixels_of(found.boxes, picture_size(reading))
-    sizes = regions[:, 2:] - regions[:, :2]
-    pixels = int(sizes.prod(axis=1).sum())
-    if pixels > _MAX_MASK_PIXELS:
-        raise InputError(
-            "masks-too-large",
-            f"The masks of {len(regions)} objects take {pixels / 1e9:.1f} GB; "
-            f"{_MAX_MASK_PIXELS / 1e9:.0f} GB is the limit.",
-            "Raise the score threshold, ask for fewer objects, or use a smaller picture.",
-        )
+    regions = mask_regions(found.boxes, picture_size(reading))
     count, height, width = prototypes.shape
     flat = prototypes.reshape(count, -1)
     masks = []
@@ -157,12 +184,3 @@ def _masks(found: Candidates, prototypes: np.ndarray, reading: Reading) -> list[
             values = there.plane_to_picture(plane, network_wh, (right - left, bottom - top))
             masks.append(Mask(left, top, values > 0))
     return masks
-
-
-def _pixels_of(boxes: np.ndarray, size_wh: tuple[int, int]) -> np.ndarray:
-    """The whole pixels of boxes (n, 4) that lie in the picture, at least one each; int."""
-    size = np.array(size_wh)
-    first = np.minimum(np.rint(boxes[:, :2]).astype(int), size - 1)
-    last = np.maximum(np.rint(boxes[:, 2:]).astype(int), first + 1)
-    regions: np.ndarray = np.concatenate([first, np.minimum(last, size)], axis=1)
-    return regions

@@ -16,6 +16,10 @@ from core.tensors import Shape
 _STEPS = range(1, 9)
 """A map has a point for each 1 to 8 pixels of the network's picture, each way."""
 
+_PATCH = 14
+"""Pixels of a patch of DINOv2 and of what stands on it (facebookresearch/dinov2,
+dinov2/layers/patch_embed.py; Depth Anything), which give a point a pixel of whole patches."""
+
 _CLASS_ID_LIMIT = 1000
 _MOST_CLASSES = 64  # that one picture shows; more whole numbers than these are grey levels
 
@@ -73,7 +77,8 @@ def map_shapes(outputs: Sequence[Named], reading: Reading) -> list[MapShape] | N
 def _step(size_wh: tuple[int, int], network_wh: tuple[int, int]) -> int | None:
     """The network's pixels from one point to the next; None where these points are no map of it.
 
-    Strided convolutions round up: 513 pixels at step 8 are 65 points. One point is no map.
+    Strided convolutions round up: 513 pixels at step 8 are 65 points. One point is no map. What
+    is cut into patches loses the rest at the right and the bottom: 640 pixels give 630 points.
     """
     (width, height), (whole_w, whole_h) = size_wh, network_wh
     if min(width, height) < 2 or width > whole_w or height > whole_h:
@@ -81,6 +86,8 @@ def _step(size_wh: tuple[int, int], network_wh: tuple[int, int]) -> int | None:
     for step in _STEPS:
         if -(-whole_w // step) == width and -(-whole_h // step) == height:
             return step
+    if whole_w // _PATCH * _PATCH == width and whole_h // _PATCH * _PATCH == height:
+        return 1
     return None
 
 

@@ -10,7 +10,7 @@ Threshold = Literal["score_threshold", "iou_threshold", "max_detections", "top_k
 """A field of Choices."""
 
 _FINDS_OBJECTS = ("detect", "instance-segment", "obb", "pose")
-_SUPPRESSED = ("end-to-end", "efficient-nms", "detr", "ssd-finished")
+_SUPPRESSED = ("end-to-end", "efficient-nms", "detr", "ssd-finished", "masks")
 """Layouts whose boxes come out as a set already, so that nothing is suppressed here."""
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.tasks.detect.boxes import plausible_classes, plausible_scores
+from core.tasks.detect.boxes import columns_in_pixels, plausible_classes, plausible_scores
 from core.tasks.detect.ultralytics import STRIDE_SETS, cells
 from core.tasks.reading import Reading
 from core.tensors import Shape
@@ -53,15 +53,19 @@ class Candidates:
 
 
 def raw_candidates(head: np.ndarray, classes: int, reading: Reading) -> Candidates | None:
-    """Read a raw head (4 + classes + more, N); None when the scores are none."""
+    """Read a raw head (4 + classes + more, N); None when the scores are none.
+
+    Boxes that come as fractions, as in the exports to TensorFlow, are brought to pixels.
+    """
     scores = head[4 : 4 + classes].max(axis=0, initial=0)
     if not plausible_scores(head[4 : 4 + classes]):
         return None
-    kept = head[:, np.flatnonzero(scores >= reading.choices.score_threshold)]
-    kept = kept[:, np.isfinite(kept).all(axis=0)].T.astype(np.float32)
+    rows = np.flatnonzero(scores >= reading.choices.score_threshold)
+    rows = rows[np.isfinite(head[:, rows]).all(axis=0)]
+    kept = head[:, rows].T.astype(np.float32)
     by_class = kept[:, 4 : 4 + classes]
     return Candidates(
-        kept[:, :4],
+        columns_in_pixels(head, rows, reading),
         by_class.max(axis=1, initial=0),
         by_class.argmax(axis=1) if len(kept) else np.empty(0, int),
         kept[:, 4 + classes :],

@@ -53,6 +53,12 @@ def ultralytics(objects: Sequence[Object], size_wh: Size) -> Outputs:
     return {"output0": head}
 
 
+def ultralytics_fractions(objects: Sequence[Object], size_wh: Size) -> Outputs:
+    head = ultralytics(objects, size_wh)["output0"]
+    head[:, :4] /= np.array([*size_wh, *size_wh], np.float32)[:, None]
+    return {"output0": head}
+
+
 def yolov5(objects: Sequence[Object], size_wh: Size) -> Outputs:
     head = np.zeros((1, 3 * len(cells(size_wh)), 5 + CLASSES), np.float32)
     for row, one in enumerate(objects):
@@ -227,8 +233,16 @@ def rf_detr(objects: Sequence[Object], size_wh: Size) -> Outputs:
     return {"dets": outputs["pred_boxes"], "labels": outputs["pred_logits"]}
 
 
+def torchvision_unnamed(objects: Sequence[Object], size_wh: Size) -> Outputs:
+    """As the Faster R-CNN of ONNX's model zoo: boxes, labels and scores without names."""
+    outputs = torchvision(objects, size_wh)
+    names = {"boxes": "6379", "labels": "6381", "scores": "6383"}
+    return {names[name]: outputs[name] for name in names}
+
+
 WRITERS: dict[str, tuple[str, Writer, int]] = {
     "ultralytics": ("ultralytics", ultralytics, 0),
+    "ultralytics, fractions": ("ultralytics", ultralytics_fractions, 0),
     "yolov5": ("yolov5", yolov5, 0),
     "yolov5, fractions": ("yolov5", yolov5_fractions, 0),
     "yolox": ("yolox", yolox, 0),
@@ -243,6 +257,7 @@ WRITERS: dict[str, tuple[str, Writer, int]] = {
     "BatchedNMS": ("efficient-nms", batched_nms, 0),
     "tensorflow": ("ssd-finished", tensorflow, 0),
     "torchvision": ("ssd-finished", torchvision, 0),
+    "torchvision, unnamed": ("ssd-finished", torchvision_unnamed, 0),
     "ssd": ("ssd", ssd, 1),
     "scores in pixels": ("ssd", scores_in_pixels, 0),
     "detr": ("detr", detr, 0),

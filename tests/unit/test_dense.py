@@ -108,6 +108,17 @@ def test_several_side_outputs_are_each_a_map() -> None:
     assert found[1].note.endswith("from 1/2 of the input's size")
 
 
+def test_what_whole_patches_leave_over_is_at_the_right_and_the_bottom() -> None:
+    """100 x 75 pixels are 7 x 5 patches of 14, 98 x 70 points; each is where its pixel is."""
+    ramp = np.tile(np.arange(98, dtype=np.float32), (70, 1)) + 0.5
+    reading = Reading(picture_wh=(100, 75), network_wh=(100, 75))
+    [found] = dense_maps(decode({"predicted_depth": ramp[None]}, reading))
+    assert found.values.shape == (75, 100)
+    np.testing.assert_allclose(found.values[40, :98], ramp[0], atol=1e-5)
+    np.testing.assert_allclose(found.values[:, 98:], 97.5)
+    assert guess_task([("out", (1, 70, 97))], reading).task == "tensors"
+
+
 def test_several_maps_of_yes_and_no_are_maps_still() -> None:
     mask = np.zeros((1, 1, 48, 64), np.float32)
     mask[..., 10:20, 30:50] = 1

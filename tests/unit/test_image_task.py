@@ -185,7 +185,7 @@ def test_a_picture_of_a_network_that_takes_bgr_is_bgr_too() -> None:
     [picture] = decode({"out": output}, replace(READING, bgr=True)).predictions
     assert isinstance(picture, OutputImage)
     assert picture.pixels[5, 5].tolist() == [200, 0, 10]
-    assert picture.note == "bytes as they are, taken for BGR as the input is"
+    assert picture.note == "bytes as they are, BGR assumed"
     grey = replace(READING, channels=1, bgr=False)
     [picture] = decode({"out": output[:, :1]}, grey).predictions
     assert isinstance(picture, OutputImage)

@@ -65,6 +65,35 @@ def finished(box_xyxy: np.ndarray, coefficients: list[float], score: float = 0.9
     return finished_head([[*box_xyxy.tolist(), score, 1, *coefficients]], 6 + 32)
 
 
+def yolov5(box_xyxy: np.ndarray, coefficients: list[float], score: float = 0.9) -> np.ndarray:
+    """Objectness 0.9, and the class such that their product is the score."""
+    x1, y1, x2, y2 = box_xyxy.tolist()
+    head = np.zeros((1, 3 * CELLS, 5 + 2 + 32), np.float32)
+    box = [(x1 + x2) / 2, (y1 + y2) / 2, x2 - x1, y2 - y1]
+    head[0, 40, : 7 + len(coefficients)] = [*box, 0.9, 0, score / 0.9, *coefficients]
+    return head
+
+
+def test_yolov5s_rows_are_read_where_names_tell_the_number_of_classes() -> None:
+    """As the raw head of half a box below; the score is objectness * class."""
+    output = yolov5(np.array([60.0, 20, 140, 50]), [100.0, -1, 0, 0, 0], 0.54)
+    named = replace(READING, metadata=Metadata(names=("cat", "dog")))
+    decoded = decode({"output0": output, "output1": prototypes()}, named)
+    [found] = segments(decoded)
+    assert (found.label, found.score) == ("dog", pytest.approx(0.54))
+    assert (found.mask.left, found.mask.top, found.mask.bits.shape) == (60, 20, (30, 80))
+    assert found.mask.bits[:, :40].all()
+    assert not found.mask.bits[:, 40:].any()
+    assert decoded.guess.certainty == "certain"
+    assert "2 class names, and the outputs are (1, 6300, 5 + 2 + 32)" in decoded.guess.evidence
+    output[0, 40, 4] = 0.2  # objectness: 0.2 * 0.6 is below the threshold
+    assert segments(decode({"output0": output, "output1": prototypes()}, named)) == []
+    output[0, 41, 4] = 7  # no probability
+    decoded = decode({"output0": output, "output1": prototypes()}, named)
+    assert decoded.guess.task == "tensors"
+    assert decoded.warnings
+
+
 @pytest.mark.parametrize("head", [raw, finished])
 @pytest.mark.parametrize("resize", RESIZES)
 @pytest.mark.parametrize("picture_wh", PICTURES)
@@ -119,6 +148,15 @@ def test_half_a_box_is_masked_where_the_prototypes_say_so() -> None:
     output = raw(np.array([60.0, 20, 140, 50]), [100.0, -1, 0, 0, 0])
     [found] = segments(decode({"output0": output, "output1": prototypes()}, READING))
     assert (found.mask.left, found.mask.top, found.mask.bits.shape) == (60, 20, (30, 80))
+    assert found.mask.bits[:, :40].all()
+    assert not found.mask.bits[:, 40:].any()
+
+
+def test_boxes_as_fractions_of_the_picture_have_their_masks_too() -> None:
+    output = raw(np.array([60.0, 20, 140, 50]), [100.0, -1, 0, 0, 0])
+    output[:, :4] /= SIDE
+    [found] = segments(decode({"output0": output, "output1": prototypes()}, READING))
+    assert found.box == pytest.approx((60, 20, 140, 50), abs=1e-3)
     assert found.mask.bits[:, :40].all()
     assert not found.mask.bits[:, 40:].any()
 

@@ -339,6 +339,10 @@ READ = [
         {"resize": "letterbox-top-left", "color": "rgb", "scale": 1.0, "pad": 0},
         "guess", "EfficientDet",
     ),
+    (
+        "instance-segment", "masks", (1, 3, 600, 800), [(9, 4), (9,), (9,), (9, 1, 28, 28)],
+        PLAIN, "guess", "is assumed",
+    ),
     ("classify", "", (1, 3, 224, 224), [(1, 1000)], IMAGENET, "likely", "ImageNet"),
     ("classify", "", (1, 3, 224, 224), [(1, 1001, 1, 1)], IMAGENET, "likely", "ImageNet"),
     ("classify", "", (1, 3, 224, 224), [(1, 10)], PLAIN, "guess", "is assumed"),

@@ -53,6 +53,23 @@ def in_pixels(boxes: np.ndarray, reading: Reading) -> np.ndarray:
     return scaled
 
 
+def columns_in_pixels(head: np.ndarray, picked: np.ndarray, reading: Reading) -> np.ndarray:
+    """in_pixels for some columns of a raw head; all are looked at only where these do not tell.
+
+    Args:
+        head: (4 or more, N), a box in each column's first four numbers.
+        picked: (n,) int, which columns; their boxes are finite.
+        reading: as in_pixels.
+
+    Returns:
+        (n, 4) float32.
+    """
+    boxes: np.ndarray = head[:4, picked].T.astype(np.float32)
+    if boxes.max(initial=0) <= _FRACTION_LIMIT:
+        boxes = in_pixels(head[:4].T.astype(np.float32), reading)[picked]
+    return boxes
+
+
 def plausible_corners(boxes_xyxy: np.ndarray) -> bool:
     """Whether the second corner is right of and below the first, in all but a few of (n, 4).
 

@@ -42,11 +42,15 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Finished:
-    """Finished detections of the first picture, as they come: boxes (n, 4) float32."""
+    """Finished detections of the first picture, as they come: boxes (n, 4) float32.
+
+    `rows` says which of the outputs' rows they are, (n,) int.
+    """
 
     boxes: np.ndarray
     scores: np.ndarray
     class_ids: np.ndarray
+    rows: np.ndarray
 
 
 def plain_name(name: str) -> str:
@@ -55,8 +59,8 @@ def plain_name(name: str) -> str:
 
 
 def parts_of(outputs: Sequence[Named], batch: int) -> Parts | None:
-    """Find the parts by names, else four of them by their shapes; None where they are not all."""
-    return _by_name(outputs, batch) or _by_shape(outputs, batch)
+    """Find the parts by names, else by their shapes, with or without a number; else None."""
+    return _by_name(outputs, batch) or _by_shape(outputs, batch) or _three_by_shape(outputs, batch)
 
 
 def _by_name(outputs: Sequence[Named], batch: int) -> Parts | None:
@@ -93,6 +97,23 @@ def _by_shape(outputs: Sequence[Named], batch: int) -> Parts | None:
         return None
     vectors = (rest[0][0], rest[1][0])
     return Parts(boxes[0][0], vectors, counts[0][0], len(counts[0][1]), False)
+
+
+def _three_by_shape(outputs: Sequence[Named], batch: int) -> Parts | None:
+    """Boxes (K, 4) or (1, K, 4) and two vectors, as torchvision's in ONNX's model zoo."""
+    if len(outputs) != 3:
+        return None
+    boxes = [
+        (name, shape)
+        for name, shape in outputs
+        if (len(shape) == 2 and shape[1] == 4) or _is_boxes(shape, batch)
+    ]
+    if len(boxes) != 1:
+        return None
+    rest = [(name, shape) for name, shape in outputs if name != boxes[0][0]]
+    if any(not agree(shape, boxes[0][1][:-1]) for _, shape in rest):
+        return None
+    return Parts(boxes[0][0], (rest[0][0], rest[1][0]), None, 0, False)
 
 
 def _is_boxes(shape: Shape, batch: int) -> bool:
@@ -133,7 +154,7 @@ def read_parts(outputs: Arrays, parts: Parts) -> Finished | None:
         return None
     numbers = boxes.astype(np.float32)
     fine = np.isfinite(numbers).all(axis=1) & np.isfinite(classes)
-    return Finished(numbers[fine], scores[fine], classes[fine].astype(int))
+    return Finished(numbers[fine], scores[fine], classes[fine].astype(int), np.flatnonzero(fine))
 
 
 def _scores_and_classes(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, ...] | None:

@@ -1,8 +1,8 @@
 """Detection, Ultralytics' raw heads: (1, 4 + classes, N).
 
-cx, cy, w, h in the network's pixels, then a score a class, for N = the sum of the grids at each
-stride; the suppression is done here. Some turn it to (1, N, 4 + classes). Source:
-ultralytics/nn/modules/head.py, Detect.
+cx, cy, w, h in the network's pixels (fractions of it in the exports to TensorFlow), then a score
+a class, for N = the sum of the grids at each stride; the suppression is done here. Some turn it
+to (1, N, 4 + classes). Source: ultralytics/nn/modules/head.py, Detect.
 """
 
 from __future__ import annotations
@@ -13,7 +13,13 @@ import numpy as np
 
 from core.predictions import Detection
 from core.sessions.base import Arrays
-from core.tasks.detect.boxes import detections, plausible_scores, suppress
+from core.tasks.detect.boxes import (
+    columns_in_pixels,
+    corners_of,
+    detections,
+    plausible_scores,
+    suppress,
+)
 from core.tasks.reading import Certainty, Evidence, Named, Reading
 
 TASK, LAYOUT = "detect", "ultralytics"
@@ -87,8 +93,7 @@ def decode(outputs: Arrays, reading: Reading) -> list[Detection] | None:
         keep, found = keep[fine], found[:, fine]
     scores = scores[keep]
     class_ids = found[4:].argmax(axis=0) if keep.size else np.empty(0, int)
-    half = found[2:4] / 2
-    boxes = np.concatenate([found[:2] - half, found[:2] + half]).T
+    boxes = corners_of(columns_in_pixels(head, keep, reading))
     kept = suppress(boxes, scores, class_ids, reading)
     names = reading.names(len(head) - 4, assume="coco")
     return detections(boxes[kept], scores[kept], class_ids[kept], names, reading)
