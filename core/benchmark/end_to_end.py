@@ -18,6 +18,7 @@ from core.errors import Cancelled, ModelError
 from core.folder_run import RunProgress, RunWay, run_images
 from core.images import Image, read_image
 from core.model import Model
+from core.sessions.interrupting import interrupting
 from core.sessions.lanes import LaneOptions
 
 _TEXT = "Measuring end to end"
@@ -45,7 +46,7 @@ def measure_end_to_end(
         options: checked, with images.
         lanes: the contexts and graph that an engine shall use.
         listener: told of samples and of how far it is.
-        stop: asked some 10 times a second whether to end early.
+        stop: asked some 10 times a second whether to end early; also on another thread.
 
     Raises:
         ImageError: naming the first file that cannot be read.
@@ -54,7 +55,7 @@ def measure_end_to_end(
     run = _Run(model, options, lanes, listener, stop)
     rows, is_complete, first_run_ms = np.empty((0, len(COLUMNS))), False, None
     try:
-        with closing(run.pictures()) as pictures:
+        with interrupting([model.session], stop), closing(run.pictures()) as pictures:
             first_run_ms = run.warm_up(pictures)
             is_complete = run.measure(pictures)
     except Cancelled:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,7 +21,8 @@ from core.benchmark.values import (
     TriedBy,
 )
 from core.model import Model
-from core.sessions.lanes import Lane, LaneOptions
+from core.sessions.interrupting import interrupting
+from core.sessions.lanes import LaneOptions
 
 GPU_CONTEXTS = 3
 """Copy in, compute and copy out of three queries overlap; more bring nothing more (measured)."""
@@ -33,9 +32,6 @@ CPU_THREADS = 2
 
 TIMED_EVERY = 32
 """Of the shortest queries on a GPU one in so many is timed by events, which cost it some 10 us."""
-
-_LOOK_S = 0.1  # how often a query is asked whether it shall be interrupted
-_GRACE_S = 0.2  # in which the loop would stop by itself, with nothing lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,7 +103,7 @@ def measure_way(
             return stop()
 
         listener.phase(f"{text}: warming up", None)
-        with _interrupting(lanes, stop):
+        with interrupting(lanes, stop):
             measured = measure(lanes, options, tell)
         has_graph = any(lane.graph for lane in lanes)
         return Measurement(
@@ -147,27 +143,6 @@ def _full_mark() -> tuple[Mark, ...]:
             "Measure for a shorter time.",
         ),
     )
-
-
-@contextmanager
-def _interrupting(lanes: Sequence[Lane], stop: Callable[[], bool]) -> Iterator[None]:
-    """Interrupt the queries in flight where the loop does not come to stop by itself."""
-    is_over = threading.Event()
-
-    def watch() -> None:
-        while not is_over.wait(_LOOK_S):
-            if stop() and not is_over.wait(_GRACE_S):
-                for lane in lanes:
-                    lane.interrupt()
-                return
-
-    thread = threading.Thread(target=watch, name="benchmark-stop", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        is_over.set()
-        thread.join()
 
 
 def _words(way: Way, on_gpu: bool) -> str:

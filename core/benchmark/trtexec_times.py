@@ -222,7 +222,7 @@ def _foreign(name: str, found: Any) -> EnginebayError:
     """What is JSON and something else, named where it is known."""
     keys = set(found) if isinstance(found, dict) else set()
     if "measurements" in keys:
-        what, hint = "a benchmark of Enginebay's", "Open it as a result instead."
+        what, hint = "a benchmark of Enginebay's", "Open it in the window's Benchmark tab."
     elif "Layers" in keys:
         what, hint = "trtexec's --exportLayerInfo", "Open it in the Layers tab."
     elif keys & {"count", "averageMs"}:

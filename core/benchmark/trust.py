@@ -106,8 +106,10 @@ def _noisy(m: Measurement, compute: Summary, *, on_gpu: bool) -> Mark | None:
             "Lock the GPU's clocks (nvidia-smi --lock-gpu-clocks), use the spin wait, close what "
             "else runs, and measure again."
         )
-    else:
+    elif m.contexts > 1:
         advice = "Close what else runs, use fewer threads, and measure again."
+    else:
+        advice = "Close what else runs, and measure again."
     return Mark(
         "noisy",
         f"Compute times vary by {compute.cov:.1f} % (coefficient of variation; more than "
@@ -171,9 +173,14 @@ def _drift(m: Measurement) -> Mark | None:
     return Mark(
         "drift",
         f"It got {abs(change) * 100:.1f} % {way} while it was measured: p50 of the first tenth "
-        f"{first.p50:.3f} ms, of the last {last.p50:.3f} ms.",
+        f"{_ms(first.p50)}, of the last {_ms(last.p50)}.",
         "Warm up longer, look at the clocks and the temperature, and measure again.",
     )
+
+
+def _ms(value: float) -> str:
+    """Milliseconds in three digits at least: two that differ by DRIFT never look alike."""
+    return f"{value:,.3f} ms" if value >= 1 else f"{value:#.3g} ms"
 
 
 def _clocks_falling(telemetry: Sequence[Reading]) -> Mark | None:

@@ -18,7 +18,8 @@ DEFINITIONS: Mapping[MeasurementName, str] = {
     "buffers. Latency is copy in + compute + copy out by CUDA events; throughput is queries over "
     "the span from the first copy in to the last copy out, as trtexec computes both.",
     "end-to-end": "Image files to predictions: reading and preparing pictures on other threads "
-    "while the model runs, and reading its outputs.",
+    "while the model runs, and reading its outputs. Latency is a picture's wall time from opening "
+    "its file to its predictions: with pictures read ahead, most of it is waiting for its turn.",
 }
 """For tooltips."""
 

@@ -28,6 +28,7 @@ from core.layers.values import Layer, LayerTable, LayerTensor
 from core.modelfile import ModelFile
 from core.modelfile.onnx_nodes import OnnxNodes, read_onnx_nodes
 from core.opening import OpenOptions, Progress, no_progress, open_session
+from core.sessions.interrupting import interrupting
 from core.sessions.layer_timing import LEAST_RUNS, WARM_UP_RUNS, never, repeat
 from core.text import counted
 
@@ -62,7 +63,7 @@ def time_onnx_layers(
         options: how it is opened.
         inputs: arrays by name; by default random ones, free dimensions 1.
         runs: at least so many, and for a second at least; the first few are not counted.
-        stop: see core.sessions.layer_timing.repeat.
+        stop: see core.sessions.layer_timing.repeat; also asked on another thread.
         progress: told what goes on.
 
     Raises:
@@ -88,12 +89,15 @@ def time_onnx_layers(
                 }
             arrays = inputs
             progress(None, "Timing the layers")
-            for _ in range(WARM_UP_RUNS):
-                if stop():
-                    raise Cancelled
-                session.run(arrays)
             most = max(LEAST_RUNS, _MAX_EVENTS // max(len(source.nodes), 1))
-            done, complete = repeat(lambda: session.run(arrays), runs=runs, most=most, stop=stop)
+            with interrupting([session], stop):
+                for _ in range(WARM_UP_RUNS):
+                    if stop():
+                        raise Cancelled
+                    session.run(arrays)
+                done, complete = repeat(
+                    lambda: session.run(arrays), runs=runs, most=most, stop=stop
+                )
             trace = session.end_profiling()
             runtime = session.runtime
         ran, has_inner = _read_trace(trace)

@@ -92,6 +92,7 @@ class Session(ABC):
         Raises:
             InputError: if an array is missing, unknown, or does not fit.
             ModelError, CudaError: if the runtime fails.
+            Cancelled: if it was interrupted.
         """
         arrays = self._checked(inputs)
         shapes = tuple(array.shape for array in arrays.values())
@@ -110,6 +111,12 @@ class Session(ABC):
                 f"Give one for each of: {', '.join(names)}.",
             )
         return self.run(dict(zip(names, arrays, strict=False)) | named).outputs
+
+    def interrupt(self) -> None:  # noqa: B027 - not every runtime can
+        """Ask the run that is going on to end early, from any thread; run() then raises Cancelled.
+
+        A runtime that cannot be interrupted finishes it; that is what this one does.
+        """
 
     def input_buffer(self, name: str, shape: tuple[int, ...]) -> np.ndarray:
         """An array to fill and then give to run(): the fastest way in.

@@ -48,6 +48,11 @@ def repeat(
             if not done:
                 raise Cancelled
             return done, False
-        run()
+        try:
+            run()
+        except Cancelled:  # interrupted
+            if not done:
+                raise
+            return done, False
         done += 1
     return done, True

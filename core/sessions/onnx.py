@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from core.errors import MachineError, ModelError
+from core.errors import Cancelled, MachineError, ModelError
 from core.modelfile import check_external_data, require_unchanged
 from core.sessions.base import Arrays, Session, Timing
 from core.sessions.lanes import Lane, LaneOptions
@@ -105,6 +105,8 @@ class OnnxSession(Session):
                 f"ONNX Runtime cannot open {printable(path.name)}: its name is not UTF-8.",
                 "Rename the file.",
             ) from None
+        self._run_options: Any = onnxruntime.RunOptions()
+        self._make_run_options: Callable[[], Any] = onnxruntime.RunOptions
         try:
             self._session: Any = onnxruntime.InferenceSession(
                 str(path), options, providers=["CPUExecutionProvider"]
@@ -125,10 +127,13 @@ class OnnxSession(Session):
         if self._session is None:
             raise ModelError("closed", "The model is closed.", "Open it again.")
         names = [spec.name for spec in self.outputs]
+        options = self._run_options = self._make_run_options()
         begin = time.perf_counter()
         try:
-            values = self._session.run(names, inputs)
+            values = self._session.run(names, inputs, options)
         except Exception as error:  # noqa: BLE001 - as above
+            if options.terminate:
+                raise Cancelled from None
             raise run_error(error) from None
         elapsed = (time.perf_counter() - begin) * 1000
         outputs = {name: as_array(value) for name, value in zip(names, values, strict=True)}
@@ -145,6 +150,10 @@ class OnnxSession(Session):
         if self._session is None:
             raise ModelError("closed", "The model is closed.", "Open it again.")
         return make_lanes(self._session, self.inputs, self.outputs, shapes, options.count)
+
+    def interrupt(self) -> None:
+        """End the run after the operator that is running."""
+        self._run_options.terminate = True
 
     def end_profiling(self) -> Path:
         """Stop the profiler; gives the file that it wrote. Only with `profile_into`."""

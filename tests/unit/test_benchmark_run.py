@@ -21,6 +21,7 @@ from core.model import Model
 from core.modelfile import fingerprint
 from core.sessions.lanes import Lane, LaneOptions
 from tests.unit import onnx_models
+from tests.unit.endless_model import endless
 
 
 class Listener:
@@ -209,30 +210,7 @@ def test_stopping_keeps_what_there_is_and_measures_nothing_more(model: Model) ->
 
 
 def test_a_query_that_takes_hours_is_interrupted(tmp_path: Path) -> None:
-    """A loop in the graph that would go on for 10**12 rounds."""
-    body = onnx_models.helper.make_graph(
-        [
-            onnx_models.helper.make_node("Identity", ["on"], ["on_out"]),
-            onnx_models.helper.make_node("Add", ["sum", "sum"], ["sum_out"]),
-        ],
-        "body",
-        [
-            onnx_models.helper.make_tensor_value_info("i", 7, []),
-            onnx_models.helper.make_tensor_value_info("on", 9, []),
-            onnx_models.helper.make_tensor_value_info("sum", 1, [2]),
-        ],
-        [
-            onnx_models.helper.make_tensor_value_info("on_out", 9, []),
-            onnx_models.helper.make_tensor_value_info("sum_out", 1, [2]),
-        ],
-    )
-    path = onnx_models.save(
-        tmp_path / "endless.onnx",
-        [onnx_models.helper.make_node("Loop", ["count", "true", "x"], ["y"], body=body)],
-        [("x", "float32", (2,))],
-        [("y", "float32", (2,))],
-        {"count": np.array(10**12), "true": np.array(True)},
-    )
+    path = endless(tmp_path)
     stop = threading.Event()
     timer = threading.Timer(0.3, stop.set)
     timer.start()
@@ -302,6 +280,18 @@ def test_end_to_end_stops_with_the_samples_so_far(model: Model, tmp_path: Path) 
     )
     [one] = result.measurements
     assert len(one.samples.rows) == listener.rows["end-to-end"]
+    assert not one.is_complete
+
+
+def test_end_to_end_too_a_query_that_takes_hours_is_interrupted(tmp_path: Path) -> None:
+    stop = threading.Event()
+    timer = threading.Timer(0.3, stop.set)
+    timer.start()
+    options = short(measurements=("end-to-end",), images=(picture(tmp_path / "a.png"),))
+    with Model.open(endless(tmp_path, (1, 3, 8, 8))) as model:
+        [one] = run_benchmark(model, options, Silent(), stop.is_set).measurements
+    timer.join()
+    assert one.samples.count == 0
     assert not one.is_complete
 
 

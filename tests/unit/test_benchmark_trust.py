@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from core.benchmark.samples import Samples
+from core.benchmark.samples import COLUMNS, Samples
 from core.benchmark.trust import trust_marks
 from core.benchmark.values import Mark, Reading
 from tests.unit.benchmark_values import a_measurement, samples_of
@@ -51,6 +51,9 @@ def test_compute_times_that_vary_by_more_than_two_and_a_half_percent_are_noisy(
 def test_on_the_cpu_noise_is_no_matter_of_gpu_clocks() -> None:
     found = marks(samples_of([0.9, 1.1] * 100), on_gpu=False)
     assert "clocks" not in found["noisy"].advice
+    assert "threads" not in found["noisy"].advice  # it is one query at a time
+    several = marks(samples_of([0.9, 1.1] * 100), on_gpu=False, contexts=2)
+    assert "fewer threads" in several["noisy"].advice
 
 
 @pytest.mark.parametrize(("enqueue", "bound"), [(0.79, False), (0.8, False), (0.81, True)])
@@ -169,6 +172,17 @@ def test_a_p50_that_moves_between_the_tenths_drifts(last: float, words: str) -> 
     if words:
         assert words in found["drift"].message
         assert "first tenth 1.375 ms" in found["drift"].message
+
+
+def test_a_drift_of_microseconds_shows_two_numbers_that_differ() -> None:
+    rows = samples_of(np.array([1.0] * 200)).rows.copy()
+    rows[:, COLUMNS.index("wall")] = [0.00452] * 180 + [0.00471] * 20
+    [mark] = [
+        mark
+        for mark in trust_marks(a_measurement(Samples(rows), name="one-at-a-time"), ())
+        if mark.kind == "drift"
+    ]
+    assert "first tenth 0.00452 ms, of the last 0.00471 ms" in mark.message
 
 
 def test_pictures_that_differ_are_no_drift() -> None:

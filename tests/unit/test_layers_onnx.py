@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +17,17 @@ from core.layers.graph import layer_graph
 from core.layers.hints import hints_for
 from core.layers.onnx_layers import SAME_TYPE, read_onnx_layers
 from core.layers.onnx_times import time_onnx_layers
+from core.layers.profile import was_cancelled
 from core.layers.shares import shares_of
 from core.layers.values import LayerTable
 from core.modelfile import read_model_file
 from core.modelfile.onnx_nodes import read_onnx_nodes
 from core.paths import DEMO_MODEL
 from core.sessions import layer_timing
+from core.sessions.base import Arrays, Timing
+from core.sessions.onnx import OnnxSession
 from tests.unit import onnx_models
+from tests.unit.endless_model import endless
 from tests.unit.sample_files import sample
 
 SAMPLES = (
@@ -303,3 +308,32 @@ def test_warm_up_and_times_come_from_each_runs_own_events(tmp_path: Path) -> Non
     assert second[0].ms == 0.002
     assert second[0].outputs[0].dtype == "float32"
     assert second[0].outputs[0].dims == (2,)
+
+
+def test_a_run_that_takes_hours_is_interrupted(tmp_path: Path) -> None:
+    stop = threading.Event()
+    timer = threading.Timer(0.3, stop.set)
+    timer.start()
+    with pytest.raises(Cancelled):
+        time_onnx_layers(read_model_file(endless(tmp_path)), stop=stop.is_set)
+    timer.join()
+
+
+def test_an_interrupted_run_leaves_the_times_of_those_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three runs to warm up, two that count, and the sixth is interrupted."""
+    ran: list[int] = []
+    execute = OnnxSession._execute
+
+    def sixth_is_interrupted(session: OnnxSession, inputs: Arrays) -> tuple[Arrays, Timing]:
+        ran.append(1)
+        if len(ran) == 6:
+            raise Cancelled
+        return execute(session, inputs)
+
+    monkeypatch.setattr(OnnxSession, "_execute", sixth_is_interrupted)
+    table = time_onnx_layers(read_model_file(onnx_models.classifier(tmp_path)))
+    assert table.runs == 2
+    assert was_cancelled(table)
+    assert all(layer.time_ms is not None for layer in table.layers)
