@@ -343,6 +343,8 @@ class Benchmarking(QObject):
 
 
 def _main(shown: ShownResult) -> int:
-    """The measurement that is looked at first: the pipelined one, where there is one."""
-    names = [one.measurement.name for one in shown.items]
-    return names.index("pipelined") if "pipelined" in names else 0
+    """The measurement that is looked at first: the one that a line about the result speaks of."""
+    from core.benchmark.report import main_measurement
+
+    main = main_measurement(shown.result)
+    return next((at for at, one in enumerate(shown.items) if one.measurement is main), 0)

@@ -120,9 +120,14 @@ def result_json(result: BenchmarkResult) -> dict[str, Any]:
 
 
 def main_measurement(result: BenchmarkResult) -> Measurement | None:
-    """The pipelined one, else the first: what one line about a result speaks of."""
-    pipelined = [one for one in result.measurements if one.name == "pipelined"]
-    return next(iter((*pipelined, *result.measurements)), None)
+    """The pipelined one, else the first: what one line about a result speaks of.
+
+    One without samples, as of a benchmark that was ended or failed, stands behind those with some.
+    """
+    found = sorted(
+        result.measurements, key=lambda one: (not one.samples.queries, one.name != "pipelined")
+    )
+    return found[0] if found else None
 
 
 def _main_convention(result: BenchmarkResult) -> str:

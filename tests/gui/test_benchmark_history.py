@@ -45,11 +45,11 @@ def own_history(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "benchmarks"
 
 
-def history_of(qtbot: QtBot, app: App) -> BenchmarkPanel:
+def history_of(qtbot: QtBot, app: App, count: int = 2) -> BenchmarkPanel:
     """The tab, its history looked up."""
     panel = tab_of(app)
     click_page(panel, "History")
-    qtbot.waitUntil(lambda: panel.history.rows_model.rowCount() == 2, timeout=WAIT_MS)
+    qtbot.waitUntil(lambda: panel.history.rows_model.rowCount() == count, timeout=WAIT_MS)
     return panel
 
 
@@ -102,6 +102,27 @@ def test_enter_shows_a_result_and_space_lays_another_over_it(
     assert len(x) > 0
     assert y.min() == pytest.approx(3.0)
     assert "laid over" in panel.second_facts.text()
+
+
+def test_nothing_has_no_ratio(qtbot: QtBot, make_app: MakeApp) -> None:
+    """What was stopped before its first query is not "x 0.000" as fast."""
+    stopped = result(
+        measurement(count=0, is_complete=False),
+        sha256=fingerprint(DEMO_MODEL),
+        taken_at="2026-11-24T23:00:00+00:00",
+        is_complete=False,
+    )
+    History().save(stopped)
+    app = make_app(file=DEMO_MODEL)
+    panel = history_of(qtbot, app, 3)
+    press(panel, Qt.Key.Key_Return)
+    wait_done(qtbot, app)
+    click_page(panel, "History")
+    press(panel, Qt.Key.Key_Down, Qt.Key.Key_Space)
+    wait_done(qtbot, app)
+    ratios = cells(panel)[2]
+    assert ratios[0].strip() == "ratio"
+    assert not any(cell.startswith("x") for cell in ratios)
 
 
 def test_a_low_window_keeps_its_size_and_its_pictures(qtbot: QtBot, shown: App) -> None:

@@ -230,6 +230,25 @@ def test_stopped_before_the_first_sample_what_was_shown_stays(
     assert panel.pictures.latency.is_drawn
 
 
+def test_stopped_before_the_second_measurement_the_first_is_looked_at(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    stopped = measurement(count=0, is_complete=False)
+    child.answer = result(
+        measurement("one-at-a-time"), stopped, sha256=fingerprint(DEMO_MODEL), is_complete=False
+    )
+    app = make_app(file=DEMO_MODEL)
+    panel = measure(qtbot, app, child)
+    assert panel.table.currentIndex().row() == 0
+    assert panel.pictures.latency.is_drawn
+    click_page(panel, "History")
+    wait_done(qtbot, app)
+    model = panel.history.rows_model
+    row = [str(model.index(0, at).data()) for at in range(model.columnCount())]
+    assert row[1] == "2.250"  # 2 ms, and 0.25 more on the host's clock: rows_of()
+    assert not any("nothing measured" in cell for cell in row)
+
+
 def test_the_status_bar_tells_of_it_behind_other_tabs(
     qtbot: QtBot, make_app: MakeApp, child: FakeChild
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from core.benchmark.report import (
     CSV_COLUMNS,
     json_safe,
+    main_measurement,
     measurement_json,
     result_json,
     result_text,
@@ -100,6 +101,15 @@ def test_a_result_has_the_commands_keys_and_the_pipelined_convention() -> None:
     assert found["options"]["measurements"] == ["one-at-a-time", "pipelined"]
     assert result_json(a_result(alone))["convention"] == "alone"
     json.dumps(found, allow_nan=False)
+
+
+def test_a_line_about_a_result_speaks_of_what_was_measured() -> None:
+    alone = a_measurement(name="one-at-a-time")
+    pipelined = a_measurement()
+    stopped = a_measurement(Samples(np.empty((0, 10))), is_complete=False)
+    assert main_measurement(a_result(alone, pipelined)) is pipelined
+    assert main_measurement(a_result(alone, stopped)) is alone
+    assert main_measurement(a_result(stopped)) is stopped
 
 
 def test_json_knows_no_paths_arrays_and_infinities() -> None:

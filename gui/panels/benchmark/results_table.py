@@ -146,4 +146,4 @@ def _rate(value: float) -> str:
 
 
 def _ratio(one: float, other: float) -> str:
-    return f"x {one / other:.3f}" if other else "-"
+    return f"x {one / other:.3f}" if one and other else "-"
