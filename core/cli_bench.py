@@ -14,6 +14,7 @@ from core.benchmark.history import History
 from core.benchmark.report import main_measurement, result_json, result_text, samples_csv
 from core.benchmark.run import run_benchmark
 from core.benchmark.sweep import FAILED
+from core.benchmark.swept import Sizes, read_sweep
 from core.benchmark.trtexec_times import export_times, read_times, result_of
 from core.benchmark.values import (
     MEASUREMENTS,
@@ -121,9 +122,10 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
     how.add_argument(
         "--sweep",
         metavar="1,2,4",
-        type=_batches,
-        default=(),
-        help="batches to measure one after another, pipelined",
+        type=_swept,
+        default=((), ()),
+        help="batches to measure one after another, pipelined; or sizes of the picture, width "
+        "before height, as 320x320,640x640",
     )
     where = parser.add_argument_group("where the numbers go")
     where.add_argument(
@@ -140,11 +142,11 @@ def add_bench_arguments(parser: argparse.ArgumentParser) -> None:
     add_input_arguments(parser)
 
 
-def _batches(text: str) -> tuple[int, ...]:
+def _swept(text: str) -> tuple[tuple[int, ...], Sizes]:
     try:
-        return tuple(int(one) for one in text.split(","))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no list of batches, as 1,2,4") from None
+        return read_sweep(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def bench(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, Any], str]:
@@ -219,7 +221,10 @@ def _measured(options: argparse.Namespace, opening: OpenOptions) -> BenchmarkRes
     line = ProgressLine()
     try:
         opening = replace(opening, spin=options.wait == "spin")
-        model = Model.of(read_model_file(options.file), opening, line.show)
+        file = read_model_file(options.file)
+        if file.kind == "onnx":
+            _refuse_on_cpu(options)
+        model = Model.of(file, opening, line.show)
     finally:
         line.clear()
     with model:
@@ -240,7 +245,8 @@ def _measured(options: argparse.Namespace, opening: OpenOptions) -> BenchmarkRes
             shapes={name: _whole(shape) for name, shape in model.shapes.items()},
             profile=options.profile,
             images=tuple(expanded(options.images)),
-            sweep=options.sweep,
+            sweep=options.sweep[0],
+            sweep_sizes=options.sweep[1],
         )
         with noted_ctrl_c() as interrupted:
             try:
@@ -250,6 +256,17 @@ def _measured(options: argparse.Namespace, opening: OpenOptions) -> BenchmarkRes
     if interrupted:
         options.status = 130  # as a shell reports Ctrl-C
     return result
+
+
+def _refuse_on_cpu(options: argparse.Namespace) -> None:
+    """End the program, as wrong usage does, for what has no meaning on the CPU."""
+    for name in ("no_graph", "no_transfers", "time_all"):
+        if getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            options.parser.error(
+                f"{option} is for engines: an ONNX runs on the CPU, where nothing is captured as a "
+                "graph or copied, and every query is timed"
+            )
 
 
 def _whole(shape: Shape) -> tuple[int, ...]:

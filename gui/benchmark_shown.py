@@ -13,6 +13,7 @@ import numpy as np
 
 from core.benchmark.samples import Samples
 from core.benchmark.statistics import Summary, latency_of, summary, throughput_per_s
+from core.benchmark.swept import size_text
 from core.benchmark.values import ARRANGED, Measurement
 
 if TYPE_CHECKING:
@@ -72,7 +73,7 @@ class ShownResult:
 
 def _key(shown: Shown) -> tuple[object, ...]:
     one = shown.measurement
-    setting = (one.tried_by, one.batch, one.contexts, one.graph, one.arrangement)
+    setting = (one.tried_by, one.batch, one.size_wh, one.contexts, one.graph, one.arrangement)
     return one.name, shown.is_tried, *(setting if shown.is_tried else ())
 
 
@@ -131,8 +132,9 @@ def _label(one: Measurement, *, is_tried: bool) -> str:
         return one.name
     what = "sweep" if one.tried_by == "sweep" else "tried"
     graph = ", graph" if one.graph else ""
+    size = f"{size_text(one.size_wh)}, " if one.size_wh else ""
     arranged = ARRANGED.get(one.arrangement, one.arrangement)
-    return f"{what}: batch {one.batch}, {one.contexts}x{graph}{arranged and f', {arranged}'}"
+    return f"{what}: batch {one.batch}, {size}{one.contexts}x{graph}{arranged and f', {arranged}'}"
 
 
 def _stages(samples: Samples, latency: Summary | None) -> tuple[float, float, float, float]:

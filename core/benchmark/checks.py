@@ -7,10 +7,12 @@ from collections.abc import Callable
 
 from core.benchmark.inputs import plan_benchmark
 from core.benchmark.listener import Listener
+from core.benchmark.swept import size_text
 from core.benchmark.values import MEASUREMENTS, BenchmarkOptions
 from core.errors import InputError
 from core.images import read_image
 from core.model import Model
+from core.recipe_check import MAX_SIDE
 
 MOST_CONTEXTS = 16
 LONGEST_S = 24 * 3600.0
@@ -29,7 +31,7 @@ def check_options(options: BenchmarkOptions) -> None:
     unknown = [name for name in options.measurements if name not in MEASUREMENTS]
     if unknown:
         raise _bad(f"There is no measurement {unknown[0]!r}.", f"Give {', '.join(MEASUREMENTS)}.")
-    if not (options.measurements or options.sweep):
+    if not (options.measurements or options.sweep or options.sweep_sizes):
         raise _bad("Nothing is to be measured.", f"Give any of {', '.join(MEASUREMENTS)}.")
     if not (math.isfinite(options.duration_s) and 0 < options.duration_s <= LONGEST_S):
         raise _bad(
@@ -62,6 +64,12 @@ def check_options(options: BenchmarkOptions) -> None:
             raise _bad(f"A batch of {batch} is none.", "Give 1 or more.")
         if batch is not None and batch > LARGEST_BATCH:
             raise _bad("Such a large batch is none.", f"Give 1 to {LARGEST_BATCH:,}.")
+    for size in options.sweep_sizes:
+        if not all(1 <= side <= MAX_SIDE for side in size):
+            raise _bad(
+                f"A picture of {size_text(size)} pixels is none.",
+                f"Give 1 to {MAX_SIDE:,} pixels a side, width before height.",
+            )
     if "end-to-end" in options.measurements and not options.images:
         raise _bad("End to end needs pictures, and none is given.", "Give one image file or more.")
 
@@ -70,11 +78,13 @@ def check_for_model(model: Model, options: BenchmarkOptions) -> None:
     """Check whether every measurement fits the model, whose choices are made.
 
     Raises:
-        InputError: for a batch or a shape that does not fit, naming the limits.
+        InputError: for a batch, a size or a shape that does not fit, naming the limits.
         EnginebayError: why the model takes no picture, for end to end.
     """
     for batch in (options.batch, *options.sweep):
         plan_benchmark(model, batch)
+    for size in options.sweep_sizes:
+        plan_benchmark(model, options.batch, size)
     if "end-to-end" in options.measurements and model.recipe is None:
         assert model.recipe_problem is not None
         raise model.recipe_problem

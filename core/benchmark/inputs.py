@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.benchmark.swept import size_text
 from core.benchmark.values import BenchmarkOptions
 from core.errors import InputError
 from core.example_inputs import filled
@@ -31,15 +32,19 @@ class BenchmarkInputs:
     batch: int
 
 
-def plan_benchmark(model: Model, batch: int | None) -> BenchmarkInputs:
+def plan_benchmark(
+    model: Model, batch: int | None, size_wh: tuple[int, int] | None = None
+) -> BenchmarkInputs:
     """Work out the shapes of a benchmark, by the model's recipe and chosen inputs.
 
     Args:
         model: with the shapes and the profile that were chosen.
         batch: None for that of a chosen shape, else the recipe's, else the profile's best.
+        size_wh: width and height of the picture, pixels; None likewise.
 
     Raises:
-        InputError: kind "no-batch" if nothing in the model says where the batch is; as
+        InputError: kind "no-batch" if nothing in the model says where the batch is, "no-size" if
+            it takes no picture; as
             core.input_plan.plan_inputs, naming the limits, for what does not fit.
     """
     wanted: dict[str, Shape] = dict(model.shapes)
@@ -59,12 +64,41 @@ def plan_benchmark(model: Model, batch: int | None) -> BenchmarkInputs:
                 "Give the batch or the shape.",
             )
         wanted[spec.name] = (batch, *given[1:])
+    if size_wh is not None:
+        wanted.update(_sized(model, wanted, size_wh))
     # As with a picture, whose size then holds: another profile's would be another benchmark.
     pictures = int(model.awaits_picture)
     pinned = model.session.pinned_profile
     plan = plan_inputs(model.session, model.recipe, model.fills, wanted, pinned, pictures)
     first = plan.shapes[carriers[0].name][0] if carriers else 1
     return BenchmarkInputs(plan, chosen_fills(model), first)
+
+
+def _sized(model: Model, wanted: dict[str, Shape], size_wh: tuple[int, int]) -> dict[str, Shape]:
+    """The shape of the picture's input in that size, else as wanted.
+
+    Raises:
+        InputError: kind "no-size" or "size".
+    """
+    recipe = model.recipe
+    if recipe is None:
+        raise InputError(
+            "no-size",
+            "The model takes no picture, so there is no size to vary.",
+            "Leave the sizes out, or give the input's layout (--layout).",
+        )
+    width, height = size_wh
+    given = wanted.get(recipe.input, (None,) * len(recipe.layout))
+    sides = {"H": height, "W": width}
+    shape = tuple(sides.get(letter, dim) for letter, dim in zip(recipe.layout, given, strict=True))
+    if any(dim not in (None, own) for dim, own in zip(given, shape, strict=True)):
+        raise InputError(
+            "size",
+            f"A picture of {size_text(size_wh)} does not go with {shape_text(given)} for input "
+            f"{recipe.input!r}.",
+            "Give the sizes or the shape.",
+        )
+    return {recipe.input: shape}
 
 
 def chosen_fills(model: Model) -> dict[str, Fill]:

@@ -11,6 +11,7 @@ from core.benchmark.convention import convention
 from core.benchmark.inputs import make_arrays, plan_benchmark
 from core.benchmark.listener import Listener
 from core.benchmark.loop import MOST_QUERIES, measure
+from core.benchmark.swept import size_text
 from core.benchmark.values import (
     ARRANGED,
     Arrangement,
@@ -44,6 +45,7 @@ class Way:
     batch: int | None  # as BenchmarkOptions.batch
     arrangement: Arrangement = "apart"
     tried_by: TriedBy = ""
+    size_wh: tuple[int, int] | None = None  # of the picture; None as the recipe and shapes say
 
 
 def default_contexts(model: Model) -> int:
@@ -77,7 +79,7 @@ def measure_way(
     """
     text = f"Measuring {_words(way, is_on_gpu(model))}"
     listener.phase(f"{text}: setting up", None)
-    inputs = plan_benchmark(model, way.batch)
+    inputs = plan_benchmark(model, way.batch, way.size_wh)
     arrays = make_arrays(model, inputs, options.seed)
     wanted = LaneOptions(
         count=way.contexts,
@@ -127,6 +129,7 @@ def measure_way(
             why_no_graph=next((lane.why_no_graph for lane in lanes if lane.why_no_graph), ""),
             arrangement=way.arrangement,
             tried_by=way.tried_by,
+            size_wh=way.size_wh,
             is_complete=measured.is_complete,
             marks=_full_mark() if measured.is_full else (),
         )
@@ -154,4 +157,6 @@ def _words(way: Way, on_gpu: bool) -> str:
         text += " with graph"
     if way.arrangement != "apart":
         text += f", {ARRANGED[way.arrangement]}"
+    if way.size_wh is not None:
+        text += f", {size_text(way.size_wh)}"
     return text if way.batch is None else f"{text}, batch {way.batch}"

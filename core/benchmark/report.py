@@ -17,6 +17,7 @@ from core.benchmark.statistics import (
     summary,
     throughput_per_s,
 )
+from core.benchmark.swept import size_text
 from core.benchmark.values import ARRANGED, BenchmarkResult, Measurement, Reading
 from core.csv_lines import csv_lines
 from core.tensors import bytes_text
@@ -81,6 +82,7 @@ def measurement_json(measurement: Measurement) -> dict[str, Any]:
         "transfers": m.transfers,
         "arrangement": m.arrangement,
         "tried_by": m.tried_by,
+        "size_wh": json_safe(m.size_wh),
         "first_run_ms": json_safe(m.first_run_ms),
         "device_memory_bytes": m.device_memory_bytes,
         "complete": m.is_complete,
@@ -236,7 +238,7 @@ def _labelled(m: Measurement) -> list[tuple[str, Summary | None]]:
 
 def _tried_lines(tried: Sequence[Measurement], *, on_cpu: bool) -> list[str]:
     """A line each; how contexts share the bus comes last, as it is words."""
-    rows = []
+    rows, has_sizes = [], any(m.size_wh for m in tried)
     for m in tried:
         rate, images, latency = throughput_per_s(m.samples), images_per_s(m), summary(latency_of(m))
         rows.append(
@@ -244,6 +246,7 @@ def _tried_lines(tried: Sequence[Measurement], *, on_cpu: bool) -> list[str]:
                 counted(m.contexts, "thread" if on_cpu else "context"),
                 *(() if on_cpu else ("graph" if m.graph else "no graph",)),
                 str(m.batch),
+                *([size_text(m.size_wh) if m.size_wh else ""] if has_sizes else ()),
                 "" if rate is None else f"{rate:,.1f}",
                 "" if images is None else f"{images:,.1f}",
                 "" if latency is None else f"{latency.p50:,.3f}",
@@ -251,7 +254,8 @@ def _tried_lines(tried: Sequence[Measurement], *, on_cpu: bool) -> list[str]:
                 bytes_text(m.device_memory_bytes) if m.device_memory_bytes is not None else "",
             )
         )
-    titles = ("", "batch", "queries/s", "images/s", "p50 ms", "p99 ms", "memory")
+    size = ("size",) if has_sizes else ()
+    titles = ("", "batch", *size, "queries/s", "images/s", "p50 ms", "p99 ms", "memory")
     lines = _columns(titles if on_cpu else ("", *titles), rows)
     width = max(map(len, lines))
     arranged = ("", *(ARRANGED.get(m.arrangement, m.arrangement) for m in tried))

@@ -216,6 +216,7 @@ def _measurement(item: Any, rows: np.ndarray) -> Measurement:
         why_no_graph=_text(item.get("why_no_graph", ""), "why_no_graph"),
         arrangement=arrangement,
         tried_by=tried_by,
+        size_wh=_or_none(_size, item.get("size_wh"), "size_wh"),
         marks=tuple(_mark(mark) for mark in _list(item.get("warnings"), "its warnings")),
         is_complete=_flag(item.get("complete"), "complete"),
     )
@@ -268,6 +269,8 @@ def _option(name: str, value: Any) -> Any:
         return texts
     if name == "sweep":
         return tuple(_whole(one, what) for one in _list(value, what))
+    if name == "sweep_sizes":
+        return tuple(_size(one, what) for one in _list(value, what))
     if name == "shapes":
         return {
             key: tuple(_whole(dim, what) for dim in _list(dims, what))
@@ -308,6 +311,13 @@ def _whole(value: Any, what: str) -> int:
     if type(value) is not int or not 0 <= value < 2**63:
         raise _Wrong(f"{what} is no whole number")
     return value
+
+
+def _size(value: Any, what: str) -> tuple[int, int]:
+    sides = tuple(_whole(side, what) for side in _list(value, what))
+    if len(sides) != 2:
+        raise _Wrong(f"{what} is no width and height")
+    return sides
 
 
 def _number(value: Any, what: str) -> float:

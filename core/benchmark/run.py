@@ -15,7 +15,7 @@ from core.benchmark.inputs import described, plan_benchmark, with_choices
 from core.benchmark.lane_measurement import Way, is_on_gpu, measure_way
 from core.benchmark.listener import Listener
 from core.benchmark.machine import machine_facts
-from core.benchmark.sweep import failed, find_best, pipelined_way, sweep_batches
+from core.benchmark.sweep import failed, find_best, measure_sweep, pipelined_way
 from core.benchmark.telemetry import Telemetry
 from core.benchmark.trust import trust_marks
 from core.benchmark.values import (
@@ -139,8 +139,8 @@ class _Benchmark:
             if name in options.measurements and not self._stop():
                 used = self._measure(name, best)
                 best = used if name == "pipelined" else best
-        if options.sweep and not self._stop():
-            self._tried += sweep_batches(self._model, options, best, self._listener, self._stop)
+        if (options.sweep or options.sweep_sizes) and not self._stop():
+            self._tried += measure_sweep(self._model, options, best, self._listener, self._stop)
 
     def _measure(self, name: MeasurementName, best: Way | None) -> Way:
         """Make one measurement; gives how it was made.

@@ -80,14 +80,14 @@ def find_best(
     return None if best is None else best[1], tried
 
 
-def sweep_batches(
+def measure_sweep(
     model: Model,
     options: BenchmarkOptions,
     way: Way | None,
     listener: Listener,
     stop: Callable[[], bool],
 ) -> list[Measurement]:
-    """Measure each of the options' sweep, pipelined.
+    """Measure each batch and each size of the options' sweep, pipelined.
 
     Args:
         model: with its choices made.
@@ -99,12 +99,14 @@ def sweep_batches(
     Raises:
         EnginebayError: with `fatal` set, once the GPU is lost.
     """
-    way = way or pipelined_way(model, options)
+    way = replace(way or pipelined_way(model, options), tried_by="sweep")
     found = []
-    for batch in options.sweep:
+    for one in (
+        *(replace(way, batch=batch) for batch in options.sweep),
+        *(replace(way, size_wh=size) for size in options.sweep_sizes),
+    ):
         if stop():
             break
-        one = replace(way, batch=batch, tried_by="sweep")
         found.append(try_way(model, options, one, listener, stop))
     return found
 
@@ -157,6 +159,7 @@ def failed(model: Model, options: BenchmarkOptions, way: Way, error: EnginebayEr
         transfers=options.transfers,
         arrangement=way.arrangement,
         tried_by=way.tried_by,
+        size_wh=way.size_wh,
         marks=(Mark(FAILED, error.message, error.hint),),
         is_complete=False,
     )

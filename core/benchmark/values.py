@@ -58,6 +58,7 @@ class BenchmarkOptions:
     profile: int | None = None
     images: tuple[str, ...] = ()  # for end-to-end; needs at least one
     sweep: tuple[int, ...] = ()  # batches to measure one after another, pipelined
+    sweep_sizes: tuple[tuple[int, int], ...] = ()  # likewise widths and heights of the picture
     seed: int = 0  # of the random inputs
 
 
@@ -101,6 +102,7 @@ class Measurement:
     why_no_graph: str = ""
     arrangement: str = "apart"  # an Arrangement
     tried_by: TriedBy = ""  # what tried it; "" for MEASUREMENTS, and in files that do not say
+    size_wh: tuple[int, int] | None = None  # the picture's, where a sweep varied it
     marks: tuple[Mark, ...] = ()
     is_complete: bool = True  # False when it was cancelled
 

@@ -146,6 +146,32 @@ def test_a_click_on_a_point_of_the_sweep_shows_its_samples(
     assert drawn.min() == pytest.approx(5.0)
 
 
+def test_sizes_stand_after_the_batches_by_their_pixels(
+    qtbot: QtBot, make_app: MakeApp, child: FakeChild
+) -> None:
+    sizes = ((640, 640), (320, 320), (640, 160))
+    tried = [
+        measurement(ms=1.0 + at, size_wh=size, tried_by="sweep") for at, size in enumerate(sizes)
+    ]
+    child.answer = result(
+        measurement("one-at-a-time"),
+        options=BenchmarkOptions(sweep=(4,), sweep_sizes=sizes),
+        tried=(*tried, measurement(ms=9.0, batch=4, tried_by="sweep")),
+    )
+    panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
+    bar = panel.pictures.tabBar()
+    QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(4).center())
+    plot = panel.pictures.sweep.plots[0]
+    (ticks,) = plot.getAxis("bottom")._tickLevels
+    assert [text for _, text in ticks] == ["4", "320x320", "640x160", "640x640"]
+    assert plot.getAxis("bottom").labelText == "batch | width x height"
+    line, _over, _ring = panel.pictures.sweep._lines[0]
+    x, y = line.getData()
+    # 102,400 pixels twice: the narrower first; what was tried first has 1 ms.
+    np.testing.assert_array_equal(x, [0, 1, 2, 3])
+    np.testing.assert_allclose(y, [9.0, 2.0, 3.0, 1.0])
+
+
 def arranged() -> BenchmarkResult:
     """Three contexts in three arrangements, the second of which is fastest; and one context."""
     ways = (("apart", 3.0), ("shared-copies", 2.0), ("queued-ahead", 4.0))

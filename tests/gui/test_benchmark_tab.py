@@ -198,6 +198,35 @@ def test_the_batch_stays_within_the_profile(form: OptionsForm) -> None:
     assert form.options().batch is None
 
 
+def test_a_sweep_takes_sizes_within_the_profile(form: OptionsForm) -> None:
+    free = TensorSpec(
+        name="images",
+        mode="input",
+        dtype="float32",
+        shape=(1, 3, None, None),
+        profiles=(Profile((1, 3, 32, 64), (1, 3, 64, 64), (1, 3, 128, 256)),),
+    )
+    form.show_model((free,), "images", on_gpu=True)
+    assert not form.batch.isEnabled()
+    assert form.sweep.isEnabled()
+    form.sweep.setText("64x32, 256x128 64x32")
+    assert form.options().sweep_sizes == ((64, 32), (256, 128))
+    assert form.options().sweep == ()
+    form.sweep.setText("32x64")
+    assert "64x32 to 256x128" in form.trouble
+    form.sweep.setText("2")
+    assert "fixed at 1" in form.trouble
+
+
+def test_a_sweep_over_sizes_is_refused_where_the_size_is_fixed(form: OptionsForm) -> None:
+    form.show_model((engine_input((1, 4)),), "images", on_gpu=True)
+    form.sweep.setText("4, 16x16")
+    assert "fixed at 8x8" in form.trouble
+    plain = TensorSpec(name="x", mode="input", dtype="float32", shape=(None, 5))
+    form.show_model((plain,), "x", on_gpu=False)
+    assert "no picture" in form.trouble
+
+
 def test_a_fixed_batch_cannot_be_chosen(form: OptionsForm) -> None:
     fixed = TensorSpec(name="x", mode="input", dtype="float32", shape=(2, 3))
     form.show_model((fixed,), "x", on_gpu=True)

@@ -148,6 +148,7 @@ def test_an_order_survives_json(tmp_path: Path) -> None:
         options=BenchmarkOptions(
             images=(str(tmp_path / "a.png"),),
             sweep=(1, 2),
+            sweep_sizes=((8, 16), (24, 32)),
             shapes={"x": (1, 2)},
             contexts=3,
             seed=7,

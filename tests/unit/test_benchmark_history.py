@@ -46,7 +46,10 @@ def a_full_result() -> BenchmarkResult:
     return a_result(
         alone,
         a_measurement(Samples(np.empty((0, 10)))),
-        tried=(a_measurement(replace(samples_of([1.0] * 4), measured=40)),),
+        tried=(
+            a_measurement(replace(samples_of([1.0] * 4), measured=40)),
+            a_measurement(tried_by="sweep", size_wh=(8, 16)),
+        ),
         telemetry=(
             Reading(
                 at_ms=1.5, utilization=97.0, sm_clock_mhz=1980.0, memory_clock_mhz=2619.0,
@@ -60,6 +63,7 @@ def a_full_result() -> BenchmarkResult:
             warm_up_runs=2, contexts=3, find_best=True, graph=False, transfers=False,
             wait="blocking", batch=4, shapes={"images": (1, 3, 4, 4)}, profile=1,
             images=("a.jpg",), sweep=(1, 8), seed=5,
+            sweep_sizes=((8, 16),),
         ),
         is_complete=False,
     )  # fmt: skip
@@ -408,7 +412,7 @@ def test_something_else_in_any_place_is_refused_or_read_and_never_a_traceback() 
                 result_json(found)
     assert {kind for kind, _ in refused} == {"not-a-benchmark"}
     places = {place for _, place in refused}
-    assert {"rows", "batch", "graph", "wait", "at_ms", "kind", "sweep", "name"} <= places
+    assert {"rows", "batch", "graph", "wait", "at_ms", "kind", "sweep", "name", "size_wh"} <= places
 
 
 @pytest.mark.parametrize("phase", range(8))

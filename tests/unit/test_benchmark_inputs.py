@@ -73,6 +73,35 @@ def test_the_batch_is_the_recipes_where_nobody_says(tmp_path: Path) -> None:
         assert inputs.plan.shapes == {"images": (5, 3, 8, 8)}
 
 
+@pytest.mark.parametrize(
+    ("shape", "wanted"),
+    [(("n", 3, "h", "w"), (1, 3, 24, 32)), (("n", "h", "w", 3), (1, 24, 32, 3))],
+)
+def test_a_size_is_width_and_height_wherever_the_layout_has_them(
+    tmp_path: Path, shape: onnx_models.Dims, wanted: tuple[int, ...]
+) -> None:
+    with Model.open(onnx_models.identity(tmp_path, shape=shape)) as model:
+        assert plan_benchmark(model, None, (32, 24)).plan.shapes == {"images": wanted}
+        assert plan_benchmark(model, 5, (32, 24)).plan.shapes == {"images": (5, *wanted[1:])}
+
+
+def test_a_size_that_a_chosen_shape_contradicts_is_refused(tmp_path: Path) -> None:
+    with Model.open(onnx_models.identity(tmp_path, shape=("n", 3, "h", "w"))) as model:
+        with_choices(model, BenchmarkOptions(shapes={"images": (1, 3, 24, 32)}))
+        assert plan_benchmark(model, None, (32, 24)).plan.shapes["images"] == (1, 3, 24, 32)
+        with pytest.raises(InputError, match="24x32 does not go with"):
+            plan_benchmark(model, None, (24, 32))
+
+
+def test_a_model_that_takes_no_picture_has_no_size(tmp_path: Path) -> None:
+    with (
+        Model.open(add(tmp_path, "float32")) as model,
+        pytest.raises(InputError, match="no picture") as caught,
+    ):
+        plan_benchmark(model, None, (8, 8))
+    assert caught.value.kind == "no-size"
+
+
 def test_a_chosen_shape_has_the_batch(tmp_path: Path) -> None:
     with Model.open(onnx_models.identity(tmp_path, shape=("n", 3, 8, 8))) as model:
         with_choices(model, BenchmarkOptions(shapes={"images": (6, 3, 8, 8)}))
@@ -131,6 +160,15 @@ def engine(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return path
 
 
+def test_a_size_outside_the_profile_is_refused_with_its_limits(engine: Path) -> None:
+    with Model.open(engine) as model:
+        with_choices(model, BenchmarkOptions(profile=0))
+        assert plan_benchmark(model, 2, (16, 8)).plan.shapes["images"] == (2, 3, 8, 16)
+        with pytest.raises(InputError) as caught:
+            plan_benchmark(model, 2, (17, 8))
+    assert "1 x 3 x 8 x 8 to 4 x 3 x 16 x 16" in f"{caught.value.message} {caught.value.hint}"
+
+
 def test_a_batch_outside_the_profile_names_its_limits(engine: Path) -> None:
     with Model.open(engine) as model:
         assert plan_benchmark(model, 4).plan.shapes == {"images": (4, 3, 8, 8)}
@@ -177,6 +215,8 @@ def test_an_order_sets_the_model_up_with_its_recipe_in_its_profile(engine: Path)
         ({"contexts": 17}, "17 contexts"),
         ({"batch": 0}, "batch of 0"),
         ({"sweep": (1, 0)}, "batch of 0"),
+        ({"sweep_sizes": ((8, 8), (0, 8))}, "0x8"),
+        ({"sweep_sizes": ((8, 65536),)}, "8x65536"),
         ({"measurements": ()}, "Nothing is to be measured"),
         ({"measurements": ("fast",)}, "'fast'"),
         ({"measurements": ("end-to-end",)}, "needs pictures"),
@@ -201,3 +241,4 @@ def test_the_defaults_and_the_limits_themselves_can_be_measured() -> None:
         )
     )
     check_options(BenchmarkOptions(measurements=(), sweep=(1, 2)))
+    check_options(BenchmarkOptions(measurements=(), sweep_sizes=((1, 65535),)))

@@ -63,6 +63,7 @@ def test_a_measurement_worked_out_by_hand() -> None:
         "transfers": True,
         "arrangement": "apart",
         "tried_by": "",
+        "size_wh": None,
         "first_run_ms": 7.5,
         "device_memory_bytes": 1000,
         "complete": True,

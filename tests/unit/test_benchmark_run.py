@@ -107,6 +107,29 @@ def test_each_batch_of_a_sweep_is_tried_and_counts_its_images(model: Model) -> N
     assert [(one.name, one.batch) for one in result.tried] == [("pipelined", 1), ("pipelined", 4)]
 
 
+def test_each_size_of_a_sweep_is_tried_in_the_batch_that_was_asked_for(tmp_path: Path) -> None:
+    free = onnx_models.identity(tmp_path, shape=("n", 3, "h", "w"))
+    with Model.open(free) as model:
+        asked = short(measurements=(), batch=2, sweep=(1,), sweep_sizes=((8, 16), (32, 24)))
+        result = run(model, asked)
+        assert model.shapes == {}
+    assert [(one.batch, one.size_wh) for one in result.tried] == [
+        (1, None),
+        (2, (8, 16)),
+        (2, (32, 24)),
+    ]
+    assert {one.tried_by for one in result.tried} == {"sweep"}
+    assert all(len(one.samples.rows) >= 5 for one in result.tried)
+
+
+def test_a_size_that_does_not_fit_is_refused_before_anything_is_measured(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("core.benchmark.sweep.measure_way", pytest.fail)
+    with pytest.raises(InputError, match="images"):
+        run(model, short(measurements=(), sweep_sizes=((8, 8), (16, 8))))
+
+
 def test_the_best_is_measured_at_length_and_what_was_tried_is_kept(model: Model) -> None:
     result = run(model, short(measurements=("pipelined",), find_best=True))
     assert [one.contexts for one in result.tried] == [1, 2, 3, 4]

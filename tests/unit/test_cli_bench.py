@@ -210,6 +210,41 @@ def test_the_batch_of_imported_times_is_checked(ask: Ask, times: Path) -> None:
     assert one["images_per_s"] == pytest.approx(4 * one["throughput_per_s"])
 
 
+@pytest.mark.parametrize("option", ["--no-graph", "--no-transfers", "--time-all"])
+def test_what_only_a_gpu_does_is_refused_for_an_onnx(
+    model: Path, option: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", str(model), option])
+    assert ended.value.code == 2
+    assert f"{option} is for engines" in capsys.readouterr().err
+
+
+def test_a_sweep_over_sizes_is_in_the_answer_and_in_the_text(
+    ask: Ask, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    free = onnx_models.identity(tmp_path, shape=(1, 3, "h", "w"))
+    asked = (*SHORT, "--measure", "one-at-a-time", "--sweep", "8x8,32x16")
+    status, answer = ask(free, *asked)
+    assert status == 0
+    assert [one["size_wh"] for one in answer["tried"]] == [[8, 8], [32, 16]]
+    assert answer["options"]["sweep_sizes"] == [[8, 8], [32, 16]]
+    assert main(["bench", str(free), *asked, "--no-save"]) == 0
+    text = capfd.readouterr().out
+    assert "size" in text
+    assert "32x16" in text
+
+
+@pytest.mark.parametrize("text", ["two", "8x", "8x8x8", "1.5", "-1", "8x-8"])
+def test_a_sweep_of_neither_batches_nor_sizes_is_wrong_usage(
+    model: Path, text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", str(model), f"--sweep={text}"])
+    assert ended.value.code == 2
+    assert "neither a batch" in capsys.readouterr().err
+
+
 def test_foreign_json_is_an_error_that_says_so(ask: Ask, tmp_path: Path) -> None:
     path = tmp_path / "other.json"
     for text in ('{"a": 1}', "[1, 2]", "[", '[{"startEnqMs": 1}]'):

@@ -1,15 +1,16 @@
-"""Throughput by contexts, and the sweep over batches."""
+"""Throughput by contexts, and the sweep over batches and sizes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from PySide6.QtCore import Qt, Signal
 
 from core.benchmark.report import is_on_cpu
+from core.benchmark.swept import size_text
 from core.benchmark.values import ARRANGED
 from core.text import counted
-from gui.panels.benchmark.picture import FIRST, SECOND, Picture, log_ticks, round_up, set_range
+from gui.panels.benchmark.picture import FIRST, SECOND, Picture, round_up, set_range
 
 if TYPE_CHECKING:
     from gui.benchmark_shown import Shown, ShownResult
@@ -80,10 +81,10 @@ class ThroughputByContexts(Picture):
 
 
 class Sweep(Picture):
-    """Latency, images a second and memory by batch; a point can be chosen."""
+    """Latency, images a second and memory by batch or size; a point can be chosen."""
 
     title = "Sweep"
-    definition = "One pipelined measurement a batch. A click on a point shows its samples."
+    definition = "One pipelined measurement each. A click on a point shows its samples."
     labels = (("p50, ms", "batch"), ("images/s", "batch"), ("device MB", "batch"))
 
     chosen = Signal(int)  # the index of the point's measurement
@@ -119,19 +120,24 @@ class Sweep(Picture):
             self.chosen.emit(int(points[0].data()))
 
     def draw(self, first: ShownResult, second: ShownResult | None, chosen: int) -> None:
-        mine = by_batch(first)
-        others = [] if second is None else by_batch(second)
+        mine = swept(first)
+        others = [] if second is None else swept(second)
         if len(mine) < 2:
-            self.say("No sweep was measured. Name some batches in the options, such as 1, 2, 4, 8.")
+            self.say(
+                "No sweep was measured. Name some batches in the options, such as 1, 2, 4, 8, "
+                "or sizes, such as 320x320, 640x640."
+            )
             return
         self._show_plots()
-        batches = sorted({one.measurement.batch for _, one in (*mine, *others)})
-        place = {batch: at for at, batch in enumerate(batches)}
+        points = sorted({_point(one) for _, one in (*mine, *others)})
+        place = {point: at for at, point in enumerate(points)}
+        ticks = [(at, point.text) for at, point in enumerate(points)]
+        varied = " | ".join(dict.fromkeys(point.varied for point in points))
         for (line, over, ring), plot, value in zip(self._lines, self.plots, _VALUES, strict=True):
             tops = [0.0]
             for curve, items in ((line, mine), (over, others)):
                 part = [
-                    (place[one.measurement.batch], value(one), index)
+                    (place[_point(one)], value(one), index)
                     for index, one in items
                     if value(one) is not None
                 ]
@@ -142,8 +148,9 @@ class Sweep(Picture):
                 if curve is line:
                     here = [(x, y) for x, y, at in part if at == chosen]
                     ring.setData([x for x, _ in here], [y for _, y in here])
-            plot.getAxis("bottom").setTicks([log_ticks(batches)])
-            set_range(plot, (-0.4, len(batches) - 0.6), (0.0, round_up(max(tops)) * 1.05))
+            plot.setLabel("bottom", varied)
+            plot.getAxis("bottom").setTicks([ticks])
+            set_range(plot, (-0.4, len(points) - 0.6), (0.0, round_up(max(tops)) * 1.05))
             plot.setVisible(max(tops) > 0)  # memory is not known everywhere
         entries = [(FIRST, "a click on a point shows its samples")]
         if others:
@@ -171,6 +178,7 @@ def by_contexts(shown: ShownResult) -> list[Shown]:
     """Pipelined measurements of the result's own batch, by contexts; each setting's fastest."""
     pipelined = [one for one in shown.items if one.measurement.name == "pipelined"]
     named = [one for one in pipelined if not one.is_tried]
+    pipelined = [one for one in pipelined if one.measurement.size_wh is None]
     batch = (named or pipelined)[0].measurement.batch if pipelined else 0
     fastest: dict[tuple[int, bool], Shown] = {}
     for one in pipelined:
@@ -191,15 +199,38 @@ def _words(one: Shown, on_cpu: bool) -> str:
     return f"{', '.join(parts)}: {one.queries_per_s:,.5g} queries/s"
 
 
-def by_batch(shown: ShownResult) -> list[tuple[int, Shown]]:
-    """The sweep's measurements with their index in the result, by batch."""
+class Point(NamedTuple):
+    """Where a measurement stands in the sweep: batches first, then sizes by their pixels."""
+
+    pixels: int  # 0 where the batch is varied
+    size_wh: tuple[int, int]
+    batch: int
+
+    @property
+    def text(self) -> str:
+        """What is varied, under the axis."""
+        return size_text(self.size_wh) if self.pixels else f"{self.batch:,}"
+
+    @property
+    def varied(self) -> str:
+        """The axis' name."""
+        return "width x height" if self.pixels else "batch"
+
+
+def _point(one: Shown) -> Point:
+    size = one.measurement.size_wh or (0, 0)
+    return Point(size[0] * size[1], size, one.measurement.batch)
+
+
+def swept(shown: ShownResult) -> list[tuple[int, Shown]]:
+    """The sweep's measurements with their index in the result, by batch, then by size."""
     wanted = set(shown.result.options.sweep)
     last = {
-        one.measurement.batch: (index, one)
+        _point(one): (index, one)
         for index, one in enumerate(shown.items)
         if one.is_tried
         and one.measurement.tried_by in ("", "sweep")
-        and one.measurement.batch in wanted
+        and (one.measurement.size_wh is not None or one.measurement.batch in wanted)
         and one.latency is not None
     }
-    return [last[batch] for batch in sorted(last)]
+    return [last[point] for point in sorted(last)]

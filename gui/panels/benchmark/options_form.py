@@ -21,13 +21,13 @@ from PySide6.QtWidgets import (
 )
 
 from core.benchmark.values import DEFINITIONS, MEASUREMENTS, BenchmarkOptions
+from gui.panels.benchmark.limits import MOST_BATCH, batch_limits, checked_sweep, size_limits
 
 if TYPE_CHECKING:
+    from core.benchmark.swept import Sizes
     from core.tensors import TensorSpec
 
 _DAY_S = 86_400.0
-_MOST_BATCH = 4096  # where nothing else limits it
-_MOST_SWEPT = 32
 
 
 class OptionsForm(QScrollArea):
@@ -45,7 +45,7 @@ class OptionsForm(QScrollArea):
         self.setFrameShape(QFrame.Shape.NoFrame)
         self.trouble = ""
         self._on_gpu = True
-        self._limit = (1, _MOST_BATCH)
+        self._limit = (1, MOST_BATCH)
         self._images: tuple[str, ...] = ()
         default = BenchmarkOptions()
         self._form = QFormLayout()
@@ -81,7 +81,7 @@ class OptionsForm(QScrollArea):
         self._add("", self.transfers, tip)
         self.time_all = QCheckBox("time every query")
         tip = (
-            "Time every query stage by stage, as trtexec's JSON needs. Else one in eight is, where "
+            "Time every query stage by stage, as trtexec's JSON needs. Else one in 32 is, where "
             "queries are short: the events cost each some 10 us."
         )
         self._add("", self.time_all, tip)
@@ -96,12 +96,15 @@ class OptionsForm(QScrollArea):
             self.profile,
             "The optimization profile to use. Default: as in the Inputs panel.",
         )
-        self.batch = self._count(0, _MOST_BATCH, 0)
+        self.batch = self._count(0, MOST_BATCH, 0)
         self.batch.setSpecialValueText("default")
         tip = "Pictures in a query. Default: the recipe's, or the profile's best."
         self._add("Ba&tch", self.batch, tip)
         self.sweep = QLineEdit(placeholderText="for example 1, 2, 4, 8")
-        tip = "Batches to measure pipelined, one after another, besides the measurements above."
+        tip = (
+            "Batches, or sizes of the picture such as 320x320, 640x640, to measure pipelined, one "
+            "after another, besides the measurements above."
+        )
         self._add("Sw&eep", self.sweep, tip)
         self.note = QLabel(wordWrap=True)
         self.restore_button = QPushButton("Restore the defaults")
@@ -213,12 +216,13 @@ class OptionsForm(QScrollArea):
 
     def _on_profile(self) -> None:
         profile = self.profile.currentData() or 0
-        self._limit = _batch_limits(self._inputs, self._batch_input, profile)
+        spec = self._sweep_spec()
+        self._limit = batch_limits(spec, profile)
         least, most = self._limit
         self.batch.setMaximum(most)
         self.batch.setEnabled(least < most)
         self.batch.setSpecialValueText("default" if least < most else f"{least}, fixed")
-        self.sweep.setEnabled(least < most)
+        self.sweep.setEnabled(least < most or size_limits(spec, profile)[1])
         self._on_changed()
 
     def _on_changed(self) -> None:
@@ -242,8 +246,12 @@ class OptionsForm(QScrollArea):
             ValueError: if it cannot be measured; the text says why.
         """
         names = tuple(n for n, box in self.measure.items() if box.isChecked() and box.isEnabled())
-        sweep = self._swept()
-        if not names and not sweep:
+        batches: tuple[int, ...] = ()
+        sizes: Sizes = ()
+        if self.sweep.isEnabled():
+            profile = self.profile.currentData() or 0
+            batches, sizes = checked_sweep(self.sweep.text(), self._sweep_spec(), profile)
+        if not (names or batches or sizes):
             raise ValueError("Choose at least one measurement.")
         batch = self.batch.value()
         least, most = self._limit
@@ -265,33 +273,10 @@ class OptionsForm(QScrollArea):
             batch=batch or None,
             profile=self.profile.currentData(),
             images=self._images if "end-to-end" in names else (),
-            sweep=sweep,
+            sweep=batches,
+            sweep_sizes=sizes,
         )
 
-    def _swept(self) -> tuple[int, ...]:
-        text = self.sweep.text().replace(";", ",").replace(" ", ",")
-        words = [word for word in text.split(",") if word]
-        if not words or not self.sweep.isEnabled():
-            return ()
-        least, most = self._limit
-        if not all(word.isdecimal() and word.isascii() and len(word) < 8 for word in words):
-            raise ValueError("The sweep takes whole numbers, such as 1, 2, 4, 8.")
-        batches = tuple(dict.fromkeys(int(word) for word in words))
-        if not all(least <= batch <= most for batch in batches):
-            raise ValueError(f"The sweep can have batches of {least:,} to {most:,} here.")
-        if len(batches) > _MOST_SWEPT:
-            raise ValueError(f"The sweep takes at most {_MOST_SWEPT} batches.")
-        return batches
-
-
-def _batch_limits(inputs: tuple[TensorSpec, ...], name: str, profile: int) -> tuple[int, int]:
-    """The least and the greatest batch."""
-    spec = next((one for one in inputs if one.name == name), None)
-    if spec is None or not spec.shape:
-        return 1, 1
-    if spec.shape[0] is not None:
-        return spec.shape[0], spec.shape[0]
-    if not spec.profiles:
-        return 1, _MOST_BATCH
-    limits = spec.profiles[min(profile, len(spec.profiles) - 1)]
-    return limits.min[0], limits.max[0]
+    def _sweep_spec(self) -> TensorSpec | None:
+        """The input whose batch and size a sweep varies."""
+        return next((one for one in self._inputs if one.name == self._batch_input), None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import html
 import math
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from PySide6.QtCore import QPoint, Qt
@@ -228,8 +227,3 @@ def round_up(value: float) -> float:
         return 1.0
     power = 10.0 ** math.floor(math.log10(value))
     return next(step * power for step in (1, 1.5, 2, 3, 5, 7, 10) if step * power >= value)
-
-
-def log_ticks(values: Sequence[int]) -> list[tuple[int, str]]:
-    """Ticks for an axis on which whole numbers stand one after another, evenly."""
-    return [(at, f"{value:,}") for at, value in enumerate(values)]

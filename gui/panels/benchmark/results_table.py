@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtCore import QTimer, Signal
 from PySide6.QtWidgets import QHeaderView, QWidget
 
+from core.benchmark.swept import size_text
 from core.text import printable
 from gui.item_models.rows import Row, RowsModel, TableView
 
@@ -107,6 +108,8 @@ def _row(label: str, one: Shown, color: tuple[int, int, int]) -> Row:
 def _tooltip(one: Shown) -> str:
     measurement = one.measurement
     lines = [measurement.convention, f"batch {measurement.batch:,}"]
+    if measurement.size_wh is not None:
+        lines.append(f"size {size_text(measurement.size_wh)}")
     if measurement.first_run_ms is not None:
         lines.append(f"the first run took {_ms(measurement.first_run_ms)} ms")
     if measurement.device_memory_bytes is not None:
