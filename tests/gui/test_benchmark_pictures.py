@@ -163,8 +163,8 @@ def test_sizes_stand_after_the_batches_by_their_pixels(
     QTest.mouseClick(bar, _LEFT, pos=bar.tabRect(4).center())
     plot = panel.pictures.sweep.plots[0]
     (ticks,) = plot.getAxis("bottom")._tickLevels
-    assert [text for _, text in ticks] == ["4", "320x320", "640x160", "640x640"]
-    assert plot.getAxis("bottom").labelText == "batch | width x height"
+    assert [text for _, text in ticks] == ["4", "320\n320", "640\n160", "640\n640"]
+    assert plot.getAxis("bottom").labelText == "batch | width over height"
     line, _over, _ring = panel.pictures.sweep._lines[0]
     x, y = line.getData()
     # 102,400 pixels twice: the narrower first; what was tried first has 1 ms.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 from PySide6.QtCore import Qt, Signal
 
 from core.benchmark.report import is_on_cpu
-from core.benchmark.swept import size_text
 from core.benchmark.values import ARRANGED
 from core.text import counted
 from gui.panels.benchmark.picture import FIRST, SECOND, Picture, round_up, set_range
@@ -15,6 +15,7 @@ from gui.panels.benchmark.picture import FIRST, SECOND, Picture, round_up, set_r
 if TYPE_CHECKING:
     from gui.benchmark_shown import Shown, ShownResult
 
+_MOST_TICKS = 10  # of a sweep's axis that do not run into each other
 _GRAPH, _PLAIN = "#4e79a7", "#b07aa1"
 
 
@@ -131,7 +132,9 @@ class Sweep(Picture):
         self._show_plots()
         points = sorted({_point(one) for _, one in (*mine, *others)})
         place = {point: at for at, point in enumerate(points)}
-        ticks = [(at, point.text) for at, point in enumerate(points)]
+        every = -(-len(points) // _MOST_TICKS)
+        ticks = [(at, point.text) for at, point in enumerate(points) if at % every == 0]
+        first_size = sum(not point.pixels for point in points)
         varied = " | ".join(dict.fromkeys(point.varied for point in points))
         for (line, over, ring), plot, value in zip(self._lines, self.plots, _VALUES, strict=True):
             tops = [0.0]
@@ -142,7 +145,11 @@ class Sweep(Picture):
                     if value(one) is not None
                 ]
                 curve.setData(
-                    [x for x, _, _ in part], [y for _, y, _ in part], data=[at for *_, at in part]
+                    [x for x, _, _ in part],
+                    [y for _, y, _ in part],
+                    data=[at for *_, at in part],
+                    # Batches and sizes are two curves.
+                    connect=np.array([x != first_size - 1 for x, _, _ in part], np.int32),
                 )
                 tops += [float(y) for _, y, _ in part if y is not None]
                 if curve is line:
@@ -150,7 +157,7 @@ class Sweep(Picture):
                     ring.setData([x for x, _ in here], [y for _, y in here])
             plot.setLabel("bottom", varied)
             plot.getAxis("bottom").setTicks([ticks])
-            set_range(plot, (-0.4, len(points) - 0.6), (0.0, round_up(max(tops)) * 1.05))
+            set_range(plot, (-0.6, len(points) - 0.4), (0.0, round_up(max(tops)) * 1.05))
             plot.setVisible(max(tops) > 0)  # memory is not known everywhere
         entries = [(FIRST, "a click on a point shows its samples")]
         if others:
@@ -208,13 +215,13 @@ class Point(NamedTuple):
 
     @property
     def text(self) -> str:
-        """What is varied, under the axis."""
-        return size_text(self.size_wh) if self.pixels else f"{self.batch:,}"
+        """What is varied, under the axis: narrow, as many stand side by side."""
+        return "\n".join(map(str, self.size_wh)) if self.pixels else f"{self.batch:,}"
 
     @property
     def varied(self) -> str:
         """The axis' name."""
-        return "width x height" if self.pixels else "batch"
+        return "width over height" if self.pixels else "batch"
 
 
 def _point(one: Shown) -> Point:
