@@ -15,7 +15,7 @@ from core.building.build import check_build
 from core.building.sidecar import record_build
 from core.building.target import check_target
 from core.building.truth import Truth, tell_truth
-from core.errors import EnginebayError, out_of_memory, reading_failed
+from core.errors import Cancelled, EnginebayError, out_of_memory, reading_failed
 from core.modelfile import ModelFile
 from core.opening import OpenOptions, Progress
 from core.progress_line import ProgressLine
@@ -245,14 +245,31 @@ def _looked_at(
         )
     except EnginebayError as error:
         problems.append(f"The engine was built, but looking at it failed: {error.message}")
+    except (KeyboardInterrupt, Cancelled):
+        raise _ended_while_looking(report.target) from None
     if not order.records:
         return truth, None, problems
     try:
         sidecar = record_build(report, None if truth is None else truth.as_json(), show)
+    except (KeyboardInterrupt, Cancelled):
+        raise _ended_while_looking(report.target) from None
     except EnginebayError as error:
         problems.append(f"The engine was built, but has no side-car: {error.message}")
         return truth, None, problems
     return truth, sidecar, problems
+
+
+def _ended_while_looking(target: Path) -> Cancelled:
+    """Ctrl-C after the engine was whole, which is not thrown away for that."""
+    return Cancelled(
+        EnginebayError(
+            "interrupted",
+            f"Interrupted while the new engine was looked at: {printable(str(target))} is whole "
+            "and in its place.",
+            "It was not compared with its ONNX, and nothing is recorded beside it. Delete it, or "
+            "use it as it is.",
+        )
+    )
 
 
 def _text(

@@ -71,9 +71,10 @@ def main(arguments: Sequence[str]) -> int:
         answer, text = {"error": error.as_json()}, ""
     except MemoryError as error:
         answer, text = {"error": out_of_memory(error).as_json()}, ""
-    except (KeyboardInterrupt, Cancelled):
+    except (KeyboardInterrupt, Cancelled) as error:
         options.status = 130  # as a shell reports it
-        answer, text = {"error": interrupted().as_json()}, ""
+        left = error.left if isinstance(error, Cancelled) else None
+        answer, text = {"error": (left or interrupted()).as_json()}, ""
     except OSError as error:
         answer, text = {"error": reading_failed(error).as_json()}, ""
     failure = answer.get("error")

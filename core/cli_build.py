@@ -22,7 +22,7 @@ from core.build_order import (
 from core.building import BuildOptions
 from core.building.before import tell_before
 from core.building.build import check_model
-from core.building.flag_versions import ELSEWHERE
+from core.building.flag_versions import ELSEWHERE, OLDEST, numbers_of
 from core.building.flags import BUILD_FLAGS, options_of_flags, python_script, trtexec_command
 from core.building.profiles import inputs_of, used_profiles
 from core.building.record import other_model, read_record
@@ -128,6 +128,8 @@ def build(options: argparse.Namespace) -> Answer:
         options.parser.error("--tensorrt is for --print-command")
     if options.tensorrt is not None and not re.fullmatch(r"\d+(?:\.\d+){0,3}", options.tensorrt):
         options.parser.error(f"--tensorrt takes a version such as 10.3.0, not {options.tensorrt!r}")
+    if options.tensorrt is not None and numbers_of(options.tensorrt) < OLDEST:
+        options.parser.error(f"--tensorrt takes 8.5 or newer, not {options.tensorrt}")
     if again and (options.file or options.flags):
         options.parser.error(
             "--rebuild takes engines alone: what they are built from, and how, is recorded"

@@ -137,4 +137,12 @@ def context_lost(text: str, doing: str, *, details: str) -> CudaError:
 
 
 class Cancelled(Exception):  # noqa: N818 - not an error: the user asked for it
-    """Work ended early because it was cancelled."""
+    """Work ended early because it was cancelled.
+
+    Attributes:
+        left: what there is all the same, and what to do with it; None for nothing.
+    """
+
+    def __init__(self, left: EnginebayError | None = None) -> None:
+        super().__init__("cancelled" if left is None else left.message)
+        self.left = left

@@ -43,10 +43,23 @@ def check_can_save(path: Path) -> None:
     try:
         if path.is_dir():
             raise IsADirectoryError(errno.EISDIR, "it is a folder")
+        check_writable(path)
         with tempfile.TemporaryFile(dir=path.parent):
             pass
     except OSError as error:
         raise _cannot_save(path, error) from None
+
+
+def check_writable(path: Path) -> None:
+    """Nothing, if no file is there or its owner lets it be changed.
+
+    A rename would replace a read-only file all the same, and everything may be written by root.
+
+    Raises:
+        PermissionError: if it is read-only.
+    """
+    if path.is_file() and not path.stat().st_mode & 0o222:
+        raise PermissionError(errno.EACCES, "the file there is read-only")
 
 
 def save_text(path: Path, text: str) -> None:
@@ -66,5 +79,5 @@ def _cannot_save(path: Path, error: OSError) -> EnginebayError:
     return EnginebayError(
         "cannot-save",
         f"Nothing can be saved to {printable(str(path))}: {error.strerror or error}.",
-        "Choose another folder.",
+        "Choose another place, or make that one writable.",
     )

@@ -19,12 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from core.building.calibration import calibration_pictures
+from core.building.commands import shape_flags
 from core.building.earlier import EarlierBuilds
 from core.building.leftovers import sweep_leftovers
 from core.building.no_gpu import cannot_build
 from core.building.options import BuildOptions, check_options
 from core.building.profiles import check_profiles, inputs_of
 from core.building.progress import BuildProgress, ProgressOf
+from core.building.shapes import propose_profiles
 from core.building.target import check_target
 from core.child_process import ChildDied, run_child
 from core.errors import EnginebayError, ModelError, ModelFileError
@@ -247,7 +249,15 @@ def check_model(file: ModelFile, options: BuildOptions) -> None:
     check_options(options)
     graph = None if file.onnx is None else file.onnx.graph
     if graph is not None and graph.inputs is not None:
-        check_profiles(options.profiles, inputs_of(graph.inputs))
+        try:
+            check_profiles(options.profiles, inputs_of(graph.inputs))
+        except ModelError as error:
+            if error.kind != "no-profile":
+                raise
+            proposed = propose_profiles(graph.inputs, {}, file.metadata)
+            flags = [word for one in proposed for word in shape_flags(one)]
+            hint = f"{error.hint} For example: {' '.join(flags)}" if flags else error.hint
+            raise ModelError(error.kind, error.message, hint) from None
     if options.calibration is not None:
         calibration_pictures(options.calibration)
 

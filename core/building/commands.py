@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from core.building.flag_versions import SHARED, TYPED, cast_words, numbers_of, of_version
-from core.building.options import BuildOptions
+from core.building.options import BuildOptions, ShapeLimits
 
 _LEVELS = {"ampere-plus": "ampere+", "same-compute-capability": "sameComputeCapability"}
 _MANY_PROFILES = (9, 0)  # --profile
@@ -71,14 +71,21 @@ def _profile_flags(options: BuildOptions, has: tuple[int, ...], remarks: list[st
     for number, profile in enumerate(profiles):
         if len(profiles) > 1:
             flags.append(f"--profile={number}")
-        for which in ("min", "opt", "max"):
-            shapes = (
-                f"{_quoted(name)}:{'x'.join(map(str, getattr(limits, which)))}"
-                for name, limits in profile.items()
-            )
-            flags.append(f"--{which}Shapes={','.join(shapes)}")
+        flags += shape_flags(profile)
     if profiles and (8, 6) <= has < SHARED:
         flags.append("--preview=+profileSharing0806")
+    return flags
+
+
+def shape_flags(profile: ShapeLimits) -> list[str]:
+    """A profile as trtexec's three flags."""
+    flags = []
+    for which in ("min", "opt", "max"):
+        shapes = (
+            f"{_quoted(name)}:{'x'.join(map(str, getattr(limits, which)))}"
+            for name, limits in profile.items()
+        )
+        flags.append(f"--{which}Shapes={','.join(shapes)}")
     return flags
 
 

@@ -11,6 +11,9 @@ from core.machine.requirement import version_numbers
 ELSEWHERE = "10.3.0"
 """The TensorRT whose options are offered, and whose commands are shown, where none is installed."""
 
+OLDEST = (8, 5)
+"""The oldest TensorRT whose options are known here."""
+
 TYPED = (11, 0)
 """The version from which types come from the ONNX alone."""
 
@@ -56,8 +59,9 @@ _FIRST_LEVEL = (8, 6)
 
 
 def numbers_of(version: str) -> tuple[int, ...]:
-    """The first two numbers of a version: (10, 3) of "10.3.0"."""
-    return tuple(version_numbers(version)[:2]) or (0,)
+    """The first two numbers of a version: (10, 3) of "10.3.0", (11, 0) of "11"."""
+    found = version_numbers(version)[:2]
+    return (*found, *(0,) * (2 - len(found)))
 
 
 def of_version(options: BuildOptions, version: str) -> tuple[BuildOptions, tuple[str, ...]]:

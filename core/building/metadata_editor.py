@@ -21,7 +21,7 @@ from core.modelfile import ModelFile, read_model_file
 from core.modelfile.identify import MAX_PREFIX
 from core.opening import Progress, no_progress
 from core.text import one_line
-from core.whole_file import replacing
+from core.whole_file import check_writable, replacing
 
 ENGINES = ("tensorrt-plan", "ultralytics-engine")
 """Kinds of file that a prefix can stand before."""
@@ -190,6 +190,14 @@ def _require_replaceable(place: Path, *, any_engine: bool) -> None:
             f"{place.name} is there already, and is no engine: it is not replaced.",
             "Choose another name.",
         )
+    try:
+        check_writable(place)
+    except OSError as error:
+        raise EnginebayError(
+            "cannot-save",
+            f"{one_line(str(place), 300)} is not changed: {error.strerror}.",
+            "Make it writable, or give -o for another place.",
+        ) from None
     if not any_engine and found.kind != "empty":
         raise EnginebayError(
             "exists",

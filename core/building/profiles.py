@@ -86,6 +86,10 @@ def check_profiles(profiles: Sequence[ShapeLimits], inputs: Sequence[InputShape]
             )
 
 
+_MOST = 2**31 - 1
+"""A dimension has 32 bits up to TensorRT 9 (NvInferRuntimeCommon.h, Dims32)."""
+
+
 def _check_limits(where: str, limits: Profile, one: InputShape) -> None:
     ranks = {len(limits.min), len(limits.opt), len(limits.max)}
     if len(ranks) != 1:
@@ -111,6 +115,10 @@ def _check_limits(where: str, limits: Profile, one: InputShape) -> None:
         low_dim, high_dim = limits.min[axis], limits.max[axis]
         if low_dim < 0:
             raise _bad(where, f"dimension {axis} is below 0")
+        if limits.opt[axis] < 1 and dim != 0:
+            raise _bad(where, f"the optimum of dimension {axis} is 0, which is no data at all")
+        if high_dim > _MOST:
+            raise _bad(where, f"the maximum {high_dim:,} of dimension {axis} is over {_MOST:,}")
         if dim is not None and not low_dim == dim == high_dim:
             raise _bad(where, f"dimension {axis} is fixed to {dim} by the model")
 

@@ -9,9 +9,9 @@ from pathlib import Path
 from core.building.options import BuildOptions, options_of_json
 from core.building.sidecar import find_source
 from core.errors import ModelFileError
-from core.modelfile import fingerprint, read_sidecar
+from core.modelfile import fingerprint, read_sidecar, sidecar_path
 from core.opening import Progress, no_progress
-from core.text import one_line
+from core.text import one_line, printable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +43,12 @@ def read_record(engine: Path) -> BuildRecord:
         EnginebayError: kind "build-options", if its options are none.
     """
     name = one_line(engine.name, 80)
+    if not engine.exists() and not sidecar_path(engine).exists():
+        raise ModelFileError(
+            "not-found",
+            f"There is no file {printable(str(engine))}.",
+            "Check the path and its spelling.",
+        )
     reading = read_sidecar(engine)
     sidecar = reading.sidecar
     if sidecar is None:

@@ -33,6 +33,12 @@ def check_target(onnx: Path, target: Path, expected_bytes: int) -> None:
         EnginebayError: kind "cannot-save", for a folder, or one that is not there or read-only.
     """
     check_is_not_source(onnx, target)
+    if target.is_dir():
+        raise ModelError(
+            "cannot-save",
+            f"{printable(str(target))} is a folder.",
+            f"Give the engine's own name: {printable(str(target / f'{onnx.stem}.engine'))}.",
+        )
     check_can_save(target)
     _check_is_engine(onnx, target)
     needed = max(expected_bytes, _LEAST_ROOM)

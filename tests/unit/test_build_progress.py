@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import logging
 import os
 import shutil
 import sys
+import tempfile
 from collections import namedtuple
+from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,15 +18,18 @@ from typing import Any
 import pytest
 
 import core.building.build
-from core.building import BuildProgress, capabilities, capabilities_child, child
+from core.building import BuildOptions, BuildProgress, capabilities, capabilities_child, child
+from core.building.build import check_build
 from core.building.capabilities import installed_capabilities
 from core.building.progress import ProgressOf
 from core.building.pulse import pulse
 from core.building.target import check_target
 from core.child_process import ChildDied, ChildTimeout
 from core.errors import Cancelled, CudaError, EnginebayError, MachineError, ModelError
+from core.modelfile import read_model_file
 from tests.unit import onnx_models
 from tests.unit.fake_builder import install_builder
+from tests.unit.fake_tensorrt import simple_plan
 from tests.unit.plan_writer import Plan, with_prefix
 from tests.unit.test_build import Child, Progress, report
 from tests.unit.test_build import child as child_fixture
@@ -392,16 +398,52 @@ def test_a_pipe_is_no_target_and_is_not_waited_for(tmp_path: Path) -> None:
         check_target(onnx_models.identity(tmp_path), tmp_path / "pipe", 0)
 
 
-@pytest.mark.skipif(
-    not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root writes everywhere"
-)
-def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
-    place = tmp_path / "readonly"
-    place.mkdir()
-    place.chmod(0o500)
-    with pytest.raises(EnginebayError) as caught:
-        check_target(tmp_path / "m.onnx", place / "x.engine", 0)
-    assert caught.value.kind == "cannot-save"
+@contextlib.contextmanager
+def as_nobody() -> Iterator[None]:
+    """Root writes everywhere: as somebody who does not."""
+    is_root = os.geteuid() == 0
+    if is_root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if is_root:
+            os.seteuid(0)
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="no such folders on this system")
+def test_a_read_only_folder_is_refused_and_its_engine_stays() -> None:
+    place = Path(tempfile.mkdtemp())  # pytest's own folders let nobody in
+    try:
+        engine, onnx = place / "x.engine", onnx_models.identity(place)
+        engine.write_bytes(simple_plan())
+        file = read_model_file(onnx)
+        place.chmod(0o555)
+        with as_nobody(), pytest.raises(EnginebayError, match=r"x\.engine") as caught:
+            check_build(file, engine, BuildOptions())
+        assert caught.value.kind == "cannot-save"
+        assert caught.value.hint
+        assert engine.read_bytes() == simple_plan()
+        assert sorted(path.name for path in place.iterdir()) == [onnx.name, engine.name]
+    finally:
+        place.chmod(0o755)
+        shutil.rmtree(place)
+
+
+def test_a_read_only_engine_is_not_replaced(tmp_path: Path) -> None:
+    engine = tmp_path / "x.engine"
+    engine.write_bytes(simple_plan())
+    engine.chmod(0o444)
+    with pytest.raises(EnginebayError, match="read-only"):
+        check_target(onnx_models.identity(tmp_path), engine, 0)
+    engine.chmod(0o644)
+    check_target(onnx_models.identity(tmp_path), engine, 0)
+
+
+def test_a_folder_as_target_is_told_the_name_that_is_missing(tmp_path: Path) -> None:
+    with pytest.raises(ModelError, match="is a folder") as caught:
+        check_target(onnx_models.identity(tmp_path), tmp_path, 0)
+    assert str(tmp_path / "identity.engine") in caught.value.hint
 
 
 # The installed TensorRT's options

@@ -79,9 +79,13 @@ def test_another_model_is_told_with_both_fingerprints(tmp_path: Path) -> None:
 
 
 def test_an_engine_without_a_record_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.engine").write_bytes(b"ftrt")
     with pytest.raises(ModelFileError, match=r"Nothing is recorded beside a\.engine") as caught:
         read_record(tmp_path / "a.engine")
     assert caught.value.kind == "no-record"
+    with pytest.raises(ModelFileError, match=r"no file .*b\.engine") as caught:
+        read_record(tmp_path / "b.engine")
+    assert caught.value.kind == "not-found"
 
 
 def test_options_that_nobody_knows_are_refused(tmp_path: Path) -> None:

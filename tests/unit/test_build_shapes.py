@@ -124,6 +124,18 @@ GOOD = Profile((1, 3, 8, 8), (2, 3, 8, 8), (4, 3, 8, 8))
             "bad-profile",
             "dimension 0 is below 0",
         ),
+        (
+            [{"images": Profile((0, 3, 8, 8), (0, 3, 8, 8), (4, 3, 8, 8))}],
+            [IMAGES],
+            "bad-profile",
+            "the optimum of dimension 0 is 0",
+        ),
+        (
+            [{"images": Profile((1, 3, 8, 8), (1, 3, 8, 8), (2**31, 3, 8, 8))}],
+            [IMAGES],
+            "bad-profile",
+            "2,147,483,648",
+        ),
         ([{"pictures": GOOD}], [IMAGES], "unknown-input", "no input 'pictures'"),
         ([], [IMAGES], "no-profile", "shape ? x 3 x 8 x 8, and there is no profile"),
         (
@@ -148,6 +160,12 @@ def test_a_profile_that_does_not_fit_is_one_clear_error(
     assert caught.value.kind == kind
     assert words in caught.value.message
     assert caught.value.hint
+
+
+def test_a_profile_may_begin_at_nothing_and_end_at_32_bits() -> None:
+    check_profiles(
+        [{"images": Profile((0, 3, 8, 8), (1, 3, 8, 8), (2**31 - 1, 3, 8, 8))}], [IMAGES]
+    )
 
 
 def test_values_of_a_shape_tensor_are_not_measured_by_its_shape() -> None:

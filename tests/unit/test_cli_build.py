@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
-from core import cli_build
+from core import build_order, cli_build
 from core.building import before
 from core.building.flag_versions import ELSEWHERE
 from core.cli import main
@@ -207,6 +208,44 @@ def test_without_tensorrt_the_command_is_for_the_version_that_the_window_shows(
 
 
 @pytest.mark.parametrize("kind", ["trtexec", "python"])
+@pytest.mark.parametrize(("short", "full"), [("11", "11.0.0"), ("10", "10.0.0"), ("9.1", "9.1.0")])
+def test_a_version_without_its_last_numbers_is_the_first_of_them(
+    onnx: Path, ask: Ask, kind: str, short: str, full: str
+) -> None:
+    texts = []
+    for version in (short, full):
+        asked = (*SHAPES, "--fp16", "--vc", "--print-command", kind, "--tensorrt", version)
+        status, answer = ask(onnx, *asked)
+        assert status == 0
+        texts.append(re.sub(rf"(TensorRT|trtexec) {version}\b", "", answer["text"]))
+    assert texts[0] == texts[1]
+
+
+def test_a_model_without_its_profile_is_told_one_that_fits(onnx: Path, ask: Ask) -> None:
+    status, answer = ask(onnx)
+    assert (status, answer["error"]["kind"]) == (1, "no-profile")
+    _, _, flags = answer["error"]["hint"].partition("For example: ")
+    assert "--maxShapes=images:16x3x8x8" in flags
+    status, answer = ask(onnx, *flags.split(), "--print-command", "trtexec")
+    assert status == 0
+
+
+def test_ctrl_c_while_the_engine_is_looked_at_says_that_it_is_whole(
+    child: Child, onnx: Path, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_given: object, **_more: object) -> None:
+        raise KeyboardInterrupt
+
+    child.script = BUILDS
+    for name in ("record_build", "tell_truth"):
+        monkeypatch.setattr(build_order, name, interrupt)
+        status, answer = ask(onnx, *SHAPES, "--force")
+        assert (status, answer["error"]["kind"]) == (130, "interrupted")
+        assert f"{onnx.with_suffix('.engine')} is whole" in answer["error"]["message"]
+        assert onnx.with_suffix(".engine").read_bytes() == simple_plan()
+
+
+@pytest.mark.parametrize("kind", ["trtexec", "python"])
 def test_a_printed_command_builds_nothing(child: Child, onnx: Path, ask: Ask, kind: str) -> None:
     status, answer = ask(onnx, *SHAPES, "--fp16", "--print-command", kind, "--tensorrt", "8.6.1")
     assert status == 0
@@ -315,6 +354,7 @@ def test_wrong_usage_ends_with_two(onnx: Path, capsys: pytest.CaptureFixture[str
         [str(onnx), f"--onnx={onnx}"],
         [str(onnx), "--tensorrt", "10.3.0"],
         [str(onnx), "--print-command", "python", "--tensorrt", "new"],
+        [str(onnx), "--print-command", "python", "--tensorrt", "8.4"],
     ):
         with pytest.raises(SystemExit) as caught:
             main(["build", *arguments])

@@ -71,6 +71,17 @@ def test_in_place_the_file_keeps_its_permissions_and_nothing_stays_beside_it(
     assert [one.name for one in tmp_path.iterdir()] == ["best.engine"]
 
 
+def test_a_read_only_engine_is_not_changed(tmp_path: Path) -> None:
+    path = engine(tmp_path)
+    before = path.read_bytes()
+    path.chmod(0o444)
+    with pytest.raises(EnginebayError, match="read-only") as caught:
+        with_metadata(path, METADATA)
+    assert caught.value.kind == "cannot-save"
+    assert path.read_bytes() == before
+    with_metadata(path, METADATA, tmp_path / "other.engine")
+
+
 def test_a_link_stays_a_link(tmp_path: Path) -> None:
     (tmp_path / "real").mkdir()
     path = engine(tmp_path / "real")
