@@ -7,6 +7,7 @@ import os
 import platform
 import time
 from collections.abc import Iterator
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
+from core import __version__
 from core.building import BuildOptions, build_engine
 from core.errors import MachineError
 from core.machine import describe, find_package, require_gpu_stack
@@ -61,6 +63,8 @@ def pytest_sessionfinish() -> None:
     full = find_package("tensorrt")
     version = "lean" if full is None or full.version is None else full.version
     results = {
+        "taken_at": datetime.now(timezone.utc).isoformat(timespec="minutes"),
+        "enginebay": __version__,
         "gpu": machine["gpus"],
         "driver": machine["driver"],
         "system": platform.system(),
