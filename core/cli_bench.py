@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from core.benchmark.checks import check_options
+from core.benchmark.checks import LEFT_OUT, check_options
 from core.benchmark.history import History
 from core.benchmark.report import main_measurement, result_json, result_text, samples_csv
 from core.benchmark.run import run_benchmark
@@ -160,6 +160,8 @@ def bench(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, 
     """
     if options.find_recipe or options.save_recipe is not None:
         options.parser.error("--find-recipe and --save-recipe are for run")
+    if options.find_best and options.contexts is not None:
+        options.parser.error("--find-best tries contexts itself: give it or --contexts")
     _refuse_to_overwrite(options)
     for target in (options.export_times, options.csv):
         if target is not None:
@@ -181,13 +183,16 @@ def bench(options: argparse.Namespace, opening: OpenOptions) -> tuple[dict[str, 
 
 
 def _failures(result: BenchmarkResult) -> list[EnginebayError]:
-    """Of what was asked for: what find_best tries is, unless all of it fails, no failure."""
+    """Of what was asked for, also a picture that could not be read.
+
+    What find_best tries is, unless all of it fails, no failure.
+    """
     asked = (*result.measurements, *(one for one in result.tried if one.tried_by == "sweep"))
     return [
-        EnginebayError(FAILED, mark.message, mark.advice)
+        EnginebayError(mark.kind, mark.message, mark.advice)
         for one in asked
         for mark in one.marks
-        if mark.kind == FAILED
+        if mark.kind in (FAILED, LEFT_OUT)
     ]
 
 

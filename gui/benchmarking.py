@@ -252,9 +252,8 @@ class Benchmarking(QObject):
     def export(self, kind: str, path: Path, image: QImage | None = None) -> None:
         """Write the shown result to a file; see gui.benchmark_files.KINDS."""
         if self.shown is not None:
-            chosen = self.shown.items[self.chosen].measurement
-            request = ExportBenchmark(kind, self.shown.result, chosen, image, path)
-            self._ask_files(f"export {path}", request)
+            result, chosen = self.shown.result, self.shown.items[self.chosen].measurement
+            self._ask_files(f"export {path}", ExportBenchmark(kind, result, chosen, image, path))
 
     def _ask_files(self, slot: str, request: object) -> None:
         """Ask for a file; its success takes away what an earlier file's failure left."""
@@ -273,7 +272,8 @@ class Benchmarking(QObject):
 
     def _on_ran(self, _slot: str, ran: BenchmarkRan) -> None:
         if not any(len(one.time_s) for one in ran.shown.items):
-            return  # stopped before the first sample: what was shown stays
+            self.saved.emit("Stopped before anything was measured; an earlier result stays.")
+            return
         self.is_new = True
         self.shown, self.second = ran.shown, None
         self.chosen = _main(ran.shown)

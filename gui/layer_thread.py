@@ -176,6 +176,7 @@ def _read(
     if times:
         found = profile.read_profile_json(times, names["profile"].name)
         table = profile.with_times(table, found)
+        profile.require_timed(table, names["profile"].name)
     context.progress(None, "Laying out the layers")
     name = " + ".join(names[kind].name for kind in sorted(names))  # the layers first
     return LayersRead(hints.with_hints(table), name, bool(layers))

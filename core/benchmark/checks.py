@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from core.benchmark.inputs import plan_benchmark
 from core.benchmark.listener import Listener
 from core.benchmark.swept import size_text
-from core.benchmark.values import MEASUREMENTS, BenchmarkOptions
-from core.errors import InputError
+from core.benchmark.values import MEASUREMENTS, BenchmarkOptions, Mark
+from core.errors import ImageError, InputError
 from core.images import read_image
 from core.model import Model
 from core.recipe_check import MAX_SIDE
+from core.text import counted
 
 MOST_CONTEXTS = 16
 LONGEST_S = 24 * 3600.0
@@ -45,7 +47,7 @@ def check_options(options: BenchmarkOptions) -> None:
         )
     if not (math.isfinite(options.warm_up_ms) and 0 <= options.warm_up_ms <= LONGEST_S * 1000):
         raise _bad(
-            f"A warm-up of {options.warm_up_ms:g} ms is none.",
+            f"A warm-up of {options.warm_up_ms:,.12g} ms is none.",
             "Give 0 milliseconds or more, and at most a day.",
         )
     if not 0 <= options.warm_up_runs <= MOST_ITERATIONS:
@@ -90,10 +92,12 @@ def check_for_model(model: Model, options: BenchmarkOptions) -> None:
         raise model.recipe_problem
 
 
-def check_pictures(options: BenchmarkOptions, listener: Listener, stop: Callable[[], bool]) -> None:
+def readable_pictures(
+    options: BenchmarkOptions, listener: Listener, stop: Callable[[], bool]
+) -> tuple[BenchmarkOptions, tuple[ImageError, ...]]:
     """Read every picture of an end-to-end measurement once, whole.
 
-    One that is missing or damaged is told before anything is measured; and the disk is not what
+    One that is missing or damaged is found before anything is measured; and the disk is not what
     is measured later, where the system's memory holds them all.
 
     Args:
@@ -101,16 +105,42 @@ def check_pictures(options: BenchmarkOptions, listener: Listener, stop: Callable
         listener: told how far it is.
         stop: asked before each picture; once it gives True nothing more is read.
 
-    Raises:
-        ImageError: naming the first file that cannot be read.
+    Returns:
+        The options with the pictures that can be read, and why the others cannot.
     """
     if "end-to-end" not in options.measurements:
-        return
+        return options, ()
+    found, refused = [], []
     for index, path in enumerate(options.images):
         if stop():
-            return
+            return options, ()
         listener.phase("Reading the pictures", index / len(options.images))
-        read_image(path)
+        try:
+            read_image(path)
+        except ImageError as error:
+            refused.append(error)
+        else:
+            found.append(path)
+    return replace(options, images=tuple(found)), tuple(refused)
+
+
+def left_out_mark(refused: Sequence[ImageError], count: int) -> tuple[Mark, ...]:
+    """What is to be said of a measurement on `count` pictures without these; () for none."""
+    if not refused:
+        return ()
+    more = f" (and {len(refused) - 1:,} more)" if len(refused) > 1 else ""
+    return (
+        Mark(
+            LEFT_OUT,
+            f"{len(refused):,} of {counted(count + len(refused), 'picture')} could not be read and "
+            f"did not take part: {refused[0].message}{more}",
+            refused[0].hint or "Leave it out, or put a whole one in its place.",
+        ),
+    )
+
+
+LEFT_OUT = "left-out"
+"""The kind of that mark."""
 
 
 def _bad(message: str, hint: str) -> InputError:

@@ -239,6 +239,7 @@ def _labelled(m: Measurement) -> list[tuple[str, Summary | None]]:
 def _tried_lines(tried: Sequence[Measurement], *, on_cpu: bool) -> list[str]:
     """A line each; how contexts share the bus comes last, as it is words."""
     rows, has_sizes = [], any(m.size_wh for m in tried)
+    has_memory = any(m.device_memory_bytes is not None for m in tried)
     for m in tried:
         rate, images, latency = throughput_per_s(m.samples), images_per_s(m), summary(latency_of(m))
         rows.append(
@@ -251,11 +252,12 @@ def _tried_lines(tried: Sequence[Measurement], *, on_cpu: bool) -> list[str]:
                 "" if images is None else f"{images:,.1f}",
                 "" if latency is None else f"{latency.p50:,.3f}",
                 "" if latency is None else f"{latency.p99:,.3f}",
-                bytes_text(m.device_memory_bytes) if m.device_memory_bytes is not None else "",
+                *((bytes_text(m.device_memory_bytes),) if has_memory else ()),
             )
         )
     size = ("size",) if has_sizes else ()
-    titles = ("", "batch", *size, "queries/s", "images/s", "p50 ms", "p99 ms", "memory")
+    titles = ("", "batch", *size, "queries/s", "images/s", "p50 ms", "p99 ms")
+    titles += ("memory",) if has_memory else ()
     lines = _columns(titles if on_cpu else ("", *titles), rows)
     width = max(map(len, lines))
     arranged = ("", *(ARRANGED.get(m.arrangement, m.arrangement) for m in tried))

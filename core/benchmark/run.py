@@ -9,7 +9,12 @@ from datetime import datetime, timezone
 from typing import Any
 
 from core.benchmark.best_lanes import best_lanes
-from core.benchmark.checks import check_for_model, check_options, check_pictures
+from core.benchmark.checks import (
+    check_for_model,
+    check_options,
+    left_out_mark,
+    readable_pictures,
+)
 from core.benchmark.end_to_end import measure_end_to_end
 from core.benchmark.inputs import described, plan_benchmark, with_choices
 from core.benchmark.lane_measurement import Way, is_on_gpu, measure_way
@@ -26,7 +31,7 @@ from core.benchmark.values import (
     Measurement,
     MeasurementName,
 )
-from core.errors import Cancelled, EnginebayError, ModelError, out_of_memory
+from core.errors import Cancelled, EnginebayError, ImageError, ModelError, out_of_memory
 from core.folder_run import LANES
 from core.model import Model
 from core.modelfile import fingerprint
@@ -57,15 +62,16 @@ def run_benchmark(
 
     Raises:
         InputError: for options that make no sense or do not fit the model.
-        ImageError: for a picture that cannot be read.
+        ImageError: where end to end alone is asked for, and no picture can be read; a mark says
+            so where some can.
         EnginebayError: if the model cannot be measured at all.
     """
     check_options(options)
     with _choices_kept(model):
         with_choices(model, options)
         check_for_model(model, options)
-        check_pictures(options, listener, stop)
-        return _Benchmark(model, options, listener, stop).run(sha256)
+        options, refused = readable_pictures(options, listener, stop)
+        return _Benchmark(model, options, listener, stop, refused).run(sha256)
 
 
 @contextmanager
@@ -87,7 +93,9 @@ class _Benchmark:
         options: BenchmarkOptions,
         listener: Listener,
         stop: Callable[[], bool],
+        refused: tuple[ImageError, ...],
     ) -> None:
+        self._refused = refused
         self._model = model
         self._options = options
         self._listener = listener
@@ -155,6 +163,8 @@ class _Benchmark:
         before = len(self._telemetry.readings)
         try:
             if name == "end-to-end":
+                if self._refused and not options.images:
+                    raise self._refused[0]
                 one = measure_end_to_end(
                     model, options, self._folder_lanes(best), self._listener, self._stop
                 )
@@ -171,6 +181,8 @@ class _Benchmark:
             return way
         readings = self._telemetry.readings[before:]
         marks = trust_marks(one, readings, on_gpu=is_on_gpu(model))
+        if name == "end-to-end":
+            marks = (*left_out_mark(self._refused, len(options.images)), *marks)
         self._measurements.append(replace(one, marks=(*one.marks, *marks)))
         return way
 

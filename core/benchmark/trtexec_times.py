@@ -33,7 +33,8 @@ TIME_KEYS = (
 """In the order of samples' columns."""
 
 DURATION_KEYS = ("h2dMs", "computeMs", "d2hMs", "latencyMs")
-"""After them; they follow from them, so reading does without."""
+"""After them. Where a file has them they are its durations: its stamps may have six digits, so ten
+microseconds after three seconds."""
 
 _OLDER = {
     "startH2dMs": "startInMs",
@@ -51,6 +52,7 @@ WARM_UP_MS = 200.0
 
 CONVENTION = "imported from trtexec's --exportTimes; stream count unknown"
 
+_LAYERS = "Open it in the Layers tab, or with enginebay layers."
 _EXPORT = "Write the file with trtexec --exportTimes=FILE."
 
 
@@ -153,6 +155,12 @@ def import_times(text: str, path: Path) -> Samples:
         )
     rows = np.full((len(times), len(COLUMNS)), np.nan)
     rows[:, : len(TIME_KEYS)] = times
+    for at, key in enumerate(DURATION_KEYS[:-1], 1):
+        start, end = 2 * at, 2 * at + 1
+        spans = _durations(found, key, times[:, end] - times[:, start], times[:, end], name)
+        rows[:, end] = np.where(np.isnan(spans), times[:, end], times[:, start] + spans)
+    summed = rows[:, 3] - rows[:, 2] + rows[:, 5] - rows[:, 4] + rows[:, 7] - rows[:, 6]
+    _durations(found, DURATION_KEYS[-1], summed, times[:, -1], name)
     rows[:, COLUMNS.index("lane")] = 0
     return Samples(rows)
 
@@ -218,15 +226,47 @@ def _times(item: Any, at: int, name: str) -> list[float]:
     return times
 
 
+def _durations(
+    found: list[Any], key: str, spans: np.ndarray, ends: np.ndarray, name: str
+) -> np.ndarray:
+    """(N,) what the file says itself of a duration, NaN where it says nothing.
+
+    Args:
+        found: the file's N queries.
+        key: of DURATION_KEYS.
+        spans: (N,) the same by their stamps, in milliseconds.
+        ends: (N,) the last stamps, by whose digits both may differ.
+        name: the file's.
+
+    Raises:
+        EnginebayError: kind "bad-times" for what is no number, or is not what the stamps say.
+    """
+    told = np.full(len(found), np.nan)
+    for at, item in enumerate(found):
+        value = item.get(key)
+        if value is None:
+            continue
+        allowed = 0.01 + 0.01 * spans[at] + 4e-5 * abs(ends[at])
+        if type(value) not in (int, float) or not abs(value - spans[at]) <= allowed:
+            raise EnginebayError(
+                "bad-times",
+                f"Query {at + 1} of {name} has {one_line(repr(value), 30)} as {key}, and "
+                f"{spans[at]:.4f} ms by its stamps.",
+                "The file was changed, or is damaged: measure again.",
+            )
+        told[at] = max(float(value), 0.0)
+    return told
+
+
 def _foreign(name: str, found: Any) -> EnginebayError:
     """What is JSON and something else, named where it is known."""
     keys = set(found) if isinstance(found, dict) else set()
     if "measurements" in keys:
         what, hint = "a benchmark of Enginebay's", "Open it in the window's Benchmark tab."
     elif "Layers" in keys:
-        what, hint = "trtexec's --exportLayerInfo", "Open it in the Layers tab."
+        what, hint = "trtexec's --exportLayerInfo", _LAYERS
     elif keys & {"count", "averageMs"}:
-        what, hint = "trtexec's --exportProfile", "Open it in the Layers tab."
+        what, hint = "trtexec's --exportProfile", _LAYERS.replace("layers.", "layers --profile.")
     elif keys & {*TIME_KEYS, *_OLDER.values()}:
         missing = next(key for key in TIME_KEYS if key not in keys and _OLDER.get(key) not in keys)
         what, hint = f"not whole: its first query has no {missing}", _EXPORT

@@ -14,6 +14,7 @@ from core.layers.values import LayerTable
 from core.text import counted, one_line
 
 # How the notes of times begin: those of other times go when new ones come.
+_LEAST_TIMED = 4  # one in so many layers
 _ONE_BY_ONE, _NO_TIME = "Layers are timed one by one", "The profile has no time"
 _CANCELLED = "Timing was cancelled"
 _TIMES_NOTES = (_ONE_BY_ONE, _NO_TIME, _CANCELLED)
@@ -161,6 +162,26 @@ def with_times(table: LayerTable, profile: Profile) -> LayerTable:
     if not profile.is_complete:
         notes.append(f"{_CANCELLED}: the times are of {counted(profile.runs, 'run')}.")
     return replace(table, layers=tuple(layers), runs=profile.runs, notes=tuple(notes))
+
+
+def require_timed(table: LayerTable, name: str) -> None:
+    """Nothing, if a file's times are of a quarter of the layers at least.
+
+    TensorRT's profiler gives them all but some for bookkeeping. Shares of the few that are timed
+    would say nothing of the engine.
+
+    Raises:
+        EnginebayError: kind "profile-mismatch".
+    """
+    timed = sum(layer.time_ms is not None for layer in table.layers)
+    if timed * _LEAST_TIMED < len(table.layers):
+        raise EnginebayError(
+            "profile-mismatch",
+            f"{name} times {timed:,} of the {counted(len(table.layers), 'layer')} here, so it is "
+            "not whole, or of another engine.",
+            "Write both with one run of trtexec: --exportLayerInfo=layers.json "
+            "--exportProfile=profile.json.",
+        )
 
 
 def was_cancelled(table: LayerTable) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from gui.panels.benchmark.panel import BenchmarkPanel
 
 _LEFT = Qt.MouseButton.LeftButton
+_MARKS = 1  # the column
 
 
 def keep_history_in(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -71,12 +72,19 @@ def measure(qtbot: QtBot, app: App, child: FakeChild) -> BenchmarkPanel:
 
 
 def cells(panel: BenchmarkPanel) -> list[list[str]]:
-    """The results table."""
+    """The results table without its column of marks."""
     model = panel.table.rows_model
+    columns = [column for column in range(model.columnCount()) if column != _MARKS]
     return [
-        [str(model.index(row, column).data()) for column in range(model.columnCount())]
+        [str(model.index(row, column).data()) for column in columns]
         for row in range(model.rowCount())
     ]
+
+
+def mark_counts(panel: BenchmarkPanel) -> list[str]:
+    """How many marks each line of the results table has."""
+    model = panel.table.rows_model
+    return [str(model.index(row, _MARKS).data()) for row in range(model.rowCount())]
 
 
 def click_page(panel: BenchmarkPanel, name: str) -> None:

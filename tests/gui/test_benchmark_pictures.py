@@ -18,6 +18,7 @@ from core.paths import DEMO_MODEL
 from tests.gui.benchmark_hands import (
     cells,
     keep_history_in,
+    mark_counts,
     measure,
     use_fake_child,
 )
@@ -61,6 +62,7 @@ def test_marks_are_shown_with_their_advice(
     child.answer = result(measurement(marks=(NOISY, odd)), measurement("one-at-a-time"))
     panel = measure(qtbot, make_app(file=DEMO_MODEL), child)
     assert panel.marks.isVisible()
+    assert mark_counts(panel) == ["2", ""]
     assert "with transfers, 1 context, CUDA graph, spin wait" in panel.marks.text()
     assert NOISY.advice in panel.marks.text()
     assert "&lt;b&gt;tags" in panel.marks.text()

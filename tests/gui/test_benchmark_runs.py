@@ -228,6 +228,7 @@ def test_stopped_before_the_first_sample_what_was_shown_stays(
     wait_done(qtbot, app)
     assert cells(panel) == before
     assert panel.pictures.latency.is_drawn
+    assert "Stopped before anything was measured" in app.window.statusBar().currentMessage()
 
 
 def test_stopped_before_the_second_measurement_the_first_is_looked_at(

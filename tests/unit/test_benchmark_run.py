@@ -11,6 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
+from core.benchmark.checks import LEFT_OUT
 from core.benchmark.listener import Silent
 from core.benchmark.run import run_benchmark
 from core.benchmark.statistics import throughput_per_s
@@ -318,12 +319,30 @@ def test_end_to_end_too_a_query_that_takes_hours_is_interrupted(tmp_path: Path) 
     assert not one.is_complete
 
 
-def test_a_picture_that_cannot_be_read_is_one_error_before_anything_ran(
+def test_pictures_that_cannot_be_read_leave_the_others_to_be_measured(
+    model: Model, tmp_path: Path
+) -> None:
+    good, broken = picture(tmp_path / "a.png"), []
+    for name in ("b.png", "c.png"):
+        (tmp_path / name).write_bytes(b"no picture")
+        broken.append(str(tmp_path / name))
+    result = run(model, short(measurements=("end-to-end",), images=(*broken, good)))
+    assert result.options.images == (good,)
+    [one] = result.measurements
+    assert one.samples.count >= 5
+    mark = next(mark for mark in one.marks if mark.kind == LEFT_OUT)
+    assert mark.message.startswith("2 of 3 pictures could not be read")
+    assert "b.png" in mark.message
+    assert mark.message.endswith("(and 1 more)")
+    assert mark.advice
+
+
+def test_a_picture_that_cannot_be_read_is_an_error_where_there_is_no_other(
     model: Model, tmp_path: Path
 ) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"no picture")
-    options = short(measurements=("end-to-end",), images=(picture(tmp_path / "a.png"), str(broken)))
+    options = short(measurements=("end-to-end",), images=(str(broken),))
     listener = Listener()
     with pytest.raises(ImageError) as caught:
         run_benchmark(model, options, listener, lambda: False)

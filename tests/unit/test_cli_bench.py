@@ -72,17 +72,45 @@ def test_images_are_measured_end_to_end(ask: Ask, model: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("content", [None, b"no picture", b"cut"])
-def test_every_picture_is_looked_at_before_anything_is_measured(
-    ask: Ask, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, content: bytes | None
+def test_a_picture_that_cannot_be_read_is_left_out_and_told(
+    ask: Ask, model: Path, tmp_path: Path, content: bytes | None
 ) -> None:
     good, bad = picture(tmp_path / "a.png"), tmp_path / "b.png"
     if content is not None:
         bad.write_bytes(good.read_bytes()[:60] if content == b"cut" else content)
-    monkeypatch.setattr("core.benchmark.run.measure_way", pytest.fail)
-    status, answer = ask(model, good, bad, *SHORT)
-    assert status == 1
+    status, answer = ask(model, bad, good, *SHORT)
+    assert (status, answer["error"]["kind"]) == (1, "left-out")
+    assert "1 of 2 pictures" in answer["error"]["message"]
     assert "b.png" in answer["error"]["message"]
+    assert answer["options"]["images"] == [str(good)]
+    names = {one["name"]: one for one in answer["measurements"]}
+    assert all(one["samples"] >= 5 for one in names.values())
+    assert names.keys() == {"one-at-a-time", "pipelined", "end-to-end"}
+    assert "left-out" in {one["kind"] for one in names["end-to-end"]["warnings"]}
+    assert "left-out" not in {one["kind"] for one in names["pipelined"]["warnings"]}
+
+
+def test_where_no_picture_can_be_read_the_rest_is_measured(
+    ask: Ask, model: Path, tmp_path: Path
+) -> None:
+    status, answer = ask(model, tmp_path / "no.png", *SHORT)
+    assert status == 1
+    assert "no.png" in answer["error"]["message"]
+    samples = {one["name"]: one["samples"] for one in answer["measurements"]}
+    assert samples.pop("end-to-end") == 0
+    assert all(samples.values())
+    status, answer = ask(model, tmp_path / "no.png", *SHORT, "--measure", "end-to-end")
+    assert status == 1
     assert "measurements" not in answer
+
+
+def test_the_best_is_not_searched_for_contexts_that_are_given(
+    model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["bench", str(model), "--find-best", "--contexts", "2"])
+    assert ended.value.code == 2
+    assert "give it or --contexts" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -80,6 +80,16 @@ def test_layer_information_is_shown_without_a_gpu(files: tuple[Path, Path], ask:
     }
 
 
+def test_a_profile_of_the_fewest_layers_is_no_pair(files: tuple[Path, Path], ask: Ask) -> None:
+    files[1].write_text(text(profile({NAMES[1]: 1.0})))
+    status, answer = ask(files[0], "--profile", files[1])
+    assert (status, answer["error"]["kind"]) == (1, "profile-mismatch")
+    assert "profile.json times 1 of the 5 layers" in answer["error"]["message"]
+    files[1].write_text(text(profile({NAMES[1]: 1.0, NAMES[3]: 1.0})))
+    status, answer = ask(files[0], "--profile", files[1])
+    assert status == 0
+
+
 def test_a_profile_gives_times_sorted_slowest_first(files: tuple[Path, Path], ask: Ask) -> None:
     status, answer = ask(files[0], "--profile", files[1])
     assert status == 0

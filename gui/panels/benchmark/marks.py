@@ -15,7 +15,7 @@ from gui.theme import UNSURE
 if TYPE_CHECKING:
     from core.benchmark.values import Mark
 
-_LINES, _LEAST = 5, 2  # of text seen at once, at most and at least; the others are scrolled to
+_LINES, _LEAST = 9, 2  # of text seen at once, at most and at least; the others are scrolled to
 
 
 class TrustMarks(QScrollArea):

@@ -113,6 +113,7 @@ class BenchmarkPanel(QWidget):
         rows.addWidget(self.second_facts)
         rows.addWidget(self.table, 1)
         rows.addWidget(self.marks)
+        rows.addStretch(0)  # where both have all they need
         self._splitter = QSplitter(Qt.Orientation.Vertical)
         self._splitter.addWidget(numbers)
         self._splitter.addWidget(self.pictures)
@@ -173,6 +174,7 @@ class BenchmarkPanel(QWidget):
         self.form.show_model(
             benchmarking.inputs, benchmarking.batch_input, on_gpu=benchmarking.on_gpu
         )
+        self.pictures.show_place(on_gpu=benchmarking.on_gpu)
         self._show_images()
         if self._pages.currentIndex() == HISTORY:
             benchmarking.look_up_history()

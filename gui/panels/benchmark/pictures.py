@@ -64,6 +64,10 @@ class Pictures(QTabWidget):
         self.setTabText(self.indexOf(self.contexts), self.contexts.word(first).capitalize())
         self._draw_front()
 
+    def show_place(self, *, on_gpu: bool) -> None:
+        """Name what runs queries where the model runs."""
+        self.setTabText(self.indexOf(self.contexts), "Contexts" if on_gpu else "Threads")
+
     def show_live(self, live: Live) -> None:
         """Draw the picture in front of a running benchmark, where something has come."""
         self._live = live

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _TITLES = (
     "Measurement",
+    "Marks",
     "Samples",
     "p50",
     "p90",
@@ -26,7 +27,6 @@ _TITLES = (
     "Max",
     "Queries/s",
     "Images/s",
-    "Marks",
     "Convention",
 )
 _LATENCIES = ("p50", "p90", "p95", "p99", "mean", "max")
@@ -42,7 +42,7 @@ class ResultsTable(TableView):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("measurements")
-        self.rows_model = RowsModel(_TITLES, numeric=range(1, 10), parent=self)
+        self.rows_model = RowsModel(_TITLES, numeric=range(1, 11), parent=self)
         self.setModel(self.rows_model)
         self.horizontalHeader().setMaximumSectionSize(_WIDEST)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
@@ -66,6 +66,16 @@ class ResultsTable(TableView):
         self._is_showing = True
         self.rows_model.show_rows(rows)
         self._is_showing = False
+        self._fit(len(rows))
+
+    def _fit(self, count: int) -> None:
+        """No higher than its lines: what is below has use for the room."""
+        line = self.verticalHeader().defaultSectionSize()
+        bar = self.horizontalScrollBar().sizeHint().height()
+        frame = 2 * self.frameWidth()
+        self.setMaximumHeight(
+            self.horizontalHeader().sizeHint().height() + bar + frame + count * line
+        )
 
     def choose(self, index: int) -> None:
         """Select a measurement's line, without telling of it."""
@@ -92,14 +102,14 @@ class ResultsTable(TableView):
 def _row(label: str, one: Shown, color: tuple[int, int, int]) -> Row:
     measurement, latency = one.measurement, one.latency
     state = "" if measurement.is_complete else " (stopped)"
-    marks = ", ".join(mark.kind for mark in measurement.marks)
+    marks = len(measurement.marks)
     cells = (
         f"{label}{state}",
+        str(marks) if marks else "",  # what they are stands below the table
         f"{measurement.samples.queries:,}",
         *("-" if latency is None else _ms(getattr(latency, name)) for name in _LATENCIES),
         _rate(one.queries_per_s),
         _rate(one.images_per_s),
-        printable(marks),
         printable(measurement.convention),
     )
     return Row(cells, _tooltip(one), color)
@@ -108,6 +118,8 @@ def _row(label: str, one: Shown, color: tuple[int, int, int]) -> Row:
 def _tooltip(one: Shown) -> str:
     measurement = one.measurement
     lines = [measurement.convention, f"batch {measurement.batch:,}"]
+    if measurement.marks:
+        lines.append(f"marks: {', '.join(mark.kind for mark in measurement.marks)}")
     if measurement.size_wh is not None:
         lines.append(f"size {size_text(measurement.size_wh)}")
     if measurement.first_run_ms is not None:
@@ -129,10 +141,10 @@ def _ratios(one: Shown, other: Shown) -> Row:
     cells = (
         "    ratio",
         "",
+        "",
         *latencies,
         _ratio(one.queries_per_s, other.queries_per_s),
         _ratio(one.images_per_s, other.images_per_s),
-        "",
         "the shown result by the one laid over",
     )
     return Row(cells)
