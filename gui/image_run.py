@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from core.jobs import JobContext
+from core.sessions.interrupting import interrupting
 
 if TYPE_CHECKING:
     from core.folder_run import RunProgress
@@ -91,7 +92,10 @@ def run_many(model: Model, request: RunMany, context: JobContext) -> ManyRan:
 
     rest = request.paths[sheet.done :]
     lanes = best_lanes(model, context.progress)
-    with closing(run_images(model, rest, report=report, lanes=lanes)) as rows:
+    with (
+        interrupting([model.session], lambda: context.is_cancelled),
+        closing(run_images(model, rest, report=report, lanes=lanes)) as rows,
+    ):
         for row in rows:
             sheet.add(row)
             if sheet.done < total and context.others_wait:

@@ -16,6 +16,7 @@ from PySide6.QtCore import QObject
 from PySide6.QtGui import QImage
 
 from core.jobs import JobContext
+from core.sessions.interrupting import interrupting
 from gui.frame_run import CloseVideo, FrameRan, RunFrame, VideoDesk
 from gui.image_run import RunMany, run_many
 from gui.input_requests import SetInputs, set_inputs
@@ -242,14 +243,15 @@ class _Desk:
 
     def _test(self, request: RunImage, context: JobContext) -> Tested:
         model, path = self._model_for(request), request.path
-        if path is None and request.given:
-            context.progress(None, "Running on the given input")
-            result = model.test_given()
-        elif path is None:
-            context.progress(None, "Running on random input")
-            result = model.test_random()
-        else:
-            result = model.test(path, lambda text: context.progress(None, text))
+        with interrupting([model.session], lambda: context.is_cancelled):
+            if path is None and request.given:
+                context.progress(None, "Running on the given input")
+                result = model.test_given()
+            elif path is None:
+                context.progress(None, "Running on random input")
+                result = model.test_random()
+            else:
+                result = model.test(path, lambda text: context.progress(None, text))
         return _tested(result, request.serial)
 
     def _run_frame(self, request: RunFrame, context: JobContext) -> FrameRan:

@@ -45,6 +45,7 @@ from gui.inference_thread import (
 from gui.opening_choices import OpeningChoices
 from gui.work_thread import Handler, WorkThread
 from tests.gui.limits import QUIT_S, WAIT_MS
+from tests.unit.endless_model import endless
 
 Endings = list[Finished | Failed | Cancelled]
 MAX_STOP_MS = round(QUIT_S * 1000)
@@ -444,3 +445,17 @@ def test_a_cancelled_run_gives_no_result_and_the_next_one_does(
     assert isinstance(inbox.endings[0], Cancelled)
     assert isinstance(inbox.events[0], Started)
     ask(qtbot, thread, "test", RunImage(DEMO_PICTURE, loaded.serial))
+
+
+def test_a_run_without_end_is_interrupted_when_it_is_cancelled(
+    qtbot: QtBot, thread: InferenceThread, tmp_path: Path
+) -> None:
+    request = LoadModel(read_model_file(endless(tmp_path)), OpeningChoices(), 1)
+    ask(qtbot, thread, "load", request)
+    inbox = Inbox(thread)
+    thread.submit("test", RunImage(None, 1))
+    qtbot.waitUntil(lambda: any(isinstance(one, Progress) for one in inbox.events), timeout=WAIT_MS)
+    thread.cancel("test")
+    qtbot.waitUntil(lambda: bool(inbox.endings), timeout=WAIT_MS)
+    assert isinstance(inbox.endings[0], Cancelled)
+    load_demo(qtbot, thread, serial=2)
