@@ -41,12 +41,20 @@ from gui.problem import Problem
 
 _MOST_LINES = 6  # findings in the window
 _MOST_FREE = 3  # inputs in the line of facts
+_SHELL = "(the window shows it, `enginebay build --print-command trtexec` prints it)"
+_TAB = "(it is under trtexec below)"
+
+
+def said_here(words: tuple[str, str]) -> tuple[str, str]:
+    """A message and its hint, where the command is in the window and not in a shell."""
+    message, hint = words
+    return message, hint.replace(_SHELL, _TAB)
 
 
 def ability() -> Ability:
     """What the installed TensorRT has, and whether anything can be built here."""
     problem = read_machine().problem()
-    why_not = None if problem is None else cannot_build(problem)
+    why_not = None if problem is None else said_here(cannot_build(problem))
     try:
         capabilities = installed_capabilities()
     except MachineError as error:
@@ -175,7 +183,7 @@ def ask_parser(checked: Checked, context: JobContext) -> ParserAsked:
     try:
         verdict = parser_verdict(checked.path, progress=context.progress)
     except EnginebayError as error:
-        why = " ".join(cannot_build(error))
+        why = " ".join(said_here(cannot_build(error)))
         line = Line(f"TensorRT's parser could not be asked: {why}", "unsure")
         return ParserAsked(checked.path, (*checked.findings, line))
     if verdict.parses:

@@ -1,0 +1,99 @@
+"""What is set up above, the builds below: who gets how much of the Build window's height."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from PySide6.QtCore import QEvent, QPoint, Qt, QTimer
+from PySide6.QtWidgets import QScrollArea, QSplitter, QWidget
+
+from gui.panels.build.whole_rows import rows_of, whole_rows
+
+_USED = 0.32  # of the height, at least, where builds are listed or a command is looked at
+_LAID_OUT_MS = 300  # later the user scrolls
+_EVENTS = (QEvent.Type.LayoutRequest, QEvent.Type.Resize)
+
+
+class Panes(QSplitter):
+    """Shares the height anew with whatever is laid out, until the user drags the handle.
+
+    Where all of the upper pane does not fit, it ends between two of its rows.
+    """
+
+    def __init__(
+        self,
+        top: QWidget,
+        scroll: QScrollArea,
+        inner: QWidget,
+        lower: QWidget,
+        parent: QWidget | None = None,
+    ) -> None:
+        """`scroll` is the part of `top` that takes what height there is; it shows `inner`."""
+        super().__init__(Qt.Orientation.Vertical, parent)
+        self._top, self._scroll, self._inner, self._lower = top, scroll, inner, lower
+        self._is_used = self._is_users = False
+        self._followed: QWidget | None = None
+        self.addWidget(top)
+        self.addWidget(lower)
+        self.setChildrenCollapsible(False)
+        self.setStretchFactor(0, 3)  # once it is the user's
+        self.setStretchFactor(1, 2)
+        self.splitterMoved.connect(self._on_dragged)
+        self._timer = QTimer(self, singleShot=True, interval=0)
+        self._timer.timeout.connect(self._fit)
+        self._laid_out = QTimer(self, singleShot=True, interval=_LAID_OUT_MS)
+        self._laid_out.timeout.connect(self._stop_following)
+        for one in (top, lower, inner):
+            one.installEventFilter(self)
+
+    def use_lower(self, is_used: bool) -> None:
+        """Give the lower pane a useful share, or no more than it needs."""
+        if is_used != self._is_used:
+            self._is_used = is_used
+            self._timer.start()
+
+    def follow(self, widget: QWidget | None) -> None:
+        """Scroll to what has come. It is laid out in several steps, each of which adds to it."""
+        self._followed = widget
+        if widget is not None:
+            self._laid_out.start()
+        self._timer.start()
+
+    def _stop_following(self) -> None:
+        self._followed = None
+
+    def _on_dragged(self) -> None:
+        self._is_users = True
+
+    def eventFilter(self, watched: Any, event: QEvent) -> bool:
+        if event.type() in _EVENTS:
+            self._timer.start()
+        return super().eventFilter(watched, event)
+
+    def resizeEvent(self, event: Any) -> None:
+        super().resizeEvent(event)
+        self._timer.start()
+
+    def _fit(self) -> None:
+        if not self.isVisible():
+            return
+        inner, bar = self._inner, self._scroll.verticalScrollBar()
+        whole = self.height() - self.handleWidth()
+        share = int(whole * _USED) if self._is_used else 0
+        most = whole - max(self._lower.minimumSizeHint().height(), share)
+        around = self._top.height() - self._scroll.height()
+        needed = inner.heightForWidth(self._scroll.viewport().width())
+        view = max(most - around, 0)
+        if self._is_users:
+            view = self._scroll.viewport().height()
+        place = bar.value()
+        if self._followed is not None:
+            place = self._followed.mapTo(inner, QPoint()).y()
+        if needed > view:
+            place, view = whole_rows(rows_of(inner), needed, place, view)
+        elif self._is_used:
+            view = needed
+        if not self._is_users:
+            self.setSizes([around + view, whole - around - view])
+        if self._followed is not None:
+            bar.setValue(place)
