@@ -36,25 +36,17 @@ from gui.build_thread import (
     RunBuild,
     TargetSeen,
 )
-from gui.build_words import PRECISIONS, Line, report_lines
+from gui.build_words import PRECISIONS, Line, hint_here, report_lines
 from gui.problem import Problem
 
 _MOST_LINES = 6  # findings in the window
 _MOST_FREE = 3  # inputs in the line of facts
-_SHELL = "(the window shows it, `enginebay build --print-command trtexec` prints it)"
-_TAB = "(it is under trtexec below)"
-
-
-def said_here(words: tuple[str, str]) -> tuple[str, str]:
-    """A message and its hint, where the command is in the window and not in a shell."""
-    message, hint = words
-    return message, hint.replace(_SHELL, _TAB)
 
 
 def ability() -> Ability:
     """What the installed TensorRT has, and whether anything can be built here."""
     problem = read_machine().problem()
-    why_not = None if problem is None else said_here(cannot_build(problem))
+    why_not = None if problem is None else _cannot_build(problem)
     try:
         capabilities = installed_capabilities()
     except MachineError as error:
@@ -62,6 +54,11 @@ def ability() -> Ability:
     if not capabilities.has("build"):
         return Ability(None, (capabilities.why_not("build"), ""))
     return Ability(capabilities, why_not)
+
+
+def _cannot_build(error: EnginebayError) -> tuple[str, str]:
+    message, hint = cannot_build(error)
+    return message, hint_here(hint)
 
 
 def look_at_target(path: Path, onnx: Path | None) -> TargetSeen:
@@ -183,7 +180,7 @@ def ask_parser(checked: Checked, context: JobContext) -> ParserAsked:
     try:
         verdict = parser_verdict(checked.path, progress=context.progress)
     except EnginebayError as error:
-        why = " ".join(said_here(cannot_build(error)))
+        why = " ".join(_cannot_build(error))
         line = Line(f"TensorRT's parser could not be asked: {why}", "unsure")
         return ParserAsked(checked.path, (*checked.findings, line))
     if verdict.parses:

@@ -63,7 +63,7 @@ def is_seen(widget: QWidget) -> bool:
 
 def without_tensorrt(monkeypatch: pytest.MonkeyPatch) -> None:
     """A machine with neither a driver nor TensorRT."""
-    why = gui.build_work.said_here(cannot_build(MachineError("no-driver", "No driver.", "")))
+    why = cannot_build(MachineError("no-driver", "No driver.", ""))
     monkeypatch.setattr(gui.build_work, "ability", lambda: Ability(None, why))
 
 
@@ -150,6 +150,20 @@ def test_a_handle_that_was_dragged_stays_where_it_is(
     wait_built(qtbot, app_)
     qtbot.wait(LAID_OUT_MS)
     assert window.panes.sizes() == dragged
+
+
+def test_scrolling_moves_no_handle_while_other_things_are_laid_out(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    sized(qtbot, window, 620, 520)
+    press_more(qtbot, window)
+    sizes, bar = window.panes.sizes(), window._scroll.verticalScrollBar()
+    for _ in range(3):  # as the lines of a running build do
+        bar.setValue(bar.value() - 7)
+        window.queue.updateGeometry()
+        qtbot.wait(50)
+        assert window.panes.sizes() == sizes
 
 
 def test_a_narrow_window_stays_narrow_also_where_plugins_need_consent(

@@ -33,6 +33,7 @@ class Panes(QSplitter):
         self._top, self._scroll, self._inner, self._lower = top, scroll, inner, lower
         self._is_used = self._is_users = False
         self._followed: QWidget | None = None
+        self._found: object = None  # what the height was last shared by
         self.addWidget(top)
         self.addWidget(lower)
         self.setChildrenCollapsible(False)
@@ -77,20 +78,24 @@ class Panes(QSplitter):
     def _fit(self) -> None:
         if not self.isVisible():
             return
-        inner, bar = self._inner, self._scroll.verticalScrollBar()
+        bar, rows = self._scroll.verticalScrollBar(), rows_of(self._inner)
         whole = self.height() - self.handleWidth()
         share = int(whole * _USED) if self._is_used else 0
         most = whole - max(self._lower.minimumSizeHint().height(), share)
         around = self._top.height() - self._scroll.height()
-        needed = inner.heightForWidth(self._scroll.viewport().width())
+        needed = self._inner.heightForWidth(self._scroll.viewport().width())
+        found = (most, around, needed, tuple(rows))
+        if found == self._found and self._followed is None:
+            return  # the user may have scrolled, which is no reason to share anew
+        self._found = found
         view = max(most - around, 0)
         if self._is_users:
             view = self._scroll.viewport().height()
         place = bar.value()
         if self._followed is not None:
-            place = self._followed.mapTo(inner, QPoint()).y()
+            place = self._followed.mapTo(self._inner, QPoint()).y()
         if needed > view:
-            place, view = whole_rows(rows_of(inner), needed, place, view)
+            place, view = whole_rows(rows, needed, place, view)
         elif self._is_used:
             view = needed
         if not self._is_users:
