@@ -100,6 +100,13 @@ def test_nothing_is_cut_in_half(
     press_more(qtbot, window)
     assert cut_in_half(window) == []
     assert is_seen(window.build_button)
+    press_more(qtbot, window)
+    assert window._scroll.verticalScrollBar().value() == 0  # as before
+    assert cut_in_half(window) == []
+    press_more(qtbot, window)
+    for size in (SIZES[-1], (width, height)):
+        sized(qtbot, window, *size)
+        assert cut_in_half(window) == []
 
 
 def test_more_has_the_height_that_is_free_while_no_build_is_listed(
@@ -191,6 +198,7 @@ ROWS = [(0, 20), (25, 45), (30, 50), (60, 80), (90, 100)]
         (0, 48, (0, 25)),  # through (30, 50), and then through (25, 45)
         (0, 70, (0, 60)),
         (60, 35, (60, 30)),
+        (65, 34, (60, 30)),  # from within (60, 80); and 94 is in (90, 100)
         (80, 30, (80, 20)),  # over the end, and 70 would be in (60, 80)
         (95, 45, (55, 45)),  # over the end, and at the top between two rows
         (0, 10, (0, 10)),  # no whole row fits

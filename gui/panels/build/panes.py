@@ -32,7 +32,9 @@ class Panes(QSplitter):
         super().__init__(Qt.Orientation.Vertical, parent)
         self._top, self._scroll, self._inner, self._lower = top, scroll, inner, lower
         self._is_used = self._is_users = False
+        self._is_following = False
         self._followed: QWidget | None = None
+        self._before = 0  # where the view began before it followed
         self._found: object = None  # what the height was last shared by
         self.addWidget(top)
         self.addWidget(lower)
@@ -54,14 +56,18 @@ class Panes(QSplitter):
             self._timer.start()
 
     def follow(self, widget: QWidget | None) -> None:
-        """Scroll to what has come. It is laid out in several steps, each of which adds to it."""
-        self._followed = widget
+        """Scroll to what has come; None goes back to what was seen before.
+
+        It is laid out in several steps, each of which adds to what is scrolled.
+        """
         if widget is not None:
-            self._laid_out.start()
+            self._before = self._scroll.verticalScrollBar().value()
+        self._is_following, self._followed = True, widget
+        self._laid_out.start()
         self._timer.start()
 
     def _stop_following(self) -> None:
-        self._followed = None
+        self._is_following = False
 
     def _on_dragged(self) -> None:
         self._is_users = True
@@ -85,20 +91,20 @@ class Panes(QSplitter):
         around = self._top.height() - self._scroll.height()
         needed = self._inner.heightForWidth(self._scroll.viewport().width())
         found = (most, around, needed, tuple(rows))
-        if found == self._found and self._followed is None:
+        if found == self._found and not self._is_following:
             return  # the user may have scrolled, which is no reason to share anew
         self._found = found
         view = max(most - around, 0)
         if self._is_users:
             view = self._scroll.viewport().height()
         place = bar.value()
-        if self._followed is not None:
-            place = self._followed.mapTo(self._inner, QPoint()).y()
+        if self._is_following:
+            followed = self._followed
+            place = self._before if followed is None else followed.mapTo(self._inner, QPoint()).y()
         if needed > view:
             place, view = whole_rows(rows, needed, place, view)
         elif self._is_used:
             view = needed
         if not self._is_users:
             self.setSizes([around + view, whole - around - view])
-        if self._followed is not None:
-            bar.setValue(place)
+        bar.setValue(place)

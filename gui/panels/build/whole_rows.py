@@ -29,6 +29,9 @@ def whole_rows(spans: Sequence[Span], needed: int, place: int, view: int) -> tup
         if begin - last < min(_HELD, view):
             return begin, needed - begin
         return last, view
+    begin = _moved(spans, place, -1)
+    if place - begin < min(_HELD, view):
+        place = begin
     end = _moved(spans, place + view, -1)
     return place, end - place if place + view - end < min(_HELD, view) else view
 
