@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from core.building import BuildOptions
     from core.building.capabilities import Capabilities
+    from gui.build_thread import Ability
 
 
 def commands(
@@ -24,3 +25,12 @@ def commands(
         trtexec_command(onnx, target, options, version),
         python_script(onnx, target, options, version),
     )
+
+
+def assumed_words(ability: Ability | None) -> str:
+    """Which options are offered where no TensorRT can be asked; "" where one is, or will be."""
+    from core.building.flag_versions import ELSEWHERE
+
+    if ability is None or ability.capabilities is not None:
+        return ""
+    return f"No TensorRT to ask here: the options are of all versions, the commands of {ELSEWHERE}."

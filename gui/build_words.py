@@ -35,6 +35,9 @@ TYPED_PRECISIONS: dict[frozenset[str], str] = {
 }
 """The same where types come from the ONNX alone (TensorRT 11)."""
 
+_IN_A_SHELL = "(the window shows it, `enginebay build --print-command trtexec` prints it)"
+"""In the words of core.building.no_gpu."""
+
 
 class Line(NamedTuple):
     """A line of a result; mark is "good", "bad" or "unsure" for one that is stressed, or ""."""
@@ -51,6 +54,11 @@ def precision_words(precision: frozenset[str]) -> str:
 def saved_path(path: Path | None) -> str:
     """A path as a field shows it."""
     return "" if path is None else str(path)
+
+
+def hint_here(hint: str) -> str:
+    """A hint, where the command to copy is in the window and not in a shell."""
+    return hint.replace(_IN_A_SHELL, "(the trtexec tab has it)")
 
 
 def settings_words(options: BuildOptions) -> str:
@@ -102,7 +110,7 @@ def outcome_lines(build: Build) -> list[Line]:
         return [Line("Cancelled. An engine that was there before is as it was.")]
     if build.problem is not None:
         lines = [Line(build.problem.message, "bad")]
-        return lines + ([Line(build.problem.hint)] if build.problem.hint else [])
+        return lines + ([Line(hint_here(build.problem.hint))] if build.problem.hint else [])
     if build.built is None:
         return []
     return [*build.built.lines]

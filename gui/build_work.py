@@ -36,7 +36,7 @@ from gui.build_thread import (
     RunBuild,
     TargetSeen,
 )
-from gui.build_words import PRECISIONS, Line, report_lines
+from gui.build_words import PRECISIONS, Line, hint_here, report_lines
 from gui.problem import Problem
 
 _MOST_LINES = 6  # findings in the window
@@ -46,7 +46,7 @@ _MOST_FREE = 3  # inputs in the line of facts
 def ability() -> Ability:
     """What the installed TensorRT has, and whether anything can be built here."""
     problem = read_machine().problem()
-    why_not = None if problem is None else cannot_build(problem)
+    why_not = None if problem is None else _cannot_build(problem)
     try:
         capabilities = installed_capabilities()
     except MachineError as error:
@@ -54,6 +54,11 @@ def ability() -> Ability:
     if not capabilities.has("build"):
         return Ability(None, (capabilities.why_not("build"), ""))
     return Ability(capabilities, why_not)
+
+
+def _cannot_build(error: EnginebayError) -> tuple[str, str]:
+    message, hint = cannot_build(error)
+    return message, hint_here(hint)
 
 
 def look_at_target(path: Path, onnx: Path | None) -> TargetSeen:
@@ -175,7 +180,7 @@ def ask_parser(checked: Checked, context: JobContext) -> ParserAsked:
     try:
         verdict = parser_verdict(checked.path, progress=context.progress)
     except EnginebayError as error:
-        why = " ".join(cannot_build(error))
+        why = " ".join(_cannot_build(error))
         line = Line(f"TensorRT's parser could not be asked: {why}", "unsure")
         return ParserAsked(checked.path, (*checked.findings, line))
     if verdict.parses:

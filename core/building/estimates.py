@@ -38,6 +38,11 @@ class Estimate:
 
     def sentence(self) -> str:
         """For people."""
+        if not self.engine[1]:
+            return (
+                "The model has no weights to speak of: its engine will be kernels alone, of some "
+                "MB, and its build takes the memory of CUDA, TensorRT and the workspace."
+            )
         low, high = map(bytes_text, self.engine)
         size = low if low == high else f"{low} to {high}"
         return (

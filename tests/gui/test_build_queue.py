@@ -11,7 +11,8 @@ import pytest
 from PySide6.QtCore import QPoint, Qt
 from PySide6.QtTest import QTest
 
-from core.errors import ModelError
+from core.building.no_gpu import cannot_build
+from core.errors import MachineError, ModelError
 from gui.build_queue import Feed
 from tests.gui.build_hands import (
     LEFT,
@@ -160,6 +161,19 @@ def test_a_failure_says_what_happened_and_what_to_do(
     wait_built(qtbot, app_)
     assert states(window) == ["done"]
     assert not window.queue.outcome.details.isVisible()
+
+
+def test_a_driver_that_goes_away_leads_to_the_windows_own_command(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    message, hint = cannot_build(MachineError("no-driver", "", ""))
+    builder.error = MachineError("no-driver", message, hint)
+    window = begin(qtbot, app_, builder, model_in(tmp_path))
+    builder.go.set()
+    wait_built(qtbot, app_)
+    told = window.queue.outcome.lines.text()
+    assert "copy the command (the trtexec tab has it)" in told
+    assert "`" not in told
 
 
 def test_plugins_that_need_consent_are_asked_for_and_the_build_goes_on(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
 import onnx
@@ -23,7 +24,7 @@ from PySide6.QtWidgets import (
 import gui.build_work
 from core.building import BuildOptions
 from core.building.parser_verdict import ParserVerdict
-from core.errors import ModelError
+from core.errors import MachineError, ModelError
 from core.tensors import Profile
 from gui.build_thread import Ability
 from tests.gui.build_hands import (
@@ -55,6 +56,7 @@ if TYPE_CHECKING:
 
     MakeApp = Callable[..., App]
 
+ABILITY = gui.build_work.ability  # which the tests' machine stands in for
 BATCH = {"images": Profile((1, 3, 256, 256), (4, 3, 256, 256), (16, 3, 256, 256))}
 
 
@@ -226,6 +228,52 @@ def test_without_tensorrt_the_window_says_why_and_the_commands_can_be_copied(
     window.pages.setCurrentWidget(window.trtexec)
     assert window.trtexec.copy_button.isEnabled()
     assert window.trtexec.text.toPlainText().startswith("trtexec --onnx=")
+
+
+@pytest.mark.parametrize("kind", ["no-driver", "no-gpu"])
+def test_the_way_out_of_a_machine_without_a_gpu_is_the_windows_own_page(
+    qtbot: QtBot,
+    app_: App,
+    builder: FakeBuilder,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    kind: str,
+) -> None:
+    problem = MachineError(kind, "It cannot run an engine.", "")
+    machine = SimpleNamespace(problem=lambda: problem)
+    monkeypatch.setattr(gui.build_work, "read_machine", lambda: machine)
+    monkeypatch.setattr(gui.build_work, "installed_capabilities", lambda: TENSORRT_8)
+    monkeypatch.setattr(gui.build_work, "ability", ABILITY)
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    told = window.trouble.text()
+    assert "copy the command (the trtexec tab has it)" in told
+    assert "`" not in told
+    assert window.pages.tabText(window.pages.indexOf(window.trtexec)) == "trtexec"
+
+
+def test_which_options_are_offered_without_tensorrt_is_said(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(gui.build_work, "ability", lambda: Ability(None, ("None is here.", "")))
+    window = set_up(qtbot, app_, model_in(tmp_path))
+    told = window.form.assumed
+    assert told.isVisible()
+    assert "the options are of all versions, the commands of 10.3.0" in told.text()
+    # which is so: BF16 is not in 8.6, calibration not in 11, and what is copied is of 10.3.0
+    assert {"FP16", "BF16", "INT8"} <= set(offered(window.form))
+    assert "trtexec of TensorRT 10.3.0; none is installed here" in window.trtexec.words.text()
+    use_tensorrt(monkeypatch)
+    window.close()
+    app_.window.build_entry.show()
+    qtbot.waitUntil(lambda: not told.isVisible() and window.isVisible(), timeout=WAIT_MS)
+
+
+def test_a_model_without_weights_is_told_of_without_numbers(
+    qtbot: QtBot, app_: App, builder: FakeBuilder, tmp_path: Path
+) -> None:
+    window = set_up(qtbot, app_, onnx_models.identity(tmp_path))
+    assert window.form.memory.text().startswith("The model has no weights to speak of")
+    assert "0 B" not in window.form.memory.text()
 
 
 def test_a_machine_that_could_not_build_is_asked_again_with_the_next_look(

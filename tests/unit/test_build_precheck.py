@@ -421,6 +421,13 @@ def test_the_engines_size_is_estimated_from_the_weights(precision: Any, low: int
     assert found.gpu == 4_800 + low
 
 
+def test_a_model_without_weights_is_not_said_to_have_0_bytes_of_them(tmp_path: Path) -> None:
+    told = check_onnx(onnx_models.identity(tmp_path)).estimate.sentence()
+    assert told.startswith("The model has no weights to speak of: its engine will be kernels alone")
+    assert "0 B" not in told
+    assert "about 4 B of weights" in estimate({"float32": 1}).sentence()
+
+
 def test_constants_and_bodies_are_in_the_estimate(tmp_path: Path) -> None:
     value = numpy_helper.from_array(np.ones((10, 10), np.float32))
     path = onnx_models.save(

@@ -15,7 +15,7 @@ class CommandPage(QWidget):
         self.text.setAccessibleName(name)
         self.text.setFont(QFontDatabase.systemFont(QFontDatabase.SystemFont.FixedFont))
         self.text.setTabChangesFocus(True)
-        self.text.setMinimumHeight(60)
+        self.text.setMinimumHeight(40)
         self.words = QLabel(words, wordWrap=True)
         self.copy_button = QPushButton("Copy")
         self.copy_button.setToolTip(f"Copy {name} to the clipboard")

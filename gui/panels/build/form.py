@@ -70,6 +70,9 @@ class BuildForm(QWidget):
         self.no_fp16.setForegroundRole(self.palette().ColorRole.PlaceholderText)
         self.no_fp16.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._form.add("", self.no_fp16, "")
+        self.assumed = WrappedLabel()
+        self.assumed.setForegroundRole(self.palette().ColorRole.PlaceholderText)
+        self._form.add("", self.assumed, "")
         self.calibration = PathRow("calibration folder", placeholder="not needed with Q/DQ nodes")
         self.calibration.field.textChanged.connect(self._on_changed)
         self.calibration.choose_wanted.connect(self._choose_calibration)
@@ -112,7 +115,7 @@ class BuildForm(QWidget):
         tip = "Task, class names, stride and image size, which go along with the engine."
         self.metadata.setToolTip(tip)
         self._show_more(False)
-        self.show_capabilities(None)
+        self.show_capabilities(None, "")
         self.show_nothing()
 
     # -- what it shows -------------------------------------------------------------------
@@ -154,8 +157,11 @@ class BuildForm(QWidget):
         self.calibration.field.setText(saved_path(options.calibration))
         self.metadata.setCurrentIndex(self.metadata.findData(bool(options.metadata)))
 
-    def show_capabilities(self, capabilities: Capabilities | None) -> None:
-        """Offer what this TensorRT has; None, where none is here, offers what any has."""
+    def show_capabilities(self, capabilities: Capabilities | None, assumed: str) -> None:
+        """Offer what this TensorRT has; None, where none is here, offers what any has.
+
+        `assumed` says so, in words; "" while it is asked.
+        """
         self._capabilities = capabilities
         kept = self.precision.currentData()
         self.precision.blockSignals(True)
@@ -168,6 +174,8 @@ class BuildForm(QWidget):
         why_not = "" if capabilities is None else capabilities.why_not("fp16")
         self.no_fp16.setText(f"No FP16 here: {why_not}" if why_not else "")
         self._form.setRowVisible(self.no_fp16, bool(why_not))
+        self.assumed.setText(assumed)
+        self._form.setRowVisible(self.assumed, bool(assumed))
         self._choose_precision(kept or frozenset())
         self.precision.blockSignals(False)
         self.more.show_capabilities(capabilities)

@@ -18,6 +18,7 @@ from core.text import one_line
 from gui.build_queue import Build, time_text
 from gui.build_words import outcome_lines
 from gui.panels.build.lines import LinesView
+from gui.panels.build.whole_rows import rows_of, whole_rows
 from gui.theme import ElidedLabel
 
 _SILENT_S = 10.0  # after so long without a word it is said how long it has been
@@ -47,7 +48,7 @@ class Outcome(QScrollArea):
         self.details.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Ignored)
         self.details.setTabChangesFocus(True)
         self.lines = LinesView()
-        inner = QWidget()
+        inner = self._inner = QWidget()
         column = QVBoxLayout(inner)
         column.setContentsMargins(8, 0, 8, 0)
         for one in (self.title, self.bar, self.doing):
@@ -56,7 +57,16 @@ class Outcome(QScrollArea):
         column.addWidget(self.details, 1)
         column.addStretch(0)
         self.setWidget(inner)
+        self.verticalScrollBar().valueChanged.connect(self._end_between_rows)
+        self.verticalScrollBar().rangeChanged.connect(self._end_between_rows)
         self.show_build(None)
+
+    def _end_between_rows(self) -> None:
+        place, view, needed = self.verticalScrollBar().value(), self.height(), self._inner.height()
+        cut = 0
+        if place + view < needed:
+            cut = view - whole_rows(rows_of(self._inner), needed, place, view)[1]
+        self.setViewportMargins(0, 0, 0, cut)
 
     def show_build(self, build: Build | None) -> None:
         """Show a build as it stands, or nothing."""

@@ -11,6 +11,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QMenu,
     QPushButton,
+    QSizePolicy,
     QSplitter,
     QStackedWidget,
     QVBoxLayout,
@@ -89,15 +90,19 @@ class QueuePanel(QWidget):
             button = self.buttons[name] = QPushButton(action.text())
             button.setToolTip(action.toolTip())
             button.clicked.connect(action.trigger)
-            line.addWidget(button)
+            if name != "allow":
+                line.addWidget(button)
         line.addStretch(1)
         left = QWidget()
         column_ = QVBoxLayout(left)
         column_.setContentsMargins(0, 0, 0, 0)
         column_.addWidget(self.table, 1)
         column_.addLayout(line)
+        allow = self.buttons["allow"]  # rare and wide: in a line of its own
+        allow.hide()
+        column_.addWidget(allow, 0, Qt.AlignmentFlag.AlignLeft)
         self.outcome = Outcome()
-        splitter = QSplitter(Qt.Orientation.Horizontal)
+        splitter = self._shown = QSplitter(Qt.Orientation.Horizontal)
         splitter.addWidget(left)
         splitter.addWidget(self.outcome)
         splitter.setChildrenCollapsible(False)
@@ -179,6 +184,8 @@ class QueuePanel(QWidget):
         is_new = len(builds) > self.rows.rowCount()
         self.rows.show_rows([_row(one) for one in builds])
         self._pages.setCurrentIndex(1 if builds else 0)
+        ask = QSizePolicy.Policy  # what is not shown asks for no height
+        self._shown.setSizePolicy(ask.Preferred, ask.Preferred if builds else ask.Ignored)
         if is_new or kept not in builds:
             kept = builds[-1] if builds else None
         if kept is not None:

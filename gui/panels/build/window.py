@@ -15,20 +15,20 @@ from PySide6.QtWidgets import (
     QLabel,
     QPushButton,
     QScrollArea,
-    QSplitter,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from core.text import counted, one_line, printable
-from gui.build_commands import commands
+from gui.build_commands import assumed_words, commands
 from gui.build_thread import lack
 from gui.panels.banner import Banner
 from gui.panels.build.check import CheckPanel
 from gui.panels.build.commands import CommandPage
 from gui.panels.build.form import BuildForm
 from gui.panels.build.log import LogView
+from gui.panels.build.panes import Panes
 from gui.panels.build.queue import QueuePanel
 from gui.theme import ElidedLabel
 
@@ -39,9 +39,7 @@ if TYPE_CHECKING:
 
 _MODELS = "ONNX models (*.onnx);;All files (*)"
 _LOG_MS = 250
-_LAID_OUT_MS = 300  # later the user scrolls
 _CANNOT = "This model cannot be built."
-_SHARES = (400, 260)  # of the height: what is set up, and the builds
 
 
 class BuildWindow(QDialog):
@@ -80,7 +78,6 @@ class BuildWindow(QDialog):
         self.log = LogView()
         self.trtexec = CommandPage("the trtexec command", "The same with TensorRT's own tool.")
         self.python = CommandPage("the Python script", "The same with TensorRT's Python API.")
-        self._follows_more = False  # what came under More is still being laid out
         self._lay_out()
         self._timer = QTimer(self, interval=_LOG_MS)
         self._timer.timeout.connect(self._show_log)
@@ -137,17 +134,11 @@ class BuildWindow(QDialog):
             (self.python, "Python"),
         ):
             self.pages.addTab(page, name)
-        self.pages.currentChanged.connect(lambda _index: self._show_log())
-        splitter = QSplitter(Qt.Orientation.Vertical)
-        splitter.addWidget(top)
-        splitter.addWidget(self.pages)
-        splitter.setChildrenCollapsible(False)
-        splitter.setStretchFactor(0, 3)
-        splitter.setStretchFactor(1, 2)
-        splitter.setSizes(list(_SHARES))
+        self.pages.currentChanged.connect(lambda _index: self._on_page())
+        self.panes = Panes(top, self._scroll, inner, self.pages)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
-        whole.addWidget(splitter)
+        whole.addWidget(self.panes)
 
     def _connect(self) -> None:
         building = self._building
@@ -157,15 +148,13 @@ class BuildWindow(QDialog):
         building.capabilities_changed.connect(self._show_capabilities)
         building.target_changed.connect(self._show_trouble)
         building.builds_changed.connect(self._show_trouble)
+        building.builds_changed.connect(self._on_page)
         building.build_changed.connect(lambda _build: self._show_trouble())
         building.build_changed.connect(lambda _build: self._show_log())
         building.problem.connect(self.banner.show_problem)
         self.queue.chosen_changed.connect(lambda _build: self._show_log())
         self.form.changed.connect(self._on_form)
         self.form.more_button.toggled.connect(self._show_more)
-        self._scroll.verticalScrollBar().rangeChanged.connect(
-            lambda _low, _high: self._scroll_to_more()
-        )
 
     def sizeHint(self) -> QSize:
         return QSize(960, 700)
@@ -220,19 +209,13 @@ class BuildWindow(QDialog):
         self._scroll.verticalScrollBar().setValue(0)
 
     def _show_more(self, shown: bool) -> None:
-        """Scroll to what came. It is laid out in several steps, each of which adds to the range."""
-        self._follows_more = shown
-        if shown:
-            self._scroll_to_more()
-            QTimer.singleShot(_LAID_OUT_MS, self, self._stop_following)
+        self.panes.follow(self.form.more_button if shown else None)
 
-    def _scroll_to_more(self) -> None:
-        if self._follows_more:
-            place = self.form.y() + self.form.more_button.y()
-            self._scroll.verticalScrollBar().setValue(place)
-
-    def _stop_following(self) -> None:
-        self._follows_more = False
+    def _on_page(self) -> None:
+        """Builds, and what is looked at below, want more room than the note that there are none."""
+        is_used = bool(self._building.builds) or self.pages.currentWidget() is not self.queue
+        self.panes.use_lower(is_used)
+        self._show_log()
 
     def _show_pending(self) -> None:
         pending = self._building.pending
@@ -259,7 +242,9 @@ class BuildWindow(QDialog):
 
     def _show_capabilities(self) -> None:
         ability = self._building.ability
-        self.form.show_capabilities(None if ability is None else ability.capabilities)
+        self.form.show_capabilities(
+            None if ability is None else ability.capabilities, assumed_words(ability)
+        )
         self._on_form()
         self._show_check()
 
