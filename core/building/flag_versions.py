@@ -9,7 +9,7 @@ from core.building.options import BuildOptions
 from core.machine.requirement import version_numbers
 
 ELSEWHERE = "10.3.0"
-"""The TensorRT whose options are offered, and whose commands are shown, where none is installed."""
+"""The TensorRT whose commands are shown where none is installed; options are then of all versions."""
 
 OLDEST = (8, 5)
 """The oldest TensorRT whose options are known here."""
