@@ -9,7 +9,8 @@ from core.building.options import BuildOptions
 from core.machine.requirement import version_numbers
 
 ELSEWHERE = "10.3.0"
-"""The TensorRT whose commands are shown where none is installed; options are then of all versions."""
+"""The TensorRT whose commands are shown where none is installed; all versions' options are then
+offered."""
 
 OLDEST = (8, 5)
 """The oldest TensorRT whose options are known here."""
