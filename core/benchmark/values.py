@@ -13,10 +13,11 @@ MEASUREMENTS: tuple[MeasurementName, ...] = ("one-at-a-time", "pipelined", "end-
 
 DEFINITIONS: Mapping[MeasurementName, str] = {
     "one-at-a-time": "Wall time of one query alone: copy the inputs in, compute, copy the outputs "
-    "out, wait until all is done. Its parts are measured by CUDA events.",
+    "out, wait until all is done. On a GPU its parts are measured by CUDA events.",
     "pipelined": "Queries in flight on several execution contexts, each with its own stream and "
-    "buffers. Latency is copy in + compute + copy out by CUDA events; throughput is queries over "
-    "the span from the first copy in to the last copy out, as trtexec computes both.",
+    "buffers; on the CPU on several threads. Latency is copy in + compute + copy out, on a GPU by "
+    "CUDA events; throughput is queries over the span from the first copy in to the last copy "
+    "out, as trtexec computes both.",
     "end-to-end": "Image files to predictions: reading and preparing pictures on other threads "
     "while the model runs, and reading its outputs. Latency is a picture's wall time from opening "
     "its file to its predictions: with pictures read ahead, most of it is waiting for its turn.",

@@ -480,7 +480,7 @@ def test_a_run_gives_way_after_one_row_and_goes_on_from_there(
     sheet = gui.image_run.RowSheet()
     paths = (Path("a"), Path("b"), Path("c"))
     request = gui.image_run.RunMany(paths, 1, None, None, sheet)
-    model: Any = SimpleNamespace(file=SimpleNamespace(kind="onnx"))
+    model: Any = SimpleNamespace(file=SimpleNamespace(kind="onnx"), session=None)
     busy = JobContext(Job(1, "many", request), lambda _event: None, lambda: True)
     free = JobContext(Job(2, "many", request), lambda _event: None)
     assert not gui.image_run.run_many(model, request, busy).is_whole
