@@ -86,7 +86,7 @@ def of_10() -> Json:
 
 
 def of_11() -> Json:
-    """TensorRT 11."""
+    """TensorRT 11: its keys are those in libnvinfer_lean.so of 11.4, where the inspector is too."""
     return {
         "ProfilingVerbosity": "DETAILED",
         "Layers": _layers(_tensor_11),
@@ -98,11 +98,16 @@ def of_11() -> Json:
                 "Dimensions": DIMS[place],
                 "Location": "Device",
                 "IsShapeInferenceIO": False,
-                "ProfileInfo": [],
+                "ProfileInfo": [
+                    {
+                        **dict.fromkeys(("MinShape", "OptShape", "MaxShape"), DIMS[place]),
+                        "Format": "Row major linear FP32 format (kLINEAR)",
+                    }
+                ],
             }
             for place, mode in ((0, "INPUT"), (5, "output"))
         ],
-        "Engine Metadata": {},
+        "Engine Metadata": {"Multi-Device": "Disabled"},
     }
 
 

@@ -96,6 +96,18 @@ def test_names_alone_say_how_to_get_more(value: Json) -> None:
     assert "ProfilingVerbosity.DETAILED" in note
 
 
+def test_of_11_regions_and_formats_that_depend_on_shapes_are_read() -> None:
+    value = of_11()
+    layer = value["Layers"][1]
+    layer["Outputs"][0] |= {"Format": "Format not available due to dynamic shapes"}
+    layer["Outputs"][0]["Dimensions"] = [-1, 16, 8, 8]
+    layer["InputRegions"] = [{"Name": "images copy", "Dimensions": [1, 3, 8, 8]}]
+    read = read_layer_json(text(value)).layers[1]
+    assert read.outputs[0].dtype == "float16"
+    assert read.outputs[0].dims == (None, 16, 8, 8)
+    assert "InputRegions" in read.details
+
+
 def test_an_engine_that_tells_nothing_says_how_to_get_more() -> None:
     table = read_layer_json('{"Layers": [], "Bindings": ["images", "output"]}')
     assert table.layers == ()
