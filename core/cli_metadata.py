@@ -7,15 +7,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-from core.building.metadata_editor import (
-    MetadataChange,
-    known_metadata,
-    own_metadata,
-    read_engine_file,
-    with_metadata,
-)
+from core.building.metadata_editor import MetadataChange, with_metadata
 from core.errors import InputError
+from core.modelfile.engines import known_metadata, own_metadata, prefix_words, read_engine_file
 from core.modelfile.identify import MAX_PREFIX
+from core.modelfile.metadata_values import shown_value, value_of_text
 from core.progress_line import ProgressLine
 from core.text import one_line, printable
 
@@ -73,7 +69,7 @@ def metadata(options: argparse.Namespace) -> tuple[dict[str, Any], str]:
             "prefix_bytes": file.plan_offset,
             "side_car_metadata": beside,
         }
-        first = f"{file.path}: {_how_much(file.plan_offset)}"
+        first = f"{file.path}: {prefix_words(file.plan_offset)}"
         return answer, _text(f"{first}; its side-car has" if beside else first, shown or beside)
     if options.source is not None:
         wanted = read_metadata_json(options.source)
@@ -129,32 +125,20 @@ def _pair(options: argparse.Namespace, text: str) -> tuple[str, Any]:
     key, equals, value = text.partition("=")
     if not equals or not key.strip():
         options.parser.error(f"--set takes KEY=VALUE, not {printable(text)!r}")
-    try:
-        return key.strip(), json.loads(value, parse_constant=str)
-    except (ValueError, RecursionError):
-        return key.strip(), value
+    return key.strip(), value_of_text(value)
 
 
 def _changed(change: MetadataChange) -> str:
-    first = (
-        f"{change.path}: {_how_much(change.prefix_bytes)}\n"
-        f"the plan is the same: {change.plan_bytes:,} bytes, SHA-256 {change.plan_sha256}"
-    )
+    first = f"{change.path}: {prefix_words(change.prefix_bytes)}\n"
+    first += f"{change.plan_words} {change.plan_sha256}"
     return _text(first, change.metadata)
-
-
-def _how_much(prefix_bytes: int) -> str:
-    if not prefix_bytes:
-        return "no metadata before the plan"
-    return f"{prefix_bytes:,} bytes of metadata before the plan"
 
 
 def _text(first: str, shown: Any) -> str:
     lines = [printable(line) for line in first.split("\n")]
     width = max(map(len, shown), default=0)
     lines += [
-        f"  {one_line(key, 60):<{min(width, 60)}}  "
-        + one_line(value if isinstance(value, str) else json.dumps(value), 160)
+        f"  {one_line(key, 60):<{min(width, 60)}}  {shown_value(value)}"
         for key, value in shown.items()
     ]
     return "\n".join(lines)

@@ -175,6 +175,7 @@ class App(QObject):
         """
         if self.window.closing is not None:
             self.window.closing.is_sure = True
+            self.window.metadata_entry.discard()
         QApplication.closeAllWindows()
         QApplication.exit(0)  # every loop, a dialog's too
 
@@ -191,6 +192,7 @@ class App(QObject):
             stopped = self.window.shelf.panel.stop(500) and stopped
             stopped = self.window.layers.stop(500) and stopped
             stopped = self.window.building.stop(2_000) and stopped
+            stopped = self.window.metadata_entry.stop(500) and stopped
             stopped = self.window.outputs.detail.stop(500) and stopped
         if self._log is not None:
             logging.getLogger().removeHandler(self._log)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from gui.building import Building
     from gui.closing import Closing
     from gui.layer_reading import LayerReading
+    from gui.metadata_entry import MetadataEntry
     from gui.panels.dock import Dock
     from gui.work_thread import WorkThread
 
@@ -40,6 +41,7 @@ class MainWindow(QMainWindow):
     """
 
     layers: LayerReading  # of gui.tabs
+    metadata_entry: MetadataEntry  # likewise
     building: Building  # of gui.build_entry
     build_entry: BuildEntry
     closing: Closing | None = None  # of gui.build_entry, once there can be builds

@@ -35,6 +35,8 @@ def build_menus(window: MainWindow, bar: QMenuBar) -> QAction:
     plugin = _add(file, "Use a &plugin library...", "", partial(dialogs.choose_plugin, window))
     _add(file, "&Build engine...", build_entry.KEY, window.build_entry.open)
     rebuild = _add(file, "Build again for this &machine...", "", window.build_entry.rebuild)
+    file.addAction(window.metadata_entry.action)
+    file.setToolTipsVisible(True)  # which say why an action is not possible
 
     def show_possible() -> None:
         plugin.setEnabled(document.file is not None)

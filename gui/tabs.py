@@ -32,8 +32,10 @@ def add_tabs(window: MainWindow, inference: WorkThread) -> None:
     from gui.build_entry import BuildEntry
     from gui.layer_reading import LayerReading
     from gui.layer_thread import LayerThread
+    from gui.metadata_entry import MetadataEntry
 
     window.build_entry = BuildEntry(window)
+    window.metadata_entry = MetadataEntry(window)
     center, document = window.center, window.document
     window.layers = LayerReading(document, inference, LayerThread())
 

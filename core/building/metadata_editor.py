@@ -17,14 +17,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from core.errors import EnginebayError, InputError, ModelFileError
-from core.modelfile import ModelFile, read_model_file
+from core.modelfile import read_model_file
+from core.modelfile.engines import ENGINES, read_engine_file
 from core.modelfile.identify import MAX_PREFIX
 from core.opening import Progress, no_progress
 from core.text import one_line
 from core.whole_file import check_writable, replacing
-
-ENGINES = ("tensorrt-plan", "ultralytics-engine")
-"""Kinds of file that a prefix can stand before."""
 
 _CHUNK = 8 * 1024 * 1024
 
@@ -46,6 +44,11 @@ class MetadataChange:
     prefix_bytes: int
     plan_bytes: int
     plan_sha256: str
+
+    @property
+    def plan_words(self) -> str:
+        """That the plan is as it was; its SHA-256 follows."""
+        return f"the plan is the same: {self.plan_bytes:,} bytes, SHA-256"
 
     def as_json(self) -> dict[str, Any]:
         """What `enginebay metadata --json` prints."""
@@ -139,7 +142,7 @@ def with_metadata(
         raise EnginebayError(
             "cannot-save",
             f"Nothing can be saved to {one_line(str(place), 300)}: {error.strerror or error}.",
-            "Choose another folder with -o, or make room.",
+            "Save it in another place, or make room.",
         ) from None
     assert written_file.plan_offset == len(prefix)  # what we wrote is what we read
     return MetadataChange(
@@ -149,34 +152,6 @@ def with_metadata(
         plan_bytes=plan_bytes,
         plan_sha256=after,
     )
-
-
-def read_engine_file(path: str | os.PathLike[str]) -> ModelFile:
-    """Identify a file that has to be a whole engine.
-
-    Raises:
-        ModelFileError: if it is none.
-    """
-    file = read_model_file(path)
-    if (problem := file.problem()) is not None:
-        raise problem
-    if file.kind not in ENGINES:
-        raise ModelFileError(
-            "not-an-engine",
-            f"{file.path.name} is an ONNX model: its metadata is a part of the model itself.",
-            "Give a TensorRT engine. An ONNX's metadata goes along when it is built.",
-        )
-    return file
-
-
-def own_metadata(file: ModelFile) -> dict[str, Any]:
-    """The metadata that stands before the engine's plan; empty where nothing does."""
-    return {} if not file.plan_offset or file.metadata is None else dict(file.metadata.raw)
-
-
-def known_metadata(file: ModelFile) -> dict[str, Any]:
-    """What an engine is read with: what stands before its plan, else what its side-car has."""
-    return {} if file.metadata is None else dict(file.metadata.raw)
 
 
 def _require_replaceable(place: Path, *, any_engine: bool) -> None:
@@ -196,7 +171,7 @@ def _require_replaceable(place: Path, *, any_engine: bool) -> None:
         raise EnginebayError(
             "cannot-save",
             f"{one_line(str(place), 300)} is not changed: {error.strerror}.",
-            "Make it writable, or give -o for another place.",
+            "Make it writable, or save to another place.",
         ) from None
     if not any_engine and found.kind != "empty":
         raise EnginebayError(

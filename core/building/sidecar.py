@@ -14,10 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from core import __version__
-from core.building.metadata_editor import read_engine_file
 from core.errors import EnginebayError, ModelFileError
 from core.machine import read_driver
 from core.modelfile import fingerprint, read_model_file, read_sidecar, sidecar_path
+from core.modelfile.engines import read_engine_file
 from core.modelfile.json_object import json_object
 from core.modelfile.sidecar import FORMAT, MAX_BYTES, VERSION, Sidecar, plan_sample
 from core.opening import Progress, no_progress

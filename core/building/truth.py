@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from core.building.first_run import EngineRun, FirstRun, compare_with_onnx, run_engine
-from core.building.metadata_editor import read_engine_file
 from core.building.options import BuildOptions
 from core.building.real_precision import RealPrecision, real_precision, untold
 from core.building.tolerances import tolerance_for
@@ -15,6 +14,7 @@ from core.errors import EnginebayError
 from core.layers.inspector import read_layer_json
 from core.layers.values import LayerTable
 from core.modelfile import read_model_file
+from core.modelfile.engines import read_engine_file
 from core.opening import OpenOptions, Progress, no_progress
 from core.paths import DEMO_PICTURE
 from core.sessions.base import NO_WEIGHTS

@@ -13,12 +13,13 @@ def json_object(data: bytes) -> dict[str, Any] | None:
     NaN and infinity stay text, as JSON cannot hold them again.
     """
     try:
-        value = json.loads(data.decode("utf-8"), parse_constant=str, parse_float=_finite)
+        value = json.loads(data.decode("utf-8"), parse_constant=str, parse_float=finite)
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
 
 
-def _finite(number: str) -> float | str:
+def finite(number: str) -> float | str:
+    """A number of JSON; the text itself where no float is as large."""
     value = float(number)
     return value if math.isfinite(value) else number

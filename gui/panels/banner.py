@@ -12,6 +12,7 @@ from PySide6.QtWidgets import (
     QLabel,
     QPlainTextEdit,
     QPushButton,
+    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -50,6 +51,10 @@ class Banner(QFrame):
         self._hint.setWordWrap(True)
         self._hint.setTextFormat(Qt.TextFormat.PlainText)
         self._hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        for label in (self._message, self._hint):  # a long name in them must not widen the window
+            policy = label.sizePolicy()
+            policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+            label.setSizePolicy(policy)
         self._details = QPlainTextEdit(readOnly=True)
         self._details.setMaximumHeight(140)
         self._details.hide()

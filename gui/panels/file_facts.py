@@ -12,6 +12,7 @@ from PySide6.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 from core.jobs import Cancelled, Event, Failed, Finished, JobContext, Progress
 from gui.item_models.rows import Row, RowsModel, TableView
+from gui.metadata_entry import ABOUT, why_not_edited
 from gui.work_thread import Handler, WorkThread, heavy_imports
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ class FileFactsPanel(QWidget):
     """A table of facts: the verdict first, the fingerprint last, once it is known."""
 
     rebuild_wanted = Signal()
+    metadata_wanted = Signal()
 
     def __init__(self, thread: WorkThread, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -123,6 +125,10 @@ class FileFactsPanel(QWidget):
         self.rebuild_button.clicked.connect(self.rebuild_wanted)
         column.addWidget(self.rebuild_button)
         self.rebuild_button.hide()
+        self.metadata_button = QPushButton("Edit metadata...")
+        self.metadata_button.clicked.connect(self.metadata_wanted)
+        column.addWidget(self.metadata_button)
+        self.metadata_button.hide()
         self.table.hide()
         thread.happened.connect(self._on_event, Qt.ConnectionType.QueuedConnection)
 
@@ -141,6 +147,10 @@ class FileFactsPanel(QWidget):
         self.table.setVisible(file is not None)
         self._empty.setVisible(file is None)
         self.rebuild_button.setVisible(file is not None and file.sidecar is not None)
+        self.metadata_button.setVisible(file is not None)
+        why_not = why_not_edited(file)
+        self.metadata_button.setEnabled(not why_not)
+        self.metadata_button.setToolTip(why_not or ABOUT)
         if file is None:
             self._thread.cancel(_SLOT)
             self._job = -1

@@ -142,6 +142,7 @@ def is_settled(app: App) -> bool:
         and not app.window.saver.is_busy
         and not app.window.benchmarking.is_busy
         and not app.window.building.is_busy
+        and not app.window.metadata_entry.is_busy
         and not app.window.many.is_busy
         and not app.window.player.is_busy
         and not app.window.layers.is_busy

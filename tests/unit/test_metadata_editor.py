@@ -13,10 +13,11 @@ import pytest
 
 from core import cli_metadata
 from core.building import metadata_editor
-from core.building.metadata_editor import metadata_prefix, own_metadata, with_metadata
+from core.building.metadata_editor import metadata_prefix, with_metadata
 from core.cli import main
 from core.errors import EnginebayError, InputError, ModelFileError
 from core.modelfile import read_model_file
+from core.modelfile.engines import own_metadata
 from tests.unit import onnx_models
 from tests.unit.plan_writer import Plan, with_prefix
 
