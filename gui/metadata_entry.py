@@ -29,7 +29,7 @@ class MetadataEntry:
         self.dialog: MetadataDialog | None = None
         self.action = QAction("Edit met&adata...", window)
         self.action.triggered.connect(lambda _checked=False: self.open())
-        self._thread = MetadataThread(window)
+        self._thread = MetadataThread()
         self._thread.written.connect(self._on_written, Qt.ConnectionType.QueuedConnection)
         window.file_facts.metadata_wanted.connect(self.open)
         window.document.model_changed.connect(self._show_possible)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from PySide6.QtCore import QObject, Signal
+from PySide6.QtCore import Signal
 
 from core.jobs import JobContext
 from gui.work_thread import Handler, WorkThread, heavy_imports
@@ -60,8 +60,8 @@ class MetadataThread(WorkThread):
 
     written = Signal(object)  # MetadataWritten, before the request's end, even if that is Cancelled
 
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(lambda: _metadata_handler(self.written.emit), parent)
+    def __init__(self) -> None:
+        super().__init__(lambda: _metadata_handler(self.written.emit))
 
 
 @contextmanager
