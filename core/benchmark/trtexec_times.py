@@ -8,6 +8,7 @@ it, nor which stream a query ran on.
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NoReturn
@@ -218,7 +219,7 @@ def _times(item: Any, at: int, name: str) -> list[float]:
                 if at == 0
                 else EnginebayError("not-times", f"Query {at + 1} of {name} has no {key}.", _EXPORT)
             )
-        if type(value) not in (int, float) or not abs(value) < 1e15:  # a bool is an int
+        if not _is_time(value):
             raise EnginebayError(
                 "bad-times", f"Query {at + 1} of {name} has no time as {key}.", "Measure again."
             )
@@ -241,21 +242,25 @@ def _durations(
     Raises:
         EnginebayError: kind "bad-times" for what is no number, or is not what the stamps say.
     """
-    told = np.full(len(found), np.nan)
-    for at, item in enumerate(found):
-        value = item.get(key)
-        if value is None:
-            continue
-        allowed = 0.01 + 0.01 * spans[at] + 4e-5 * abs(ends[at])
-        if type(value) not in (int, float) or not abs(value - spans[at]) <= allowed:
-            raise EnginebayError(
-                "bad-times",
-                f"Query {at + 1} of {name} has {one_line(repr(value), 30)} as {key}, and "
-                f"{spans[at]:.4f} ms by its stamps.",
-                "The file was changed, or is damaged: measure again.",
-            )
-        told[at] = max(float(value), 0.0)
-    return told
+    told = [item.get(key) for item in found]
+    wrong = [at for at, value in enumerate(told) if value is not None and not _is_time(value)]
+    if not wrong:
+        values = np.array([math.nan if value is None else value for value in told], np.float64)
+        allowed = 0.01 + 0.01 * spans + 4e-5 * np.abs(ends)
+        wrong = np.flatnonzero(np.abs(values - spans) > allowed).tolist()
+    if wrong:
+        at = wrong[0]
+        raise EnginebayError(
+            "bad-times",
+            f"Query {at + 1} of {name} has {one_line(repr(told[at]), 30)} as {key}, and "
+            f"{spans[at]:.4f} ms by its stamps.",
+            "The file was changed, or is damaged: measure again.",
+        )
+    return np.maximum(values, 0.0)
+
+
+def _is_time(value: Any) -> bool:
+    return type(value) in (int, float) and abs(value) < 1e15  # a bool is an int
 
 
 def _foreign(name: str, found: Any) -> EnginebayError:

@@ -103,7 +103,7 @@ def test_durations_are_the_files_own_where_its_stamps_have_six_digits() -> None:
     assert samples.latency.tolist() == pytest.approx([0.257024], abs=1e-9)
 
 
-@pytest.mark.parametrize("value", [-3, "abc", 1e300, True, [1]])
+@pytest.mark.parametrize("value", [-3, "abc", 1e300, 10**400, True, [1]])
 @pytest.mark.parametrize("key", times.DURATION_KEYS)
 def test_a_duration_that_its_stamps_contradict_is_refused(key: str, value: Any) -> None:
     queries = json.loads(WRITTEN)
