@@ -95,6 +95,7 @@ def run_order(order: BuildOrder, prefix: str = "") -> Answer:
 
     Raises:
         EnginebayError: as check_order, and core.building.build_engine.
+        Cancelled: where Ctrl-C came once the engine was whole, with `left` set.
     """
     line = ProgressLine()
     onnx = order.file.path
@@ -110,7 +111,10 @@ def run_order(order: BuildOrder, prefix: str = "") -> Answer:
         report = build_engine(
             onnx, order.target, order.options, show, allow_native_code=order.allow_native_code
         )
-        truth, sidecar, problems = _looked_at(order, report, show)
+        try:
+            truth, sidecar, problems = _looked_at(order, report, show)
+        except (KeyboardInterrupt, Cancelled):
+            raise _ended_while_looking(report.target) from None
     finally:
         line.clear()
     told = () if truth is None else truth.warnings()
@@ -245,14 +249,10 @@ def _looked_at(
         )
     except EnginebayError as error:
         problems.append(f"The engine was built, but looking at it failed: {error.message}")
-    except (KeyboardInterrupt, Cancelled):
-        raise _ended_while_looking(report.target) from None
     if not order.records:
         return truth, None, problems
     try:
         sidecar = record_build(report, None if truth is None else truth.as_json(), show)
-    except (KeyboardInterrupt, Cancelled):
-        raise _ended_while_looking(report.target) from None
     except EnginebayError as error:
         problems.append(f"The engine was built, but has no side-car: {error.message}")
         return truth, None, problems

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from PySide6.QtCore import QObject, Qt
+from PySide6.QtCore import QObject
 
 from core.text import one_line
 
@@ -63,18 +63,12 @@ class Closing(QObject):
         self._window.close()
 
     def _ask(self, verb: str, then: Callable[[], None]) -> None:
-        from PySide6.QtWidgets import QMessageBox
+        from gui.question import question
 
         if self.question is not None:
             self.question.close()
-        box = self.question = QMessageBox(self._window)
-        box.setIcon(QMessageBox.Icon.Question)
-        box.setWindowTitle("Enginebay")
-        box.setTextFormat(Qt.TextFormat.PlainText)
-        box.addButton(f"&{verb}", QMessageBox.ButtonRole.DestructiveRole).clicked.connect(then)
-        keep = box.addButton("&Keep building", QMessageBox.ButtonRole.RejectRole)
-        box.setDefaultButton(keep)
-        box.setEscapeButton(keep)
+        box = question(self._window, "Enginebay", f"&{verb}", then, "&Keep building")
+        self.question = box
         box.finished.connect(lambda _result: self._forget(box))
         self._verb = verb
         self._tell(box)

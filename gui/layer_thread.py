@@ -174,9 +174,7 @@ def _read(
             "Drop it together with the file that trtexec --exportLayerInfo wrote.",
         )
     if times:
-        found = profile.read_profile_json(times, names["profile"].name)
-        table = profile.with_times(table, found)
-        profile.require_timed(table, names["profile"].name)
+        table = profile.with_file_times(table, times, names["profile"].name)
     context.progress(None, "Laying out the layers")
     name = " + ".join(names[kind].name for kind in sorted(names))  # the layers first
     return LayersRead(hints.with_hints(table), name, bool(layers))

@@ -44,8 +44,8 @@ def plan_benchmark(
 
     Raises:
         InputError: kind "no-batch" if nothing in the model says where the batch is, "no-size" if
-            it takes no picture; as
-            core.input_plan.plan_inputs, naming the limits, for what does not fit.
+            it takes no picture; as core.input_plan.plan_inputs, naming the limits, for what does
+            not fit.
     """
     wanted: dict[str, Shape] = dict(model.shapes)
     carriers = _batched(model)

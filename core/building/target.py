@@ -73,7 +73,7 @@ def check_is_not_source(onnx: Path, target: Path) -> None:
 
 def _check_is_engine(onnx: Path, target: Path) -> None:
     """Nothing, if what is there may be replaced, or nothing is there."""
-    if target.is_dir() or not target.exists():
+    if not target.exists():
         return
     if _is_weights_of(onnx, target):
         raise ModelError(

@@ -13,8 +13,12 @@ from core.layers.json_text import number, parse_json, require_kind
 from core.layers.values import LayerTable
 from core.text import counted, one_line
 
-# How the notes of times begin: those of other times go when new ones come.
 _LEAST_TIMED = 4  # one in so many layers
+_BOTH = (
+    "Write both with one run of trtexec: --exportLayerInfo=layers.json "
+    "--exportProfile=profile.json."
+)
+# How the notes of times begin: those of other times go when new ones come.
 _ONE_BY_ONE, _NO_TIME = "Layers are timed one by one", "The profile has no time"
 _CANCELLED = "Timing was cancelled"
 _TIMES_NOTES = (_ONE_BY_ONE, _NO_TIME, _CANCELLED)
@@ -164,24 +168,30 @@ def with_times(table: LayerTable, profile: Profile) -> LayerTable:
     return replace(table, layers=tuple(layers), runs=profile.runs, notes=tuple(notes))
 
 
-def require_timed(table: LayerTable, name: str) -> None:
-    """Nothing, if a file's times are of a quarter of the layers at least.
+def with_file_times(table: LayerTable, text: str, name: str) -> LayerTable:
+    """The table with the times that trtexec --exportProfile wrote, of a quarter of it at least.
 
     TensorRT's profiler gives them all but some for bookkeeping. Shares of the few that are timed
     would say nothing of the engine.
 
+    Args:
+        table: the layers.
+        text: the file's content.
+        name: the file's.
+
     Raises:
-        EnginebayError: kind "profile-mismatch".
+        EnginebayError: as read_profile_json and with_times.
     """
+    table = with_times(table, read_profile_json(text, name))
     timed = sum(layer.time_ms is not None for layer in table.layers)
     if timed * _LEAST_TIMED < len(table.layers):
         raise EnginebayError(
             "profile-mismatch",
-            f"{name} times {timed:,} of the {counted(len(table.layers), 'layer')} here, so it is "
-            "not whole, or of another engine.",
-            "Write both with one run of trtexec: --exportLayerInfo=layers.json "
-            "--exportProfile=profile.json.",
+            f"{one_line(name)} times {timed:,} of the {counted(len(table.layers), 'layer')} here, "
+            "so it is not whole, or of another engine.",
+            _BOTH,
         )
+    return table
 
 
 def was_cancelled(table: LayerTable) -> bool:
@@ -199,6 +209,5 @@ def _mismatch(
         f"The profile is of another engine: {len(found):,} of its {len(profile.layers):,} names "
         f"match the {counted(len(table.layers), 'layer')} here. It times "
         f"{one_line(missing.name, 80)!r}{other}.",
-        "Write both with one run of trtexec: --exportLayerInfo=layers.json "
-        "--exportProfile=profile.json.",
+        _BOTH,
     )

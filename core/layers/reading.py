@@ -16,14 +16,13 @@ from core.layers.inspector import read_layer_json
 from core.layers.json_text import MAX_BYTES, kind_of_json, parse_json, read_json_file
 from core.layers.onnx_layers import read_onnx_layers
 from core.layers.onnx_times import time_onnx_layers
-from core.layers.profile import read_profile_json, require_timed, with_times
+from core.layers.profile import with_file_times
 from core.layers.values import LayerTable
 from core.model import Model
 from core.modelfile import ModelFile, read_model_file
 from core.opening import OpenOptions, Progress, no_progress
 from core.sessions.base import Arrays
 from core.sessions.layer_timing import never
-from core.text import one_line
 
 if TYPE_CHECKING:
     from core.sessions.tensorrt import TensorRTSession
@@ -87,9 +86,7 @@ def read_layers(
                 "Give the engine itself, or the profile that trtexec wrote (--profile).",
             )
     if profile is not None:
-        times = read_profile_json(read_json_file(profile), Path(profile).name)
-        table = with_times(table, times)
-        require_timed(table, one_line(Path(profile).name))
+        table = with_file_times(table, read_json_file(profile), Path(profile).name)
     return with_hints(table)
 
 

@@ -51,10 +51,8 @@ class Banner(QFrame):
         self._hint.setWordWrap(True)
         self._hint.setTextFormat(Qt.TextFormat.PlainText)
         self._hint.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
-        for label in (self._message, self._hint):  # a long name in them must not widen the window
-            policy = label.sizePolicy()
-            policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
-            label.setSizePolicy(policy)
+        take_any_width(self._message)
+        take_any_width(self._hint)
         self._details = QPlainTextEdit(readOnly=True)
         self._details.setMaximumHeight(140)
         self._details.hide()
@@ -109,3 +107,10 @@ class Banner(QFrame):
     def _whole_text(self) -> str:
         parts = (self._message.text(), self._hint.text(), self._details.toPlainText())
         return "\n".join(part for part in parts if part)
+
+
+def take_any_width(label: QLabel) -> None:
+    """Let a label be narrower than its longest word: a long name must not widen the window."""
+    policy = label.sizePolicy()
+    policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)
+    label.setSizePolicy(policy)

@@ -14,7 +14,6 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -28,10 +27,10 @@ from gui.metadata_thread import (
     ReadMetadata,
     SaveMetadata,
 )
-from gui.panels.banner import Banner
-from gui.panels.discarding import ask_to_discard
+from gui.panels.banner import Banner, take_any_width
 from gui.panels.metadata_table import MetadataTable
 from gui.problem import Problem
+from gui.question import question
 from gui.requests import Requests
 from gui.theme import ElidedLabel
 
@@ -232,8 +231,12 @@ class MetadataDialog(QDialog):
 
     def _ask(self) -> None:
         if self.question is None:
-            self.question = ask_to_discard(self, self.discard)
-            self.question.finished.connect(self._forget_question)
+            box = question(self, self.windowTitle(), "&Discard", self.discard, "&Keep editing")
+            box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+            box.setText("These edits are not saved. Discard them?")
+            box.finished.connect(self._forget_question)
+            self.question = box
+            box.open()
 
     def _forget_question(self) -> None:
         self.question = None
@@ -332,7 +335,5 @@ def _line(name: str) -> QLabel:
     label.setTextFormat(Qt.TextFormat.PlainText)
     label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
     label.setAccessibleDescription(name)
-    policy = label.sizePolicy()
-    policy.setHorizontalPolicy(QSizePolicy.Policy.Ignored)  # a long name must not widen the window
-    label.setSizePolicy(policy)
+    take_any_width(label)
     return label

@@ -23,19 +23,18 @@ def batch_limits(spec: TensorSpec | None, profile: int) -> tuple[int, int]:
     return _limits(spec, 0, profile, MOST_BATCH)
 
 
-def size_limits(spec: TensorSpec | None, profile: int) -> tuple[Sizes, bool]:
-    """The least and the greatest width and height of the picture, and whether they differ.
+def size_limits(spec: TensorSpec | None, profile: int) -> Sizes:
+    """The least and the greatest width and height of the picture.
 
     Both are (0, 0) for an input that takes no picture.
     """
     layout = None if spec is None else image_layout(spec.shape, spec.dtype)
     if spec is None or layout is None:
-        return ((0, 0), (0, 0)), False
+        return (0, 0), (0, 0)
     (low_w, high_w), (low_h, high_h) = (
         _limits(spec, layout.index(letter), profile, MAX_SIDE) for letter in "WH"
     )
-    least, most = (low_w, low_h), (high_w, high_h)
-    return (least, most), least != most
+    return (low_w, low_h), (high_w, high_h)
 
 
 def _limits(spec: TensorSpec, at: int, profile: int, most: int) -> tuple[int, int]:
@@ -65,7 +64,7 @@ def checked_sweep(
         if low == high:
             raise ValueError(f"The sweep can have no batches: the batch is fixed at {low:,}.")
         raise ValueError(f"The sweep can have batches of {low:,} to {high:,} here.")
-    (least, most), is_free = size_limits(spec, profile)
+    least, most = size_limits(spec, profile)
     if not all(
         side_low <= side <= side_high
         for size in sizes
@@ -73,7 +72,7 @@ def checked_sweep(
     ):
         if most == (0, 0):
             raise ValueError("The sweep can have no sizes: the model takes no picture.")
-        if not is_free:
+        if least == most:
             raise ValueError(f"The sweep can have no sizes: it is fixed at {size_text(most)}.")
         raise ValueError(
             f"The sweep can have sizes of {size_text(least)} to {size_text(most)} here."

@@ -222,7 +222,8 @@ class OptionsForm(QScrollArea):
         self.batch.setMaximum(most)
         self.batch.setEnabled(least < most)
         self.batch.setSpecialValueText("default" if least < most else f"{least}, fixed")
-        self.sweep.setEnabled(least < most or size_limits(spec, profile)[1])
+        smallest, largest = size_limits(spec, profile)
+        self.sweep.setEnabled(least < most or smallest != largest)
         self._on_changed()
 
     def _on_changed(self) -> None:
